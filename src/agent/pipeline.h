@@ -1,0 +1,39 @@
+/*
+ * pipeline: the whole flow in one place: next event, state, rules, alerts.
+ */
+#pragma once
+
+#include "agent/alert.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "event/state.h"
+#include "rules/matcher.h"
+#include "sensor/sensor.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct pipeline_options {
+    struct matcher_options matcher;
+    struct alert_format format;
+};
+
+struct pipeline;
+
+/* Borrows ruleset, selection, state. Attach the sensor opened on the same state afterwards. */
+int pipeline_new(const struct ruleset *ruleset, const struct selection *selection,
+                 struct state *state, const struct pipeline_options *options,
+                 struct pipeline **ret, struct err *err);
+void pipeline_free(struct pipeline *pipeline);
+
+/* One event. 1: handled, alerts appended to `out`; 0: the sensor has none; negative: its error. */
+int pipeline_step(struct pipeline *pipeline, struct sensor *sensor, struct buf *out,
+                  struct err *err);
+
+struct pipeline_stats {
+    uint64_t events, alerts;
+    const uint64_t *alerts_by_rule; /* by rule index */
+    uint64_t alerts_by_priority[8];
+};
+void pipeline_get_stats(const struct pipeline *pipeline, struct pipeline_stats *ret);
+struct matcher *pipeline_matcher(struct pipeline *pipeline);

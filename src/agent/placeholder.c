@@ -1,0 +1,5 @@
+int agent_placeholder(void);
+int agent_placeholder(void)
+{
+    return 0;
+}

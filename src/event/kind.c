@@ -1,0 +1,3 @@
+#include "event/kind.h"
+
+const struct kind kind_table[KIND_MAX];

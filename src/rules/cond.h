@@ -1,0 +1,125 @@
+/*
+ * cond: a condition with its meaning: fields resolved, constants typed, operators checked.
+ *
+ * cond_resolve() makes it from an expanded AST (no AST_MACRO left). cond_eval() is the plain, direct
+ * evaluation of one check, which the matcher uses where it has nothing better and tests use always.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "event/field.h"
+#include "rules/ast.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct regex; /* a compiled RE2, see regex.h */
+
+enum transformer {
+    TRANSFORM_TOLOWER,
+    TRANSFORM_TOUPPER,
+    TRANSFORM_B64, /* decodes */
+    TRANSFORM_BASENAME,
+    TRANSFORM_LEN,
+    TRANSFORM_JOIN,
+    TRANSFORM_CONCAT,
+    TRANSFORM_GETOPT,
+    TRANSFORM_VAL,
+    TRANSFORM_COUNT,
+};
+
+struct expr {
+    enum ast_expr_kind kind;
+    enum field_type type;
+    bool is_list;
+    struct field_ref field; /* EXPR_FIELD */
+    struct value literal;   /* EXPR_LITERAL */
+    enum transformer transformer;
+    struct expr **args;
+    uint32_t nargs;
+    struct str getopt_arg;
+};
+
+/* A run of constants of one type. Runs of the same list are the same memory: compare `identity`. */
+struct constants {
+    const struct str *strs; /* text types: the items themselves; else NULL */
+    const struct value *values; /* other types */
+    uint32_t n;
+    struct str list; /* name of the list they come from; empty: none */
+    const void *identity;
+};
+
+struct check {
+    struct expr *left;
+    enum ast_op op; /* never OP_EQ_EQ */
+    enum ast_modifier modifier;
+    struct constants *constants;
+    uint32_t nconstants;    /* runs */
+    struct expr *right;     /* instead of constants */
+    struct regex **regexes; /* OP_REGEX: one for each constant, in order */
+    uint32_t offset;        /* into the condition's text, for messages */
+    struct str macro;       /* where it came from; empty: the rule itself */
+};
+
+enum cond_kind { COND_AND, COND_OR, COND_NOT, COND_CHECK };
+
+struct cond {
+    enum cond_kind kind;
+    struct cond **items; /* AND, OR: nitems >= 1; NOT: one */
+    uint32_t nitems;
+    struct check *check;
+};
+
+/* A problem found while resolving. `is_warning`: LOAD_COMPILE_CONDITION and deprecated fields. */
+struct cond_problem {
+    uint32_t offset;
+    bool is_warning;
+    bool is_unknown_filter; /* skip-if-unknown-filter turns this error into a skip */
+    bool is_deprecated;
+    struct str message;
+    struct str hint;
+    struct str macro; /* the macro the offending check came from */
+};
+
+struct cond_problems {
+    struct cond_problem *items;
+    uint32_t n;
+    uint32_t capacity;
+};
+
+/*
+ * Resolves everything it can and reports every problem. *ret is NULL when there was an error among
+ * them. -ENOMEM when the arena's budget is spent. Sharing: constants of the same list and type are
+ * converted once per `cache` (may be NULL).
+ */
+struct cond_cache;
+struct cond_cache *cond_cache_new(struct arena *arena);
+void cond_cache_free(struct cond_cache *cache); /* frees the regexes too */
+int cond_resolve(struct arena *arena, struct cond_cache *cache, const struct ast *ast,
+                 struct cond **ret, struct cond_problems *problems);
+
+/* Value of an expression: a field, a literal, a transformation. */
+void expr_extract(const struct expr *expr, struct view *view, struct extracted *ret);
+
+/* Is the check true of these values (of its left side)? `right`: values of check->right, or NULL. */
+bool check_holds(const struct check *check, const struct extracted *left,
+                 const struct extracted *right);
+
+/* Extracts and checks; walks the whole condition. The reference semantics. */
+bool check_eval(const struct check *check, struct view *view);
+bool cond_eval(const struct cond *cond, struct view *view);
+
+/* Event names a condition can be true for. */
+struct nameset {
+    uint64_t bits[NAME_MAX_ID / 64];
+};
+
+static inline bool nameset_has(const struct nameset *set, uint16_t name)
+{
+    return name < NAME_MAX_ID && (set->bits[name / 64] >> (name % 64) & 1);
+}
+
+unsigned nameset_count(const struct nameset *set);
+/* From evt.type and syscall.type (=, ==, !=, in), evt.num's always and never true forms. */
+void cond_names(const struct cond *cond, struct nameset *ret);

@@ -1,0 +1,5 @@
+int rules_placeholder(void);
+int rules_placeholder(void)
+{
+    return 0;
+}

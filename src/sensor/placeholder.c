@@ -1,0 +1,5 @@
+int sensor_placeholder(void);
+int sensor_placeholder(void)
+{
+    return 0;
+}
