@@ -4,7 +4,6 @@
  * The hash folds 128-bit products of the input with secret words drawn once per process, so that
  * whoever chooses file names cannot choose collisions.
  */
-#define _GNU_SOURCE
 #include "base/str.h"
 
 #include <stdlib.h>
