@@ -1,12 +1,13 @@
 /*
  * kind: the table of event kinds, made from kinds.def and kinds_late.def.
  *
- * Shape: one pass over the two files makes the table; parameter lists are constant compound literals of
- * the entries, so that everything lies in read-only memory and nothing is set up at run time.
+ * Shape: one pass over the two files makes the table; parameter lists are constant compound
+ * literals of the entries, so that everything lies in read-only memory and nothing is set up at run
+ * time.
  *
  * Invariants: at most KIND_PARAMS_MAX parameters a kind; numbers of Hinomi's own kinds start at
- * KIND_OWN_FIRST; relative_to, fd_param and res_param are indexes of parameters that exist (the tests
- * check each entry).
+ * KIND_OWN_FIRST; relative_to, fd_param and res_param are indexes of parameters that exist (the
+ * tests check each entry).
  */
 #include "event/kind.h"
 
@@ -34,19 +35,23 @@ static const struct param variants_bpf[] = {
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
 #define P(param_name, param_type, param_format)                                                    \
-    { .name = #param_name, .type = PARAM_##param_type, .format = FORMAT_##param_format }
+    {                                                                                              \
+        .name = #param_name, .type = PARAM_##param_type, .format = FORMAT_##param_format           \
+    }
 #define F(param_name, param_type, param_format, table)                                             \
-    { .name = #param_name,                                                                         \
-      .type = PARAM_##param_type,                                                                  \
-      .format = FORMAT_##param_format,                                                             \
-      .flags = flags_##table }
-#define R(param_name, index) { .name = #param_name, .type = PARAM_FSRELPATH, .relative_to = (index) }
+    {                                                                                              \
+        .name = #param_name, .type = PARAM_##param_type, .format = FORMAT_##param_format,          \
+        .flags = flags_##table                                                                     \
+    }
+#define R(param_name, index)                                                                       \
+    {                                                                                              \
+        .name = #param_name, .type = PARAM_FSRELPATH, .relative_to = (index)                       \
+    }
 #define D(param_name, param_format, table)                                                         \
-    { .name = #param_name,                                                                         \
-      .type = PARAM_DYN,                                                                           \
-      .format = FORMAT_##param_format,                                                             \
-      .variants = variants_##table,                                                                \
-      .nvariants = COUNT(variants_##table) }
+    {                                                                                              \
+        .name = #param_name, .type = PARAM_DYN, .format = FORMAT_##param_format,                   \
+        .variants = variants_##table, .nvariants = COUNT(variants_##table)                         \
+    }
 
 #define PARAMS(...) ((const struct param[]){ __VA_ARGS__ })
 #define KIND(number, id, kind_name, kind_category, kind_flags, fd, res, ...)                       \

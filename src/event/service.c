@@ -2,8 +2,8 @@
  * service: ports of well-known services by name, and back.
  *
  * Shape: services.def is sorted by port; several names of one port follow each other, the usual one
- * first, which is the one printed. Names are looked up when rules are compiled, ports when events are
- * printed: the table is scanned for the former and halved for the latter.
+ * first, which is the one printed. Names are looked up when rules are compiled, ports when events
+ * are printed: the table is scanned for the former and halved for the latter.
  */
 #include "event/kind.h"
 
