@@ -65,7 +65,7 @@ bench: all
 	@meson test -C $(BUILD) --benchmark --verbose --num-processes 1 --timeout-multiplier 0 $(ARGS)
 
 fmt:
-	@git ls-files -co --exclude-standard '*.c' '*.h' '*.cc' '*.def' | xargs clang-format -i
+	@git ls-files -co --exclude-standard '*.c' '*.h' '*.cc' | xargs clang-format -i
 
 install: all
 	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
