@@ -209,9 +209,10 @@ static void read_inet(struct lists *lists, struct cursor *c, struct fdinfo *info
     }
 }
 
-/* False: a type from the future, whose body cannot be told from what follows. */
-static bool read_fd_body(struct lists *lists, uint8_t type, struct cursor *c, struct fdinfo *info)
+/* `c` ends with the entry (v2) or with the list. False: of a later type, whose extent is not known. */
+static bool read_fd_body(struct lists *lists, bool v2, struct cursor *c, struct fdinfo *info)
 {
+    uint8_t type = cursor_u8(c);
     if (type >= SCAP_FD_COUNT) {
         info->type = FD_UNSUPPORTED;
         return false;
@@ -226,7 +227,7 @@ static bool read_fd_body(struct lists *lists, uint8_t type, struct cursor *c, st
     } else if (type == SCAP_FD_FILE_V2) {
         info->open_flags = cursor_u32(c);
         info->name = cursor_str(c);
-        if (cursor_left(c) >= 4) {
+        if (v2 && cursor_left(c) >= 4) {
             info->dev = cursor_u32(c);
         }
     } else if (type != SCAP_FD_UNKNOWN) {
@@ -271,8 +272,7 @@ static int read_fds(struct lists *lists, bool v2, struct cursor *c)
         struct cursor part = v2 ? cursor_entry(c) : *c;
         int64_t fd = cursor_i64(&part);
         info.ino = cursor_u64(&part);
-        uint8_t type = cursor_u8(&part);
-        bool known = read_fd_body(lists, type, &part, &info);
+        bool known = read_fd_body(lists, v2, &part, &info);
         if (part.bad || (!known && !v2)) {
             return -EBADMSG;
         }

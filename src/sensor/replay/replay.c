@@ -219,14 +219,15 @@ static int at_end(struct replay *r, int got, size_t wanted, const struct err *er
                        (unsigned long long)r->stream.end_offset, err->message);
     }
     uint64_t had = r->stream.end_offset - r->block_at;
+    if (!r->in_section) {
+        return err_set(&r->failed, -EBADMSG, "%s: not a capture: %s", r->path,
+                       had ? "too short" : "empty");
+    }
     if (had) {
         char text[128];
         snprintf(text, sizeof text, "the capture is cut off: %zu bytes expected here, %llu found",
                  wanted, (unsigned long long)had);
         return wrong(r, 0, text);
-    }
-    if (!r->in_section) {
-        return err_set(&r->failed, -EBADMSG, "%s: empty, not a capture", r->path);
     }
     if (!r->known && r->stats.skipped) {
         return err_set(&r->failed, -EBADMSG,
