@@ -99,7 +99,8 @@ struct jsonw {
 void jsonw_object(struct jsonw *w, const char *key);
 void jsonw_array(struct jsonw *w, const char *key);
 void jsonw_end(struct jsonw *w); /* closes the innermost object or array */
-void jsonw_key(struct jsonw *w, struct str key); /* for keys that are data; then a value, key NULL */
+void jsonw_key(struct jsonw *w,
+               struct str key); /* for keys that are data; then a value, key NULL */
 void jsonw_str(struct jsonw *w, const char *key, struct str s);
 void jsonw_strz(struct jsonw *w, const char *key, const char *z); /* NULL writes null */
 void jsonw_i64(struct jsonw *w, const char *key, int64_t v);
