@@ -237,7 +237,7 @@ def jobs_for(tools, paths, build, cache):
 
 
 # False alarms of gcc 12's analyzer on this code: ownership that leaves through TAKE() or cleanup.
-ANALYZER_OFF = ["-Wno-analyzer-malloc-leak", "-Wno-analyzer-file-leak", "-Wno-analyzer-fd-leak",
+ANALYZER_OFF = ["-Wno-analyzer-malloc-leak", "-Wno-analyzer-file-leak",
                 "-Wno-analyzer-use-of-uninitialized-value"]
 CPPCHECK = ["--quiet", "--error-exitcode=1", "--inline-suppr", "--enable=warning,performance,portability",
             "--suppress=missingIncludeSystem", "--suppress=normalCheckLevelMaxBranches",
