@@ -36,6 +36,8 @@ struct out_event {
     uint16_t cpu, kind;
     uint32_t nparams;
     struct str params[KIND_PARAMS_MAX];
+    uint64_t numbers[KIND_PARAMS_MAX]; /* what params may point to */
+    char path[4096];
 };
 
 int writer_put(struct capture_writer *writer, const void *p, size_t n, struct err *err);

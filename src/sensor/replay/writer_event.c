@@ -9,23 +9,24 @@
 #include "sensor/replay/writer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
 #define OLD_CALLS 329       /* calls that a generic event may name */
 #define CALLS_MAX 262144    /* threads in the middle of a call */
-#define KIND_CONTAINER_JSON 324
-#define KIND_ASYNC          402
 
 static const struct {
     uint16_t kind, old; /* exit events */
 } nearest[] = {
-    { 363, 127 }, { 365, 127 }, { 367, 127 }, /* dup2, dup3, dup -> dup */
-    { 387, 263 }, { 391, 263 },               /* umount, umount2 -> umount */
-    { 389, 249 },                             /* accept4 */
-    { 393, 61 },                              /* pipe2 -> pipe */
-    { 395, 141 },                             /* inotify_init1 -> inotify_init */
-    { 397, 63 },                              /* eventfd2 -> eventfd */
-    { 399, 129 },                             /* signalfd4 -> signalfd */
-    { 369, 297 },                             /* bpf */
+    { KIND_DUP2_X, KIND_DUP_X },
+    { KIND_DUP3_X, KIND_DUP_X },
+    { KIND_DUP_1_X, KIND_DUP_X },
+    { KIND_UMOUNT_1_X, KIND_UMOUNT_X },
+    { KIND_UMOUNT2_X, KIND_UMOUNT_X },
+    { KIND_ACCEPT4_6_X, KIND_ACCEPT4_5_X },
+    { KIND_PIPE2_X, KIND_PIPE_X },
+    { KIND_INOTIFY_INIT1_X, KIND_INOTIFY_INIT_X },
+    { KIND_EVENTFD2_X, KIND_EVENTFD_X },
+    { KIND_SIGNALFD4_X, KIND_SIGNALFD_X },
 };
 
 /* Bytes of a parameter that is not there. */
@@ -72,10 +73,83 @@ static size_t empty_size(uint8_t type)
     }
 }
 
-static struct str empty_param(uint8_t type)
+static bool is_number(uint8_t type)
 {
-    static const uint8_t zeros[8];
-    return str_from(zeros, empty_size(type));
+    switch (type) {
+    case PARAM_CHARBUF:
+    case PARAM_FSPATH:
+    case PARAM_FSRELPATH:
+    case PARAM_BYTEBUF:
+    case PARAM_SOCKADDR:
+    case PARAM_SOCKTUPLE:
+    case PARAM_FDLIST:
+    case PARAM_DYN:
+    case PARAM_CHARBUFARRAY:
+    case PARAM_CHARBUF_PAIR_ARRAY:
+        return false;
+    default:
+        return true;
+    }
+}
+
+/* Names that arguments had before. */
+static int find_param(const struct event *event, const char *name)
+{
+    static const struct {
+        const char *old, *now;
+    } renamed[] = {
+        { "fd", "oldfd" },
+        { "filename", "trusted_exepath" },
+        { "pathname", "trusted_exepath" },
+    };
+    int i = kind_param(event->kind, str_of(name));
+    for (size_t r = 0; i < 0 && r < sizeof renamed / sizeof renamed[0]; r++) {
+        if (strcmp(renamed[r].old, name) == 0) {
+            i = kind_param(event->kind, str_of(renamed[r].now));
+        }
+    }
+    return i >= 0 && event_has_param(event, (unsigned)i) ? i : -1;
+}
+
+static struct str executed_path(const struct event *event)
+{
+    if (event->path.n) {
+        return event->path;
+    }
+    if (event->thread && event->thread->image->exepath.n) {
+        return event->thread->image->exepath;
+    }
+    return event_text(event, 1);
+}
+
+/* What stands for an argument that the event does not carry: zeros, or what is known otherwise. */
+static struct str missing_param(struct out_event *out, unsigned i, const struct event *event,
+                                const struct param *param)
+{
+    bool exec = event->kind == KIND_EXECVE_19_X || event->kind == KIND_EXECVEAT_X;
+    if (exec && !is_number(param->type)) {
+        struct str path = str_first(executed_path(event), sizeof out->path - 1);
+        if (path.n) {
+            memcpy(out->path, path.p, path.n);
+        }
+        out->path[path.n] = '\0';
+        return str_from(out->path, path.n + 1);
+    }
+    out->numbers[i] = exec && param->type == PARAM_FD ? (uint64_t)AT_FDCWD : 0;
+    return str_from(&out->numbers[i], empty_size(param->type));
+}
+
+/* Parameter i of `kind`, from an event of another kind. */
+static void fill_param(struct out_event *out, unsigned i, const struct event *event,
+                       const struct param *param)
+{
+    int from = find_param(event, param->name);
+    out->params[i] = from >= 0 ? event_param(event, (unsigned)from)
+                               : missing_param(out, i, event, param);
+    if (from >= 0 && is_number(param->type) && out->params[i].n != empty_size(param->type)) {
+        out->numbers[i] = event_u64(event, (unsigned)from, 0);
+        out->params[i] = str_from(&out->numbers[i], empty_size(param->type));
+    }
 }
 
 static void start(struct out_event *out, const struct event *event, uint16_t kind)
@@ -92,16 +166,18 @@ static void start(struct out_event *out, const struct event *event, uint16_t kin
 static void fill(struct out_event *out, const struct event *event, uint16_t kind)
 {
     const struct kind *table = &kind_table[kind];
-    start(out, event, kind);
     unsigned n = old_kind_nparams[kind];
-    for (unsigned i = 0; i < n; i++) {
-        int from = kind == event->kind ? (int)i : kind_param(event->kind, str_of(table->params[i].name));
-        bool there = from >= 0 && event_has_param(event, (unsigned)from);
-        if (kind == event->kind && !there) {
-            break;
+    start(out, event, kind);
+    if (kind == event->kind) {
+        out->nparams = n < event->nparams ? n : event->nparams;
+        for (unsigned i = 0; i < out->nparams; i++) {
+            out->params[i] = event_param(event, i);
         }
-        out->params[out->nparams++] =
-            there ? event_param(event, (unsigned)from) : empty_param(table->params[i].type);
+        return;
+    }
+    out->nparams = n < table->nparams ? n : table->nparams;
+    for (unsigned i = 0; i < out->nparams; i++) {
+        fill_param(out, i, event, &table->params[i]);
     }
 }
 
@@ -159,7 +235,7 @@ static int put_generic(struct capture_writer *w, const struct event *event, stru
     struct out_event out;
     uint16_t code = event->name;
     bool exit = kind_is_exit(event->kind);
-    if (code >= OLD_CALLS || !(kind_table[event->kind].flags & (KIND_SYSCALL))) {
+    if (code >= OLD_CALLS || !(kind_table[event->kind].flags & KIND_SYSCALL)) {
         w->stats.skipped++;
         return 0;
     }
@@ -191,14 +267,14 @@ static int put_async(struct capture_writer *w, const struct event *event, struct
         return 0;
     }
     w->stats.mapped++;
-    start(&out, event, KIND_CONTAINER_JSON);
+    start(&out, event, KIND_CONTAINER_JSON_2_E);
     out.params[out.nparams++] = event_param(event, 2);
     return writer_put_event(w, &out, err);
 }
 
 static int put_later(struct capture_writer *w, const struct event *event, struct err *err)
 {
-    if (event->kind == KIND_ASYNC) {
+    if (event->kind == KIND_ASYNCEVENT_E) {
         return put_async(w, event, err);
     }
     for (size_t i = 0; i < sizeof nearest / sizeof nearest[0]; i++) {
@@ -216,7 +292,7 @@ static int put_containers(struct capture_writer *w, const struct event *event, s
 {
     for (size_t at = 0; at + 4 <= w->containers.n;) {
         uint32_t n = load_u32(w->containers.p + at);
-        struct out_event out = { .ts_ns = event->ts_ns, .tid = -1, .kind = KIND_CONTAINER_JSON };
+        struct out_event out = { .ts_ns = event->ts_ns, .tid = -1, .kind = KIND_CONTAINER_JSON_2_E };
         out.params[out.nparams++] = str_from(w->containers.p + at + 4, n);
         int r = writer_put_event(w, &out, err);
         if (r < 0) {
