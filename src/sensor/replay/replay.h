@@ -10,6 +10,7 @@
 #include "event/state.h"
 #include "sensor/sensor.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,16 @@
 
 /* path "-": standard input. Reads up to the first event, filling `state` (which must outlive it). */
 int replay_open(const char *path, struct state *state, struct sensor **ret, struct err *err);
+
+struct replay_options {
+    bool unthreaded; /* read and inflate in the caller's thread */
+    bool zlib;       /* inflate by zlib though ISA-L is there */
+};
+
+int replay_open_with(const char *path, const struct replay_options *options, struct state *state,
+                     struct sensor **ret, struct err *err);
+/* Name of the machine the capture was made on; empty unknown. Lives as long as the sensor. */
+struct str replay_host(const struct sensor *sensor);
 
 struct capture_writer;
 
