@@ -12,26 +12,23 @@
 
 #define LATENCY_COLUMNS 80 /* evt.latency.quantized goes from 1 to this, 10^11 ns being the end */
 #define LATENCY_DECADES 11
+#define CLOCK_TEXT      19 /* bytes of "2018-08-17 17:35:48" */
 
-/* "2018-08-17 17:35:48" and the like; localtime_r() takes a lock, so the last second is kept. */
-static void clock_text(struct buf *buf, uint64_t ts_ns, bool date)
+/* "2018-08-17 17:35:48" or its time of day. localtime_r() takes a lock: the last second is kept. */
+static void clock_text(struct buf *buf, struct view *view, bool date)
 {
-    static _Thread_local struct {
-        time_t second;
-        bool known;
-        char text[20];
-    } last;
-    time_t second = (time_t)(ts_ns / NS_PER_S);
-    if (!last.known || last.second != second) {
+    struct view_clock *last = &view->clock;
+    time_t second = (time_t)(view->event->ts_ns / NS_PER_S);
+    if (!last->text[0] || last->second != second) {
         struct tm tm;
         if (!localtime_r(&second, &tm) ||
-            strftime(last.text, sizeof(last.text), "%Y-%m-%d %H:%M:%S", &tm) != 19) {
+            strftime(last->text, sizeof(last->text), "%Y-%m-%d %H:%M:%S", &tm) != CLOCK_TEXT) {
+            last->text[0] = '\0';
             return;
         }
-        last.second = second;
-        last.known = true;
+        last->second = second;
     }
-    buf_puts(buf, date ? str_from(last.text, 19) : str_from(last.text + 11, 8));
+    buf_puts(buf, date ? str_from(last->text, CLOCK_TEXT) : str_from(last->text + 11, 8));
 }
 
 static void fraction_text(struct buf *buf, uint64_t ts_ns)
@@ -52,7 +49,7 @@ void extract_evt_clock(const struct field_ref *field, struct view *view, struct 
     bool whole = field->id == FIELD_EVT_TIME_S || field->id == FIELD_EVT_DATETIME_S;
     struct text text;
     text_begin(&text, view);
-    clock_text(&text.buf, ts, date);
+    clock_text(&text.buf, view, date);
     if (!whole) {
         fraction_text(&text.buf, ts);
     }
