@@ -19,5 +19,5 @@ struct err {
 int err_set(struct err *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Puts "context: " before the message. Returns the code already there. */
+/* Puts "context: " before the message. Returns the code already there (-1 for NULL). */
 int err_wrap(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,5 +1,0 @@
-int rules_placeholder(void);
-int rules_placeholder(void)
-{
-    return 0;
-}
