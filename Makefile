@@ -65,7 +65,9 @@ bench: all
 fmt:
 	@git ls-files -co --exclude-standard '*.c' '*.h' '*.cc' | xargs clang-format -i
 
-install: all
+install: $(BUILD)/build.ninja
+	@meson configure -Dprefix=$(PREFIX) $(BUILD)
+	@ninja -C $(BUILD)
 	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 
 demo:

@@ -221,9 +221,9 @@ def jobs_for(tools, paths, build, cache):
     if "analyzer" in tools:
         analyzer = Analyser("gcc -fanalyzer", cache, tool_version("gcc"))
         for path in sources:
-            if path.startswith("src/rules/") and path.endswith(".c"):
+            if path.endswith(".c"):
                 yield analyzer, path, ["gcc", "-fanalyzer", "-Werror", "-O1", "-S", "-o", "/dev/null",
-                                       *ANALYZER_OFF, *flags[path], path]
+                                       *flags[path], path]
     if "cppcheck" in tools:
         cppcheck = Analyser("cppcheck", cache, tool_version("cppcheck"))
         for path in sources:
@@ -236,9 +236,6 @@ def jobs_for(tools, paths, build, cache):
             yield formatter, path, ["clang-format", "--dry-run", "-Werror", path]
 
 
-# False alarms of gcc 12's analyzer on this code: ownership that leaves through TAKE() or cleanup.
-ANALYZER_OFF = ["-Wno-analyzer-malloc-leak", "-Wno-analyzer-file-leak",
-                "-Wno-analyzer-use-of-uninitialized-value"]
 CPPCHECK = ["--quiet", "--error-exitcode=1", "--inline-suppr", "--enable=warning,performance,portability",
             "--suppress=missingIncludeSystem", "--suppress=normalCheckLevelMaxBranches",
             "--suppress=unmatchedSuppression"]

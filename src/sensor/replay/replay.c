@@ -19,10 +19,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Kinds whose events of the first version say they are three bytes longer than they are. */
-#define KIND_NOTIFICATION 280
-#define KIND_INFRA        286
-#define OVERSTATED        3
+/* Notifications and infrastructure events of the first version say they are longer than they are. */
+#define OVERSTATED 3
 
 struct replay {
     struct sensor sensor;
@@ -124,7 +122,7 @@ static int read_event(struct replay *r, const uint8_t *body, size_t n, unsigned 
     if (shape & EVENT_IS_V2) {
         nparams = load_u32(p + 22);
     } else {
-        bool overstated = kind == KIND_NOTIFICATION || kind == KIND_INFRA;
+        bool overstated = kind == KIND_NOTIFICATION_E || kind == KIND_INFRASTRUCTURE_EVENT_E;
         int count = count_params(kind, p + header, length);
         if (count < 0 && overstated && length >= OVERSTATED) {
             length -= OVERSTATED;
