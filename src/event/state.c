@@ -59,7 +59,7 @@ static const uint16_t meta_kinds[] = {
     KIND_ASYNCEVENT_E,
     KIND_DROP_E,
     KIND_DROP_X,
-    KIND_SYSDIGEVENT_E,
+    KIND_SCAPEVENT_E,
     KIND_CPU_HOTPLUG_E,
     KIND_K8S_E,
     KIND_MESOS_E,
@@ -155,6 +155,7 @@ void state_free(struct state *state)
         fds_pool_done(state);
         containers_done(state);
         users_done(state);
+        free(state->interfaces);
         free(state);
     }
 }
