@@ -1,12 +1,81 @@
-BUILD ?= build
+# A thin front for meson and ninja. Directories: build (release), build-asan, build-fuzz, build-cover.
+#
+#   make [all]        programs in build/            make lint    size caps, include edges, static checks
+#   make check        dependencies, build, tests    make cover   line coverage per folder
+#   make asan         tests with ASan and UBSan     make bench   benchmarks (quiet machine, please)
+#   make fuzz         FUZZ_SECONDS=20 per target    make fmt     clang-format over all sources
+#   make install      DESTDIR=, PREFIX=/usr/local   make demo    ARGS=--exit: no questions, checked
+
+BUILD        ?= build
+PREFIX       ?= /usr/local
+FUZZ_SECONDS ?= 20
+ARGS         ?=
+
+MESON_TEST = meson test --print-errorlogs
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
 
 $(BUILD)/build.ninja:
-	@meson setup $(BUILD)
+	@meson setup --prefix $(PREFIX) $(BUILD)
 
-check: all
-	@meson test -C $(BUILD)
+check:
+	@tools/deps.sh build test
+	@$(MAKE) --no-print-directory all
+	@$(MESON_TEST) -C $(BUILD) $(ARGS); status=$$?; tools/totals.py $(BUILD) && exit $$status
 
-.PHONY: all check
+build-asan/build.ninja:
+	@meson setup --buildtype debug -Doptimization=1 -Dwerror=false -Db_lundef=false \
+		-Db_sanitize=address,undefined build-asan
+
+asan: build-asan/build.ninja
+	@ninja -C build-asan
+	@$(MESON_TEST) -C build-asan $(ARGS); status=$$?; tools/totals.py build-asan && exit $$status
+
+build-fuzz/build.ninja:
+	@CC=clang-14 CXX=clang++-14 meson setup --buildtype debugoptimized -Dwerror=false -Dfuzz=true \
+		-Db_sanitize=address,undefined -Db_lundef=false build-fuzz
+
+fuzz:
+	@tools/deps.sh build fuzz
+	@$(MAKE) --no-print-directory build-fuzz/build.ninja
+	@ninja -C build-fuzz fuzzers
+	@tools/fuzz.sh build-fuzz $(FUZZ_SECONDS) $(ARGS)
+
+lint:
+	@tools/deps.sh build lint
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@tools/lint.py --build $(BUILD) $(ARGS)
+
+build-cover/build.ninja:
+	@meson setup --buildtype debug -Dwerror=false -Db_coverage=true build-cover
+
+cover:
+	@tools/deps.sh build test cover
+	@$(MAKE) --no-print-directory build-cover/build.ninja
+	@ninja -C build-cover
+	@find build-cover -name '*.gcda' -delete
+	@$(MESON_TEST) -C build-cover $(ARGS)
+	@tools/cover.py build-cover
+
+bench: all
+	@meson test -C $(BUILD) --benchmark --verbose --num-processes 1 --timeout-multiplier 0 \
+		$(ARGS)
+
+fmt:
+	@git ls-files -co --exclude-standard '*.c' '*.h' '*.cc' | xargs clang-format -i
+
+install: $(BUILD)/build.ninja
+	@meson configure -Dprefix=$(PREFIX) $(BUILD)
+	@ninja -C $(BUILD)
+	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
+
+demo:
+	@tools/deps.sh build
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) tools/demo.sh $(ARGS)
+
+clean:
+	@rm -rf $(BUILD) build-asan build-fuzz build-cover
+
+.PHONY: all check asan fuzz lint cover bench fmt install demo clean

@@ -1,5 +1,7 @@
 /*
  * alert: one match of one rule, as text and as Alert v1 (Falco's JSON).
+ *
+ * Nothing is allocated but by the buffer that is written to.
  */
 #pragma once
 
@@ -11,15 +13,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What is kept of the time zone between alerts; zeroed at first. */
+struct alert_clock {
+    uint64_t quarter; /* the quarter of an hour that offset_s is right for, plus 1 */
+    int32_t offset_s; /* local time minus UTC */
+};
+
 struct alert_format {
     bool json;
     bool time_iso8601; /* in text: 2026-01-31T12:00:00.000000000+0000; else 12:00:00.000000000 local */
     struct str hostname;
+    struct alert_clock *clock; /* NULL: the time zone is looked up for each alert */
 };
 
-/* `<evt.time>: <Priority> <message>` and a newline; control characters escaped. */
+/* `<evt.time>: <Priority> <message>` and a newline; control characters escaped as in JSON. */
 void alert_text(const struct alert_format *format, const struct rule *rule,
                 const struct output *output, struct view *view, struct buf *buf);
-/* One line of JSON: time rule priority source hostname output tags output_fields. */
+/*
+ * One line of JSON, Falco's keys in its order: hostname output output_fields priority rule source tags
+ * time. `output` is the whole text line.
+ */
 void alert_json(const struct alert_format *format, const struct rule *rule,
                 const struct output *output, struct view *view, struct buf *buf);

@@ -100,8 +100,7 @@ static int arena_grow(struct arena *arena, size_t n)
         size = left;
     }
     size_t need;
-    if (__builtin_add_overflow(n, sizeof(struct arena_block) + alignof(max_align_t), &need) ||
-        need > left) {
+    if (__builtin_add_overflow(n, sizeof(struct arena_block), &need) || need > left) {
         return -1;
     }
     if (size < need) {

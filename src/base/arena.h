@@ -36,7 +36,7 @@ void *arena_array(struct arena *arena, size_t count, size_t size);
 /* A NUL-terminated copy; .p is NULL when out of budget (also for the empty string). */
 struct str arena_str(struct arena *arena, struct str s);
 
-#define ARENA_NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
+#define ARENA_NEW(arena, type)          ((type *)arena_alloc((arena), sizeof(type)))
 #define ARENA_ARRAY(arena, type, count) ((type *)arena_array((arena), (count), sizeof(type)))
 
 /* malloc, calloc and realloc that a test can make fail; free with free(). */

@@ -36,12 +36,10 @@ char *buf_reserve_slow(struct buf *buf, size_t n)
         buf->failed = true;
         return NULL;
     }
-    size_t capacity = buf->capacity ? buf->capacity : CAPACITY_MIN;
-    while (capacity - buf->n < n) {
-        capacity *= 2;
-    }
-    if (capacity > buf->limit) {
-        capacity = buf->limit;
+    size_t capacity = buf->capacity > CAPACITY_MIN / 2 ? buf->capacity : CAPACITY_MIN / 2;
+    capacity = capacity > buf->limit / 2 ? buf->limit : capacity * 2;
+    if (capacity < buf->n + n) {
+        capacity = buf->n + n;
     }
     char *p = mem_realloc(buf->p, capacity);
     if (!p) {
@@ -205,9 +203,15 @@ void buf_json_str(struct buf *buf, struct str s)
     buf_putc(buf, '"');
 }
 
+/* The bit of the innermost object or array; none where it is too deep for one. */
+static uint64_t jsonw_bit(const struct jsonw *w)
+{
+    return w->depth <= JSONW_DEPTH_MAX ? (uint64_t)1 << w->depth : 0;
+}
+
 static void jsonw_before(struct jsonw *w, const char *key)
 {
-    uint64_t bit = (uint64_t)1 << w->depth;
+    uint64_t bit = jsonw_bit(w);
     if (w->has_members & bit) {
         buf_putc(w->buf, ',');
     }
@@ -222,12 +226,11 @@ static void jsonw_open(struct jsonw *w, const char *key, bool is_array)
 {
     jsonw_before(w, key);
     buf_putc(w->buf, is_array ? '[' : '{');
-    if (w->depth == 63) {
-        w->buf->failed = true;
-        return;
-    }
     w->depth++;
-    uint64_t bit = (uint64_t)1 << w->depth;
+    uint64_t bit = jsonw_bit(w);
+    if (!bit) {
+        w->buf->failed = true;
+    }
     w->has_members &= ~bit;
     w->is_array = is_array ? w->is_array | bit : w->is_array & ~bit;
 }
@@ -244,7 +247,7 @@ void jsonw_array(struct jsonw *w, const char *key)
 
 void jsonw_end(struct jsonw *w)
 {
-    buf_putc(w->buf, w->is_array >> w->depth & 1 ? ']' : '}');
+    buf_putc(w->buf, w->is_array & jsonw_bit(w) ? ']' : '}');
     w->depth--;
 }
 
@@ -253,7 +256,7 @@ void jsonw_key(struct jsonw *w, struct str key)
     jsonw_before(w, NULL);
     buf_json_str(w->buf, key);
     buf_putc(w->buf, ':');
-    w->has_members &= ~((uint64_t)1 << w->depth); /* its value needs no comma */
+    w->has_members &= ~jsonw_bit(w); /* its value needs no comma */
 }
 
 void jsonw_str(struct jsonw *w, const char *key, struct str s)

@@ -68,6 +68,7 @@ static inline void buf_puts(struct buf *buf, struct str s)
 }
 
 void buf_putz(struct buf *buf, const char *z);
+/* Text longer than 255 bytes takes room for one byte more while it is written. */
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_u64(struct buf *buf, uint64_t v);
 void buf_i64(struct buf *buf, int64_t v);
@@ -82,13 +83,16 @@ void buf_json_escaped(struct buf *buf, struct str s);
 bool str_is_utf8(struct str s);
 
 /*
- * jsonw: punctuation for nested objects and arrays. Keys are programmers' literals. Depth <= 64.
+ * jsonw: punctuation for nested objects and arrays. Keys are programmers' literals. Deeper than
+ * JSONW_DEPTH_MAX marks the buffer as failed.
  *
  *     struct jsonw w = { .buf = &buf };
  *     jsonw_object(&w, NULL); jsonw_str(&w, "name", s); jsonw_array(&w, "tags"); ... jsonw_end(&w);
  *
  * Within an array, and for the outermost value, pass key NULL.
  */
+#define JSONW_DEPTH_MAX 63
+
 struct jsonw {
     struct buf *buf;
     uint64_t has_members; /* a bit per depth */
@@ -99,7 +103,8 @@ struct jsonw {
 void jsonw_object(struct jsonw *w, const char *key);
 void jsonw_array(struct jsonw *w, const char *key);
 void jsonw_end(struct jsonw *w); /* closes the innermost object or array */
-void jsonw_key(struct jsonw *w, struct str key); /* for keys that are data; then a value, key NULL */
+void jsonw_key(struct jsonw *w,
+               struct str key); /* for keys that are data; then a value, key NULL */
 void jsonw_str(struct jsonw *w, const char *key, struct str s);
 void jsonw_strz(struct jsonw *w, const char *key, const char *z); /* NULL writes null */
 void jsonw_i64(struct jsonw *w, const char *key, int64_t v);

@@ -33,7 +33,7 @@ int fd_read_all(int fd, struct buf *buf)
 {
     for (;;) {
         size_t room = buf->limit - buf->n;
-        char probe;
+        char probe = 0;
         char *at = room ? buf_reserve(buf, room < READ_STEP ? room : READ_STEP) : &probe;
         if (!at) {
             return -ENOMEM;

@@ -23,6 +23,16 @@ void log_set_program(const char *name)
     log_program = name;
 }
 
+/* Would a terminal act on it? C0, DEL, and C1 as UTF-8 (U+0080 to U+009F). */
+static size_t control_length(const char *c)
+{
+    const unsigned char *u = (const unsigned char *)c;
+    if (u[0] == 0xc2 && u[1] >= 0x80 && u[1] <= 0x9f) {
+        return 2;
+    }
+    return u[0] < 0x20 || u[0] == 0x7f;
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
     static const char *const words[] = { "error: ", "warning: ", "", "debug: " };
@@ -39,11 +49,13 @@ void log_line(enum log_level level, const char *format, ...)
     struct buf buf;
     buf_init_fixed(&buf, line, sizeof(line));
     buf_printf(&buf, "%s: %s", log_program, words[level]);
-    for (const char *c = message; *c; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
-            buf_printf(&buf, "\\x%02x", (unsigned char)*c);
-        } else {
-            buf_putc(&buf, *c);
+    for (const char *c = message; *c;) {
+        size_t controls = control_length(c);
+        for (size_t i = 0; i < controls; i++) {
+            buf_printf(&buf, "\\x%02x", (unsigned char)*c++);
+        }
+        if (!controls) {
+            buf_putc(&buf, *c++);
         }
     }
     buf_putc(&buf, '\n');

@@ -14,10 +14,10 @@
 struct slab {
     char **chunks;
     uint32_t nchunks;
-    uint32_t free_head;  /* index + 1 of the first free object */
-    uint32_t count;      /* objects alive */
-    uint32_t high;       /* indices ever handed out */
-    uint32_t capacity;   /* hard limit */
+    uint32_t free_head; /* index + 1 of the first free object */
+    uint32_t count;     /* objects alive */
+    uint32_t high;      /* indices ever handed out */
+    uint32_t capacity;  /* hard limit */
     size_t object_size;
 };
 

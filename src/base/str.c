@@ -6,7 +6,8 @@
  */
 #include "base/str.h"
 
-#include <stdlib.h>
+#include "base/arena.h"
+
 #include <sys/random.h>
 
 int str_cmp(struct str a, struct str b)
@@ -86,7 +87,7 @@ struct str str_trim(struct str s)
 
 char *str_dupz(struct str s)
 {
-    char *copy = malloc(s.n + 1);
+    char *copy = s.n == SIZE_MAX ? NULL : mem_alloc(s.n + 1);
     if (copy) {
         if (s.n) {
             memcpy(copy, s.p, s.n);
@@ -120,16 +121,26 @@ static inline uint64_t load64(const char *p)
     return v;
 }
 
-static uint64_t load_tail(const char *p, size_t n)
+static inline uint64_t load32(const char *p)
 {
-    uint64_t v = 0;
-    memcpy(&v, p, n);
+    uint32_t v;
+    memcpy(&v, p, sizeof(v));
     return v;
+}
+
+/* 1 to 7 bytes; texts of one length and different bytes differ. */
+static inline uint64_t load_tail(const char *p, size_t n)
+{
+    if (n >= 4) {
+        return load32(p) << 32 | load32(p + n - 4);
+    }
+    return (uint64_t)(unsigned char)p[0] << 16 | (uint64_t)(unsigned char)p[n >> 1] << 8 |
+           (unsigned char)p[n - 1];
 }
 
 uint64_t str_hash(struct str s)
 {
-    uint64_t h = hash_secret[0] ^ s.n;
+    uint64_t h = hash_secret[0];
     const char *p = s.p;
     size_t n = s.n;
     for (; n >= 16; p += 16, n -= 16) {
@@ -143,7 +154,7 @@ uint64_t str_hash(struct str s)
     } else if (n) {
         a = load_tail(p, n);
     }
-    return fold(a ^ h, b ^ hash_secret[1] ^ 0x9e3779b97f4a7c15U);
+    return fold(a ^ h, b ^ hash_secret[1] ^ s.n * 0x9e3779b97f4a7c15U);
 }
 
 uint64_t hash_u64(uint64_t key)

@@ -56,7 +56,8 @@ static inline bool str_ends(struct str s, struct str suffix)
 
 static inline struct str str_from_offset(struct str s, size_t offset)
 {
-    return offset >= s.n ? (struct str){ s.p + s.n, 0 } : (struct str){ s.p + offset, s.n - offset };
+    return offset >= s.n ? (struct str){ s.p + s.n, 0 }
+                         : (struct str){ s.p + offset, s.n - offset };
 }
 
 static inline struct str str_first(struct str s, size_t n)

@@ -130,6 +130,26 @@ enum kind_flag {
     KIND_SKIPPARSERESET = 1 << 8,
     KIND_OLD_VERSION = 1 << 9,
     KIND_LARGE_PAYLOAD = 1 << 10,
+    /* Where events of this kind come from (one of four). */
+    KIND_SYSCALL = 1 << 11,
+    KIND_TRACEPOINT = 1 << 12,
+    KIND_PLUGIN = 1 << 13,
+    KIND_META = 1 << 14, /* made by the sensor or the engine: container, useradded, drop, dns, ... */
+};
+
+/* KIND_OPENAT_2_X and so on. */
+enum kind_number {
+#define KIND(number, id, ...) KIND_##id = (number),
+#include "event/kinds.def"
+#include "event/kinds_late.def"
+#undef KIND
+};
+
+/* NAME_openat and so on: the ids of event names. */
+enum name_id {
+#define NAME(id, name) NAME_##name = (id),
+#include "event/names.def"
+#undef NAME
 };
 
 struct kind {

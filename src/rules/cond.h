@@ -29,10 +29,14 @@ enum transformer {
     TRANSFORM_COUNT,
 };
 
+/* TRANSFORM_COUNT when there is none of that name. */
+enum transformer transformer_find(struct str name);
+const char *transformer_text(enum transformer transformer);
+
 struct expr {
     enum ast_expr_kind kind;
     enum field_type type;
-    bool is_list;
+    bool is_list; /* `in` wants all its values; not so fields of all ancestors, or of both ends */
     struct field_ref field; /* EXPR_FIELD */
     struct value literal;   /* EXPR_LITERAL */
     enum transformer transformer;
@@ -89,18 +93,36 @@ struct cond_problems {
 };
 
 /*
- * Resolves everything it can and reports every problem. *ret is NULL when there was an error among
- * them. -ENOMEM when the arena's budget is spent. Sharing: constants of the same list and type are
- * converted once per `cache` (may be NULL).
+ * What conditions of one ruleset share: constants of the same list and type are converted once (told
+ * by the address of ast_values.items), and equal patterns are compiled once. It must outlive the
+ * conditions, which borrow its regexes; drop it before the arrays of items go.
  */
 struct cond_cache;
 struct cond_cache *cond_cache_new(struct arena *arena);
 void cond_cache_free(struct cond_cache *cache); /* frees the regexes too */
+
+/*
+ * Resolves everything it can and reports every problem, in the arena. *ret is NULL when there was an
+ * error among them. -ENOMEM when the arena's budget is spent. Without a cache (NULL) nothing is
+ * shared, and regexes are an error.
+ */
 int cond_resolve(struct arena *arena, struct cond_cache *cache, const struct ast *ast,
                  struct cond **ret, struct cond_problems *problems);
 
-/* Value of an expression: a field, a literal, a transformation. */
+/* One expression alone, for outputs. problems may be NULL; -EINVAL with the first error in err. */
+int expr_resolve(struct arena *arena, const struct ast_expr *ast, struct expr **ret,
+                 struct cond_problems *problems, struct err *err);
+
+/*
+ * Value of an expression: a field, a literal, a transformation. n == 0: missing; but a transformation
+ * that yields an empty list has n == 0 and v != NULL.
+ */
 void expr_extract(const struct expr *expr, struct view *view, struct extracted *ret);
+
+/* Text and JSON of a value as in outputs; see field_text(), field_json(). */
+void expr_text(const struct expr *expr, const struct extracted *value, struct buf *buf);
+void expr_json(const struct expr *expr, const struct extracted *value, const struct view *view,
+               struct buf *buf);
 
 /* Is the check true of these values (of its left side)? `right`: values of check->right, or NULL. */
 bool check_holds(const struct check *check, const struct extracted *left,

@@ -1,8 +1,9 @@
 /*
  * output: a rule's output template: text with %fields, compiled once, run for each alert.
  *
- * Tokens are %field, %field[arg], %Nfield (pad or cut to N columns), %transformer(field), and %% for a
- * percent sign. A leading * means: a missing field prints <NA>; Falco always prepends it, so do we.
+ * Tokens are %field, %field[arg], %Nfield (padded or cut to N bytes), %transformer(field), and %% for a
+ * percent sign. The longest beginning that is a field counts: "%proc.name." ends in a full stop. A
+ * missing field prints <NA>: the template is read as if it began with the `*` that Falco prepends.
  */
 #pragma once
 
@@ -12,15 +13,21 @@
 #include "event/field.h"
 #include "rules/cond.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define OUTPUT_FIELDS_MAX 1024
+#define OUTPUT_WIDTH_MAX 4096 /* of %Nfield */
+#define OUTPUT_TEXT_MAX 65536 /* bytes of a template */
 
 struct output_part {
-    struct str text;    /* literal text before the token */
-    struct expr *expr;  /* NULL: only text */
-    struct str token;   /* "proc.aname[2]": the key in output_fields */
-    uint32_t width;     /* 0: as long as it is */
+    struct str text;      /* literal text before the token */
+    struct str text_json; /* the same, escaped for a JSON string */
+    struct expr *expr;    /* NULL: only text */
+    struct str token;     /* "proc.aname[2]": the key in output_fields */
+    struct str key_json;  /* the same as `"proc.aname[2]":` */
+    uint32_t width;       /* 0: as long as it is */
+    bool is_repeated;     /* an earlier part has the same token */
 };
 
 struct output {
@@ -28,11 +35,27 @@ struct output {
     uint32_t nparts;
 };
 
-/* -EINVAL: "invalid formatting token not_a_real_field". deprecated: a deprecated field's name, or NULL. */
+/*
+ * Borrows format. -ENOENT: "invalid formatting token not_a_real_field" (skip-if-unknown-filter
+ * applies); -EINVAL: other errors; -ENOMEM. ret_deprecated: a deprecated field's name, or NULL.
+ */
 int output_compile(struct arena *arena, struct str format, struct output **ret,
                    const char **ret_deprecated, struct err *err);
 
 /* Resolved text. Not escaped. */
 void output_text(const struct output *output, struct view *view, struct buf *buf);
-/* {"proc.name":"cat",...}: each token once, missing ones null. */
+/* {"proc.name":"cat",...}: each token once, missing ones null. Of a text that is not UTF-8 the key
+ * "proc.name.base64" follows with its bytes. */
 void output_fields_json(const struct output *output, struct view *view, struct buf *buf);
+
+/*
+ * The two above in steps, for who wants several forms of one extraction. Values lie in the view's
+ * scratch; NULL when that is full: all fields then count as missing.
+ */
+const struct extracted *output_extract(const struct output *output, struct view *view);
+void output_put_text(const struct output *output, const struct extracted *values, struct buf *buf);
+/* The text escaped for a JSON string, without its quotes. */
+void output_put_text_json(const struct output *output, const struct extracted *values,
+                          struct view *view, struct buf *buf);
+void output_put_fields_json(const struct output *output, const struct extracted *values,
+                            const struct view *view, struct buf *buf);

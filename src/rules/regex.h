@@ -1,6 +1,6 @@
 /*
  * regex: RE2 behind C. POSIX syntax, both ends anchored, linear time; bytes that are not UTF-8 become
- * U+FFFD before matching. Compiled expressions may be used by several threads.
+ * U+FFFD before matching. A regex may be used by several threads, a regex_set by one at a time.
  */
 #pragma once
 
@@ -11,8 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define REGEX_TEXT_MAX 4096
+#define REGEX_TEXT_MAX 4096 /* bytes of a pattern */
 #define REGEX_MEMORY_MAX ((int64_t)8 << 20)
+#define REGEX_SET_MEMORY_MAX ((int64_t)64 << 20)
 
 #ifdef __cplusplus
 extern "C" {
@@ -25,6 +26,8 @@ struct regex_set;
 int regex_new(struct str pattern, struct regex **ret, struct err *err);
 void regex_free(struct regex *regex);
 bool regex_match(const struct regex *regex, struct str text);
+/* Instructions of the compiled program: what it costs in memory, about 16 bytes each. */
+uint32_t regex_size(const struct regex *regex);
 
 /* Many at once: which of the patterns match. Patterns must have passed regex_new(). */
 int regex_set_new(const struct str *patterns, uint32_t n, struct regex_set **ret, struct err *err);

@@ -10,6 +10,7 @@
 #include "event/state.h"
 #include "sensor/sensor.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,14 +19,45 @@
 /* path "-": standard input. Reads up to the first event, filling `state` (which must outlive it). */
 int replay_open(const char *path, struct state *state, struct sensor **ret, struct err *err);
 
+struct replay_options {
+    bool unthreaded; /* read and inflate in the caller's thread */
+    bool zlib;       /* inflate by zlib though ISA-L is there */
+};
+
+int replay_open_with(const char *path, const struct replay_options *options, struct state *state,
+                     struct sensor **ret, struct err *err);
+/* Name of the machine the capture was made on; empty unknown. Lives as long as the sensor. */
+struct str replay_host(const struct sensor *sensor);
+
 struct capture_writer;
 
-/* Events in the event table of sysdig 0.29: enter and exit pairs. gzip when level > 0. */
+struct capture_writer_stats {
+    uint64_t events;  /* given */
+    uint64_t written; /* in the capture; more, where pairs were made, or fewer */
+    uint64_t mapped;  /* of later kinds, written as the nearest older one or as a generic call */
+    uint64_t skipped; /* of kinds for which there is nothing older */
+    uint64_t cut;     /* parameters shortened to fit */
+    uint64_t bytes;   /* before compression */
+};
+
+/*
+ * Writes the event table of sysdig 0.29 (format 1.2), gzip when level (1..9) > 0:
+ *
+ * - Exit events carry the parameters that table has; one whose enter event was not written just before
+ *   for its thread gets one made of its later parameters.
+ * - Kinds that are only a later number of a call (dup3, pipe2, accept4) become the older kind; other
+ *   calls become a generic event with the call's name and without parameters; events that are no calls
+ *   (users, DNS) are skipped.
+ *
+ * The descriptor stays the caller's.
+ */
 int capture_writer_new(int fd, int gzip_level, struct capture_writer **ret, struct err *err);
-/* Machine, interface, user, process and descriptor lists from the state; once, before events. */
+/* Machine, interface, user, thread and descriptor lists from the state; once, before events. Known
+ * containers follow as events with the first event's time. */
 int capture_write_state(struct capture_writer *writer, const struct state *state, struct err *err);
-/* An event of any kind we know. Exit events of new layout become a pair of old layout. */
 int capture_write_event(struct capture_writer *writer, const struct event *event, struct err *err);
-/* Flushes, closes nothing but itself. */
+/* Flushes; nothing may be written after it. */
 int capture_writer_finish(struct capture_writer *writer, struct err *err);
 void capture_writer_free(struct capture_writer *writer);
+void capture_writer_get_stats(const struct capture_writer *writer,
+                              struct capture_writer_stats *ret);

@@ -1,0 +1,128 @@
+/*
+ * Pipeline: sensor, state, matcher, alerts, in one function.
+ *
+ * Outputs are compiled once per rule; what a rule's output lacks for an event prints as <NA>. Nothing is
+ * allocated per event but what the caller's buffer needs to grow.
+ */
+#include "agent/pipeline.h"
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct pipeline {
+    const struct ruleset *ruleset;
+    struct matcher *matcher;
+    struct alert_format format;
+    struct view view;
+    struct arena arena;
+    struct output **outputs; /* by rule index; NULL: the rule is skipped */
+    uint64_t *alerts_by_rule;
+    struct pipeline_stats stats;
+};
+
+CLEANUP_DEFINE(struct pipeline, pipeline_free);
+
+static int compile_outputs(struct pipeline *p, struct err *err)
+{
+    for (uint32_t i = 0; i < p->ruleset->nrules; i++) {
+        const struct rule *rule = &p->ruleset->rules[i];
+        const char *deprecated;
+        if (!rule->cond) {
+            continue;
+        }
+        int r = output_compile(&p->arena, rule->output, &p->outputs[i], &deprecated, err);
+        if (r < 0) {
+            err_wrap(err, "rule '%.*s'", STR_ARG(rule->name));
+            return r;
+        }
+    }
+    return 0;
+}
+
+int pipeline_new(const struct ruleset *ruleset, const struct selection *selection,
+                 struct state *state, const struct pipeline_options *options,
+                 struct pipeline **ret, struct err *err)
+{
+    CLEANUP(cleanup_pipeline_free) struct pipeline *p = mem_zalloc(sizeof *p);
+    if (!p) {
+        return err_set(err, -ENOMEM, "out of memory");
+    }
+    arena_init(&p->arena, RULES_MEMORY_MAX);
+    p->ruleset = ruleset;
+    p->format = options->format;
+    p->view.state = state;
+    p->view.source = STR("syscall");
+    p->view.hostname = options->format.hostname;
+    p->outputs = ARENA_ARRAY(&p->arena, struct output *, ruleset->nrules);
+    p->alerts_by_rule = ARENA_ARRAY(&p->arena, uint64_t, ruleset->nrules);
+    if (!p->outputs || !p->alerts_by_rule || scratch_init(&p->view.scratch) < 0) {
+        return err_set(err, -ENOMEM, "out of memory");
+    }
+    int r = compile_outputs(p, err);
+    if (r == 0) {
+        r = matcher_new(ruleset, selection, &options->matcher, &p->matcher, err);
+    }
+    if (r < 0) {
+        return r;
+    }
+    *ret = TAKE(p);
+    return 0;
+}
+
+void pipeline_free(struct pipeline *p)
+{
+    if (p) {
+        matcher_free(p->matcher);
+        scratch_done(&p->view.scratch);
+        arena_done(&p->arena);
+        free(p);
+    }
+}
+
+static void emit(struct pipeline *p, const struct rule *rule, struct buf *out)
+{
+    p->stats.alerts++;
+    p->stats.alerts_by_priority[rule->priority]++;
+    p->alerts_by_rule[rule->index]++;
+    if (p->format.json) {
+        alert_json(&p->format, rule, p->outputs[rule->index], &p->view, out);
+    } else {
+        alert_text(&p->format, rule, p->outputs[rule->index], &p->view, out);
+    }
+}
+
+int pipeline_step(struct pipeline *p, struct sensor *sensor, struct buf *out, struct err *err)
+{
+    struct event *event;
+    const struct rule *const *rules;
+    int r = sensor_next(sensor, &event, err);
+    if (r <= 0) {
+        return r;
+    }
+    if (p->stats.events++ == 0) {
+        p->view.first_ts_ns = event->ts_ns;
+    }
+    state_apply(p->view.state, event);
+    p->view.event = event;
+    p->view.scratch.n = 0;
+    uint32_t n = matcher_run(p->matcher, &p->view, &rules);
+    for (uint32_t i = 0; i < n; i++) {
+        emit(p, rules[i], out);
+    }
+    state_settle(p->view.state, event);
+    return 1;
+}
+
+void pipeline_get_stats(const struct pipeline *p, struct pipeline_stats *ret)
+{
+    *ret = p->stats;
+    ret->alerts_by_rule = p->alerts_by_rule;
+}
+
+struct matcher *pipeline_matcher(struct pipeline *p)
+{
+    return p->matcher;
+}

@@ -1,5 +1,0 @@
-int sensor_placeholder(void);
-int sensor_placeholder(void)
-{
-    return 0;
-}
