@@ -71,11 +71,11 @@ void extract_fd_uid(const struct field_ref *field, struct view *view, struct ext
     if (!fd_of_event(view, &fd)) {
         return;
     }
-    struct text text;
-    text_begin(&text, view);
+    struct compose text;
+    compose_begin(&text, view);
     buf_i64(&text.buf, view->event->tid);
     buf_i64(&text.buf, view->event->fd_num);
-    put_text(ret, &text);
+    put_composed(ret, &text);
 }
 
 void extract_fd_type(const struct field_ref *field, struct view *view, struct extracted *ret)
@@ -190,14 +190,14 @@ static bool fd_name(struct view *view, struct fdinfo **ret_fd, struct str *ret)
 static struct str with_container(struct view *view, struct str s)
 {
     const struct container *container = view->event->thread->container;
-    struct text text;
-    text_begin(&text, view);
+    struct compose text;
+    compose_begin(&text, view);
     if (container) {
-        text_puts(&text, container->id);
+        compose_puts(&text, container->id);
     }
-    text_putc(&text, ':');
-    text_puts(&text, s);
-    return text_end(&text);
+    compose_putc(&text, ':');
+    compose_puts(&text, s);
+    return compose_end(&text);
 }
 
 void extract_fd_name(const struct field_ref *field, struct view *view, struct extracted *ret)
