@@ -214,7 +214,8 @@ void extract_evt_buffer(const struct field_ref *field, struct view *view, struct
     const struct event *event = view->event;
     int i = kind_param(event->kind, STR("data"));
     if (i >= 0 && i < event->nparams) {
-        put_value(ret, (struct value){ .type = TYPE_BYTEBUF, .s = event_param(event, (unsigned)i) });
+        put_value(ret,
+                  (struct value){ .type = TYPE_BYTEBUF, .s = event_param(event, (unsigned)i) });
     }
 }
 
@@ -229,8 +230,8 @@ void extract_protocol(const struct field_ref *field, struct view *view, struct e
     }
 }
 
-#define DNS_ANSWERS_MAX  256
-#define DNS_ANSWERS_AT   3
+#define DNS_ANSWERS_MAX 256
+#define DNS_ANSWERS_AT  3
 
 void extract_dns_answers(const struct field_ref *field, struct view *view, struct extracted *ret)
 {

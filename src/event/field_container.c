@@ -87,10 +87,10 @@ void extract_proc_is_probe(const struct field_ref *field, struct view *view, str
     if (!container) {
         return;
     }
-    struct str probe =
-        field->id == FIELD_PROC_IS_CONTAINER_HEALTHCHECK      ? container->healthcheck
-        : field->id == FIELD_PROC_IS_CONTAINER_LIVENESS_PROBE ? container->liveness_probe
-                                                              : container->readiness_probe;
+    struct str probe = field->id == FIELD_PROC_IS_CONTAINER_HEALTHCHECK ? container->healthcheck
+                       : field->id == FIELD_PROC_IS_CONTAINER_LIVENESS_PROBE
+                           ? container->liveness_probe
+                           : container->readiness_probe;
     bool is = false;
     const struct thread *thread = probe.n ? thread_ancestor(view, 0) : NULL;
     for (int i = 0; !is && thread && thread->container == container && i < STATE_ANCESTORS_MAX;
@@ -98,9 +98,9 @@ void extract_proc_is_probe(const struct field_ref *field, struct view *view, str
         const struct image *image = thread->image;
         struct str args = str_from_offset(probe, image->exe.n + 1);
         is = str_starts(probe, image->exe) && image->exe.n &&
-             (probe.n == image->exe.n ? !image->nargs
-                                      : probe.p[image->exe.n] == ' ' &&
-                                            str_eq(args, image->args_text));
+             (probe.n == image->exe.n
+                  ? !image->nargs
+                  : probe.p[image->exe.n] == ' ' && str_eq(args, image->args_text));
         thread = state_parent(view->state, thread);
     }
     put_bool(ret, is);

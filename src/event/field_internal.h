@@ -12,6 +12,9 @@
 
 typedef void extractor(const struct field_ref *field, struct view *view, struct extracted *ret);
 
+/* Longest path resolved on the stack, for evt.arg. */
+#define PATH_LOCAL_MAX 8192
+
 extern extractor *const field_extractors[FIELD_COUNT];
 
 /* Values. */

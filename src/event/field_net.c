@@ -215,8 +215,7 @@ void extract_fd_is_server(const struct field_ref *field, struct view *view, stru
         return;
     }
     bool listens = fd->type == FD_IPV4_SERVSOCK || fd->type == FD_IPV6_SERVSOCK;
-    bool serves = fd_is_connection(fd) &&
-                  ((fd->flags & FD_ROLE_SERVER) || is_loopback(&fd->dip));
+    bool serves = fd_is_connection(fd) && ((fd->flags & FD_ROLE_SERVER) || is_loopback(&fd->dip));
     put_bool(ret, listens || serves);
 }
 

@@ -157,27 +157,33 @@ struct path_layout {
     int8_t path, dirfd;
     int8_t source, source_dirfd;
     int8_t target, target_dirfd;
-    bool entered;   /* old layouts: in the enter event */
-    bool of_fd;     /* of the descriptor */
+    bool entered;                       /* old layouts: in the enter event */
+    bool of_fd;                         /* of the descriptor */
     uint8_t truth_source, truth_target; /* 1: event->path, 2: path2, 0: neither */
 };
 
 #define NONE -1
-#define ONE(i, dir)         { .path = (i), .dirfd = (dir), NONE, NONE, NONE, NONE }
-#define ONE_ENTERED(i, dir) { (i), (dir), NONE, NONE, NONE, NONE, .entered = true }
-#define OF_FD               { NONE, NONE, NONE, NONE, NONE, NONE, .of_fd = true }
+#define ONE(i, dir)                                                                                \
+    {                                                                                              \
+        .path = (i), .dirfd = (dir), NONE, NONE, NONE, NONE                                        \
+    }
+#define ONE_ENTERED(i, dir)                                                                        \
+    {                                                                                              \
+        (i), (dir), NONE, NONE, NONE, NONE, .entered = true                                        \
+    }
+#define OF_FD                                                                                      \
+    {                                                                                              \
+        NONE, NONE, NONE, NONE, NONE, NONE, .of_fd = true                                          \
+    }
 #define TWO(s, sdir, t, tdir, ts, tt)                                                              \
-    { NONE, NONE, (s), (sdir), (t), (tdir), .truth_source = (ts), .truth_target = (tt) }
+    {                                                                                              \
+        NONE, NONE, (s), (sdir), (t), (tdir), .truth_source = (ts), .truth_target = (tt)           \
+    }
 #define TWO_ENTERED(s, sdir, t, tdir, ts, tt)                                                      \
-    { NONE,                                                                                        \
-      NONE,                                                                                        \
-      (s),                                                                                         \
-      (sdir),                                                                                      \
-      (t),                                                                                         \
-      (tdir),                                                                                      \
-      .entered = true,                                                                             \
-      .truth_source = (ts),                                                                        \
-      .truth_target = (tt) }
+    {                                                                                              \
+        NONE, NONE, (s), (sdir), (t), (tdir), .entered = true, .truth_source = (ts),               \
+                                              .truth_target = (tt)                                 \
+    }
 
 /* lint: table */
 static const struct {

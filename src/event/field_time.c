@@ -104,7 +104,8 @@ void extract_evt_deltatime(const struct field_ref *field, struct view *view, str
 /* From the call's beginning to its end; 0 for enter events, and when the beginning was not seen. */
 static uint64_t latency(const struct event *event)
 {
-    bool known = kind_is_exit(event->kind) && event->enter_ts_ns && event->ts_ns > event->enter_ts_ns;
+    bool known =
+        kind_is_exit(event->kind) && event->enter_ts_ns && event->ts_ns > event->enter_ts_ns;
     return known ? event->ts_ns - event->enter_ts_ns : 0;
 }
 
