@@ -22,6 +22,7 @@
 #define STATE_FDS_PER_PROCESS_MAX 65536
 #define STATE_CONTAINERS_MAX 16384
 #define STATE_USERS_MAX 65536
+#define STATE_INTERFACES_MAX 4096
 #define STATE_ANCESTORS_MAX 128   /* also what ends a loop of parents */
 #define STATE_EXIT_GRACE_NS UINT64_C(5000000000) /* exited processes stay visible this long */
 
@@ -47,7 +48,9 @@ struct image {
     bool exe_lower_layer;
     bool exe_from_memfd;
     bool exe_known; /* the four above and exe_ino mean something */
-    struct str sha256; /* lower-case hex; empty until someone computed it */
+    struct str sha256; /* lower-case hex; empty until someone computed it: state_sha256() */
+    bool sha256_asked;
+    char sha256_text[64];
 };
 
 /* A counted string (cwd, cgroups): shared by threads. */
@@ -65,6 +68,8 @@ struct container {
     uint32_t nmounts;
     struct container_label *labels; /* also k8s.*: keys io.kubernetes.* */
     uint32_t nlabels;
+    struct container_label *pod_labels; /* of its pod's sandbox */
+    uint32_t npod_labels;
     uint64_t created_ns;
     bool privileged, host_pid, host_network, host_ipc;
     bool pending; /* metadata not here yet: fields are empty and undecidable */
@@ -91,6 +96,12 @@ struct user {
 struct group {
     uint32_t gid;
     struct str name;
+};
+
+/* An address of this machine. */
+struct interface {
+    struct ip address, netmask, broadcast;
+    char name[16];
 };
 
 enum fd_type {
@@ -185,6 +196,8 @@ struct state_config {
 struct state_stats {
     uint64_t threads, threads_evicted, fds, fds_refused, containers, containers_refused, users,
         orphan_events; /* events of tasks never heard of */
+    uint64_t groups;
+    uint64_t out_of_memory; /* changes lost because memory was out */
 };
 
 struct state;
@@ -202,6 +215,15 @@ void state_settle(struct state *state, struct event *event);
  * users, groups or container metadata change: everything of VOLATILE_LINEAGE and VOLATILE_SESSION, and
  * user names, kept before must be dropped. */
 uint64_t state_epoch(const struct state *state);
+
+/* Parameter i of the enter event of the call whose exit this event is; empty when it was not kept
+ * (those are kept that the exit's older layouts need: paths, flags, addresses, ids). */
+struct str state_enter_param(const struct event *event, unsigned i);
+/* The directory that a call's path argument is relative to: the cwd for AT_FDCWD, "/" for an absolute
+ * path, "<UNKNOWN>" for a descriptor never heard of. See path_resolve() in event/path.h. */
+struct str state_dir(const struct thread *thread, int64_t dirfd, struct str path);
+/* Digest of the thread's executable as config.sha256 gives it; empty when not available. */
+struct str state_sha256(struct state *state, struct thread *thread);
 
 /* NULL when unknown. */
 struct thread *state_thread(const struct state *state, int64_t tid);
@@ -244,3 +266,21 @@ int state_add_container_json(struct state *state, struct str json);
 int state_remove_container(struct state *state, struct str id);
 /* The id (12 characters) in a cgroup path, v1 or v2; empty for the host. */
 struct str cgroup_container_id(struct str cgroup_path);
+
+int state_add_interface(struct state *state, const struct interface *interface);
+/* Is it an address of this machine, as far as told? */
+bool state_is_own_address(const struct state *state, const struct ip *ip);
+
+/*
+ * What is known, one by one, from *cursor = 0; NULL at the end. Nothing may change meanwhile. Users and
+ * groups: the host's.
+ */
+struct thread *state_thread_next(const struct state *state, size_t *cursor);
+const struct user *state_user_next(const struct state *state, size_t *cursor);
+const struct group *state_group_next(const struct state *state, size_t *cursor);
+const struct container *state_container_next(const struct state *state, size_t *cursor);
+const struct interface *state_interface_next(const struct state *state, size_t *cursor);
+
+/* Forgets threads, descriptors, users, containers and addresses: the sensor's stream begins anew. Only
+ * between state_settle() and the next state_apply(). */
+void state_clear(struct state *state);

@@ -317,6 +317,44 @@ static int read_users(struct lists *lists, bool v2, struct cursor *c)
     return 0;
 }
 
+static int read_interface(struct lists *lists, struct cursor *c)
+{
+    struct interface interface = { 0 };
+    uint16_t type = cursor_u16(c);
+    size_t n = cursor_u16(c);
+    bool v6 = type == SCAP_IPV6 || type == SCAP_IPV6_NO_SPEED;
+    if (type < SCAP_IPV4 || type > SCAP_IPV6_NO_SPEED) {
+        return -EBADMSG;
+    }
+    interface.address = read_ip(c, v6);
+    interface.netmask = read_ip(c, v6);
+    interface.broadcast = read_ip(c, v6);
+    if (type == SCAP_IPV4 || type == SCAP_IPV6) {
+        cursor_u64(c); /* link speed */
+    }
+    struct str name = str_first(cursor_bytes(c, n), sizeof interface.name - 1);
+    if (name.n) {
+        memcpy(interface.name, name.p, name.n);
+    }
+    return c->bad ? -EBADMSG : state_add_interface(lists->state, &interface);
+}
+
+static int read_interfaces(struct lists *lists, bool v2, struct cursor *c)
+{
+    while (cursor_left(c) >= PADDING_MAX) {
+        /* Here the length does not count itself. */
+        struct cursor part = v2 ? cursor_part(c, cursor_u32(c)) : *c;
+        int r = part.bad ? -EBADMSG : read_interface(lists, &part);
+        if (r == -EBADMSG || r == -ENOMEM) {
+            return r;
+        }
+        if (!v2) {
+            *c = part;
+        }
+    }
+    return 0;
+}
+
 static int read_machine(struct lists *lists, struct cursor *c)
 {
     cursor_bytes(c, MACHINE_HOST_OFFSET);
@@ -358,6 +396,11 @@ static int read_block(struct lists *lists, uint32_t type, struct cursor *c, cons
     case BLOCK_USERS_V2:
         *ret_what = "user";
         return read_users(lists, type == BLOCK_USERS_V2, c);
+    case BLOCK_INTERFACES:
+    case BLOCK_INTERFACES_OLD:
+    case BLOCK_INTERFACES_V2:
+        *ret_what = "interface";
+        return read_interfaces(lists, type == BLOCK_INTERFACES_V2, c);
     case BLOCK_MACHINE:
     case BLOCK_MACHINE_OLD:
         *ret_what = "machine";
