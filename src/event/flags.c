@@ -60,16 +60,24 @@ const char *flags_enum(const struct flag_name *table, uint32_t value)
     return NULL;
 }
 
+/* Synonyms too: AF_LOCAL|AF_UNIX. */
+static void enum_names(struct buf *buf, const struct flag_name *table, uint32_t value)
+{
+    bool first = true;
+    for (; table && table->name; table++) {
+        if (table->value == value) {
+            put_name(buf, table->name, &first);
+        }
+    }
+}
+
 void flags_text(struct buf *buf, const struct param *param, uint32_t value)
 {
     if (param_is_enum(param->type)) {
-        const char *name = flags_enum(param->flags, value);
-        if (name) {
-            buf_putz(buf, name);
-        }
-        return;
+        enum_names(buf, param->flags, value);
+    } else {
+        flags_names(buf, param->flags, value);
     }
-    flags_names(buf, param->flags, value);
 }
 
 static const char *const capabilities[] = {

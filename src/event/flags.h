@@ -23,7 +23,7 @@
  * table names none of it.
  */
 void flags_names(struct buf *buf, const struct flag_name *table, uint32_t value);
-/* The name of the value itself, as enumerations have it; NULL when the table has none. */
+/* The first name of the value itself, as enumerations have it; NULL when the table has none. */
 const char *flags_enum(const struct flag_name *table, uint32_t value);
 
 /* Is the type an enumeration: a value has one name or none? */
