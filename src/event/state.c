@@ -103,8 +103,12 @@ static void how_init(struct state *state)
 {
     for (uint16_t kind = 0; kind < KIND_MAX; kind++) {
         const struct kind *k = &kind_table[kind];
-        bool has_fd = k->fd_param >= 0 || (k->flags & KIND_USES_FD);
-        uint8_t how = k->name && has_fd ? HOW_FD : 0;
+        /* What makes a descriptor is about it only when its handler has put it into the table. */
+        bool makes_fd = k->fd_param == k->res_param;
+        uint8_t how = k->name && k->fd_param >= 0 && !makes_fd ? HOW_FD : 0;
+        if (k->name && !makes_fd && (k->flags & KIND_USES_FD)) {
+            how |= HOW_FD;
+        }
         if (kind_is_exit(kind)) {
             how |= HOW_EXIT;
         } else if (is_call(kind)) {
@@ -194,6 +198,11 @@ struct thread *state_parent(const struct state *state, const struct thread *thre
     return parent ? &parent->t : NULL;
 }
 
+struct str state_dir(const struct thread *thread, int64_t dirfd, struct str path)
+{
+    return task_dir((const struct task *)thread, dirfd, path);
+}
+
 struct str state_sha256(struct state *state, struct thread *thread)
 {
     struct image *image = thread->image;
@@ -271,9 +280,9 @@ uint64_t call_u64(const struct task *task, const struct event *event, int exit_p
     return v;
 }
 
-static void attach_fd(struct task *task, struct event *event, int64_t fd)
+void event_attach_fd(const struct task *task, struct event *event, int64_t fd)
 {
-    event->fd_num = fd;
+    event->fd_num = fd < 0 ? -1 : fd;
     struct fd_entry *entry = fds_get(task->t.fds, fd);
     event->fd = entry ? &entry->info : NULL;
 }
@@ -293,7 +302,7 @@ static void enter_call(struct state *state, struct task *task, struct event *eve
     call->fd = -1;
     if (how & HOW_FD) {
         call->fd = own_fd(event);
-        attach_fd(task, event, call->fd);
+        event_attach_fd(task, event, call->fd);
         call->fd_id = event->fd ? ((struct fd_entry *)event->fd)->id : 0;
     }
     if (how & HOW_KEEP) {
@@ -320,9 +329,9 @@ static void exit_call(struct task *task, struct event *event, uint8_t how)
     }
     if (how & HOW_FD) {
         int64_t fd = own_fd(event);
-        attach_fd(task, event, fd < 0 && matched ? call->fd : fd);
+        event_attach_fd(task, event, fd < 0 && matched ? call->fd : fd);
     } else if (matched && call->fd >= 0) {
-        attach_fd(task, event, call->fd);
+        event_attach_fd(task, event, call->fd);
     }
 }
 

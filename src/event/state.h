@@ -219,6 +219,9 @@ uint64_t state_epoch(const struct state *state);
 /* Parameter i of the enter event of the call whose exit this event is; empty when it was not kept
  * (those are kept that the exit's older layouts need: paths, flags, addresses, ids). */
 struct str state_enter_param(const struct event *event, unsigned i);
+/* The directory that a call's path argument is relative to: the cwd for AT_FDCWD, "/" for an absolute
+ * path, "<UNKNOWN>" for a descriptor never heard of. See path_resolve() in event/path.h. */
+struct str state_dir(const struct thread *thread, int64_t dirfd, struct str path);
 /* Digest of the thread's executable as config.sha256 gives it; empty when not available. */
 struct str state_sha256(struct state *state, struct thread *thread);
 

@@ -147,8 +147,13 @@ static void close_exit(struct state *state, struct task *task, struct event *eve
     }
 }
 
-static void copy_fd(struct state *state, struct task *task, struct event *event, int64_t to)
+/* The event's descriptor under another number; `from` is where newer layouts name it, -1 nowhere. */
+static void copy_fd(struct state *state, struct task *task, struct event *event, int from)
 {
+    int64_t to = event_i64(event, 0, -1);
+    if (!event->fd && from >= 0) {
+        event_attach_fd(task, event, event_i64(event, (unsigned)from, -1));
+    }
     if (to < 0 || !event->fd || to == event->fd_num) {
         return;
     }
@@ -161,7 +166,7 @@ static void copy_fd(struct state *state, struct task *task, struct event *event,
 static void dup_exit(struct state *state, struct task *task, struct event *event)
 {
     if (task) {
-        copy_fd(state, task, event, event_i64(event, 0, -1));
+        copy_fd(state, task, event, event->kind == KIND_DUP_X ? -1 : 1);
     }
 }
 
@@ -172,7 +177,7 @@ static void dup3_exit(struct state *state, struct task *task, struct event *even
     if (!task || fd < 0) {
         return;
     }
-    copy_fd(state, task, event, fd);
+    copy_fd(state, task, event, 1);
     struct fd_entry *entry = event->fd ? fds_edit(state, task->t.fds, fd) : NULL;
     if (entry) {
         uint32_t flags = (uint32_t)event_u64(event, 3, 0);
@@ -186,7 +191,7 @@ static void fcntl_exit(struct state *state, struct task *task, struct event *eve
 {
     uint64_t command = task ? call_u64(task, event, 2, 1, 0) : 0;
     if (command == FCNTL_DUPFD || command == FCNTL_DUPFD_CLOEXEC) {
-        copy_fd(state, task, event, event_i64(event, 0, -1));
+        copy_fd(state, task, event, 1);
     }
 }
 

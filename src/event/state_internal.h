@@ -212,6 +212,8 @@ uint64_t call_u64(const struct task *task, const struct event *event, int exit_p
                   int enter_param, uint64_t missing);
 /* The directory that `path` is relative to; "<UNKNOWN>" for a descriptor never heard of. */
 struct str task_dir(const struct task *task, int64_t dirfd, struct str path);
+/* Makes a descriptor of the thread's table, known or not, the event's. */
+void event_attach_fd(const struct task *task, struct event *event, int64_t fd);
 /* Puts a descriptor into the thread's table and makes it the event's. */
 struct fd_entry *event_put_fd(struct state *state, struct task *task, struct event *event,
                               int64_t fd, struct fdinfo *info);
