@@ -143,7 +143,7 @@ static char *arena_hand_out(struct arena *arena, char *p, size_t n)
 {
     ASAN_UNPOISON_MEMORY_REGION(p, n);
     arena->next = p + n;
-    arena->next += (size_t)(arena->end - arena->next) < GAP ? 0 : GAP;
+    arena->next += (size_t)(arena->end - arena->next) > GAP ? GAP : 0;
     return p;
 }
 
