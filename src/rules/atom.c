@@ -526,7 +526,7 @@ bool atom_compute(struct matcher *m, uint32_t id)
     if (!atom->check) {
         return cond_eval(atom->cond, m->view);
     }
-    if (atom->flags & ATOM_EVENT_NAME && m->view->event->name < NAME_MAX_ID) {
+    if (atom->flags & ATOM_EVENT_NAME && nameset_has(&m->names_decide, m->view->event->name)) {
         return nameset_has(atom->names, m->view->event->name);
     }
     if (atom->group != NONE && group_decides(m, atom, id, &value)) {

@@ -25,9 +25,12 @@ struct indexer {
     struct literals *class_guards;
 };
 
+/* Asynchronous events carry their type in a parameter: their name decides nothing. */
 static uint32_t name_to_fold(uint32_t name)
 {
-    return name < NAME_MAX_ID && name_text((uint16_t)name) ? name : NONE;
+    bool known = name < NAME_MAX_ID && name_text((uint16_t)name) &&
+                 !str_eqz(STR("asyncevent"), name_text((uint16_t)name));
+    return known ? name : NONE;
 }
 
 /* A bit for each rule that can match this name, then one for each atom on names that is true. */
@@ -74,6 +77,9 @@ static int find_classes(struct indexer *x, uint32_t *ret_first)
         uint64_t *bits = all + name * words;
         signature(m, name, bits);
         bits[words - 1] = name_to_fold(name) == NONE;
+        if (name < NAME_MAX_ID && !bits[words - 1]) {
+            m->names_decide.bits[name / 64] |= UINT64_C(1) << (name % 64);
+        }
         uint64_t hash = str_hash(str_from(bits, words * sizeof(*bits)));
         uintptr_t class = (uintptr_t)map_get(&seen, hash);
         if (class && memcmp(bits, all + ret_first[class - 1] * words, words * sizeof(*bits)) == 0) {

@@ -193,6 +193,8 @@ struct matcher {
     uint32_t nclasses;
     uint32_t class_of[NAME_MAX_ID + 1]; /* NONE: no rule; [NAME_MAX_ID]: any other id */
 
+    struct nameset names_decide; /* names that are the value of evt.type */
+
     uint32_t epoch;
     uint32_t *stamps; /* by atom: epoch * 2 + value */
     uint64_t *fired;  /* bits of a class's rules */
