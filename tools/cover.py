@@ -28,4 +28,5 @@ def main():
         print(f"{name:<16} {covered:6} of {total:6} lines  {100 * covered / max(total, 1):5.1f} %")
 
 
-main()
+if __name__ == "__main__":
+    main()

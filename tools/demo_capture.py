@@ -246,4 +246,5 @@ def main():
         file.write(gzip.compress(bytes(capture.out), mtime=0))
 
 
-main()
+if __name__ == "__main__":
+    main()

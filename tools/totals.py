@@ -54,4 +54,5 @@ def main():
     print("{} passed, {} failed, {} skipped".format(*totals))
 
 
-main()
+if __name__ == "__main__":
+    main()

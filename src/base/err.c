@@ -7,17 +7,16 @@
 #include <stdio.h>
 #include <string.h>
 
-int err_set(struct err *err, int code, const char *format, ...)
+void err_format(struct err *err, int code, const char *format, ...)
 {
     if (!err) {
-        return code;
+        return;
     }
     va_list args;
     va_start(args, format);
     vsnprintf(err->message, sizeof(err->message), format, args);
     va_end(args);
     err->code = code;
-    return code;
 }
 
 int err_wrap(struct err *err, const char *format, ...)

@@ -15,9 +15,17 @@ struct err {
     char message[ERR_MESSAGE_MAX];
 };
 
-/* Sets code (a negative errno) and message, cut at ERR_MESSAGE_MAX - 1 bytes. Returns code. */
-int err_set(struct err *err, int code, const char *format, ...)
+void err_format(struct err *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Sets code (a negative errno) and message, cut at ERR_MESSAGE_MAX - 1 bytes. Yields the code; being a
+ * macro, in sight of static analysis. */
+#define err_set(err, code, ...)                                                                    \
+    ({                                                                                             \
+        int err_code_ = (code);                                                                    \
+        err_format((err), err_code_, __VA_ARGS__);                                                 \
+        err_code_;                                                                                 \
+    })
 
 /* Puts "context: " before the message. Returns the code already there (-1 for NULL). */
 int err_wrap(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));

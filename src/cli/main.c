@@ -1,8 +1,8 @@
 /*
  * hinomi: finds the verb on the command line and runs it.
  *
- * A verb is one or two words. It gets the rest of the arguments with argv[0] being its last word, and
- * prints its own help for --help. No verb, or an unknown one, is a usage error: 2.
+ * A verb is one or two words. It gets the rest of the arguments with argv[0] being its last word,
+ * and prints its own help for --help. No verb, or an unknown one, is a usage error: 2.
  */
 #include "cli/cli.h"
 
@@ -79,8 +79,8 @@ static int usage_error(int argc, char **argv)
             is_group |= verbs[i].group && strcmp(argv[1], verbs[i].group) == 0;
         }
         const char *word = is_group && argc > 2 ? argv[2] : argv[1];
-        fprintf(stderr, "hinomi: there is no verb \"%s%s%s\"\n\n", is_group && argc > 2 ? argv[1] : "",
-                is_group && argc > 2 ? " " : "", word);
+        fprintf(stderr, "hinomi: there is no verb \"%s%s%s\"\n\n",
+                is_group && argc > 2 ? argv[1] : "", is_group && argc > 2 ? " " : "", word);
     }
     print_usage(stderr);
     return EXIT_USAGE;

@@ -4,8 +4,9 @@
  *     {"filter":"a.b=1"}   ->   {"ok":true,"canonical":"a.b = 1"}
  *     {"filter":"a.b="}    ->   {"ok":false,"error":"expected a string value...","column":5}
  *
- * One answer for each line, in order, written before the next line is read; empty lines are skipped.
- * Grammar only: names of fields, macros and lists mean nothing here. Lines are limited to LINE_MAX_SIZE.
+ * One answer for each line, in order, written before the next line is read; empty lines are
+ * skipped. Grammar only: names of fields, macros and lists mean nothing here. Lines are limited to
+ * LINE_MAX_SIZE.
  */
 #include "cli/cli.h"
 
@@ -19,8 +20,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LINE_MAX_SIZE   ((size_t)4 << 20)
-#define ANSWER_MAX_SIZE (8 * LINE_MAX_SIZE)
+#define LINE_MAX_SIZE    ((size_t)4 << 20)
+#define ANSWER_MAX_SIZE  (8 * LINE_MAX_SIZE)
 #define PARSE_MEMORY_MAX ((size_t)512 << 20)
 
 struct parse_session {

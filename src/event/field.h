@@ -44,6 +44,7 @@ enum field_flag {
     FIELD_NO_TRANSFORMER = 1 << 10,
     FIELD_OWN = 1 << 11,           /* Hinomi's, not Falco's */
     FIELD_EMPTY = 1 << 12,         /* known, but only sources that Hinomi does not have carry it */
+    FIELD_ARG_DOT = 1 << 13,       /* the argument may follow a dot: evt.arg.flags */
 };
 
 enum field_id {
@@ -72,7 +73,7 @@ struct field_ref {
     enum field_type type; /* of the values; TYPE_DYN resolved where the parameter's type is known */
     bool has_arg;
     int32_t index;  /* FIELD_ARG_INDEX */
-    struct str key; /* FIELD_ARG_KEY; also evt.arg's name (index then -1), flags of proc.env[NAME] */
+    struct str key; /* FIELD_ARG_KEY: the name; index is then -1 (evt.type.is: the enter kind's) */
 };
 
 /*
@@ -99,7 +100,16 @@ struct scratch {
 int scratch_init(struct scratch *scratch);
 void scratch_done(struct scratch *scratch);
 
-/* Everything extraction looks at. `view` lives as long as the engine; event changes. */
+/* The second whose local time was put into words last. */
+struct view_clock {
+    int64_t second;
+    char text[20]; /* empty: none yet */
+};
+
+/*
+ * Everything extraction looks at. Zeroed but for what is known; `view` lives as long as the engine,
+ * the event changes: set it with view_event().
+ */
 struct view {
     struct state *state;
     struct event *event;
@@ -107,7 +117,19 @@ struct view {
     struct str source;   /* evt.source: "syscall" */
     struct str hostname; /* evt.hostname */
     uint64_t first_ts_ns; /* of the sensor's first event: evt.reltime */
+    /* Name of an address, from DNS answers seen; empty unknown. NULL: no names at all. */
+    struct str (*name_of)(void *data, const struct ip *ip);
+    void *name_data;
+    struct view_clock clock;
 };
+
+/* Turns to the next event: what was extracted before is gone. */
+static inline void view_event(struct view *view, struct event *event)
+{
+    view->event = event;
+    view->scratch.n = 0;
+    view->scratch.truncated = false;
+}
 
 /* n == 0: the field is not there for this event (every check on it is false). */
 struct extracted {

@@ -159,6 +159,7 @@ void state_free(struct state *state)
         fds_pool_done(state);
         containers_done(state);
         users_done(state);
+        free(state->interfaces);
         free(state);
     }
 }

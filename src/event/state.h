@@ -22,6 +22,7 @@
 #define STATE_FDS_PER_PROCESS_MAX 65536
 #define STATE_CONTAINERS_MAX 16384
 #define STATE_USERS_MAX 65536
+#define STATE_INTERFACES_MAX 4096
 #define STATE_ANCESTORS_MAX 128   /* also what ends a loop of parents */
 #define STATE_EXIT_GRACE_NS UINT64_C(5000000000) /* exited processes stay visible this long */
 
@@ -95,6 +96,12 @@ struct user {
 struct group {
     uint32_t gid;
     struct str name;
+};
+
+/* An address of this machine. */
+struct interface {
+    struct ip address, netmask, broadcast;
+    char name[16];
 };
 
 enum fd_type {
@@ -259,3 +266,21 @@ int state_add_container_json(struct state *state, struct str json);
 int state_remove_container(struct state *state, struct str id);
 /* The id (12 characters) in a cgroup path, v1 or v2; empty for the host. */
 struct str cgroup_container_id(struct str cgroup_path);
+
+int state_add_interface(struct state *state, const struct interface *interface);
+/* Is it an address of this machine, as far as told? */
+bool state_is_own_address(const struct state *state, const struct ip *ip);
+
+/*
+ * What is known, one by one, from *cursor = 0; NULL at the end. Nothing may change meanwhile. Users and
+ * groups: the host's.
+ */
+struct thread *state_thread_next(const struct state *state, size_t *cursor);
+const struct user *state_user_next(const struct state *state, size_t *cursor);
+const struct group *state_group_next(const struct state *state, size_t *cursor);
+const struct container *state_container_next(const struct state *state, size_t *cursor);
+const struct interface *state_interface_next(const struct state *state, size_t *cursor);
+
+/* Forgets threads, descriptors, users, containers and addresses: the sensor's stream begins anew. Only
+ * between state_settle() and the next state_apply(). */
+void state_clear(struct state *state);

@@ -130,6 +130,8 @@ struct state {
     struct smap scopes; /* container id -> number of its users' scope (never 0, the host's) */
     uint32_t nscopes;
     struct map users, groups; /* scope << 32 | id */
+    struct interface *interfaces;
+    uint32_t ninterfaces;
 
     struct state_stats stats;
     uint64_t switched_ns[CPUS_MAX];

@@ -1,9 +1,9 @@
 /*
  * ast: names of operators, and the canonical text of a condition.
  *
- * Canonical: one blank between tokens, every `and` and `or` in parentheses, values quoted only where
- * they must be. Parsing it again gives the same text: a value is quoted when it is empty or holds a
- * blank, a control character, a quote, a backslash or one of "(),=".
+ * Canonical: one blank between tokens, every `and` and `or` in parentheses, values quoted only
+ * where they must be. Parsing it again gives the same text: a value is quoted when it is empty or
+ * holds a blank, a control character, a quote, a backslash or one of "(),=".
  */
 #include "rules/ast.h"
 

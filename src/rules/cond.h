@@ -36,7 +36,7 @@ const char *transformer_text(enum transformer transformer);
 struct expr {
     enum ast_expr_kind kind;
     enum field_type type;
-    bool is_list;
+    bool is_list; /* `in` wants all its values; not so fields of all ancestors, or of both ends */
     struct field_ref field; /* EXPR_FIELD */
     struct value literal;   /* EXPR_LITERAL */
     enum transformer transformer;

@@ -53,6 +53,23 @@ static void field_unknown(struct resolver *r, const struct ast_expr *ast)
                      STR_ARG(str_first(ast->arg, 128)), has_arg ? "]" : "");
 }
 
+/* Fields of all ancestors have several values but are no lists: any of the values will do. */
+static bool is_of_ancestors(enum field_id id)
+{
+    switch (id) {
+    case FIELD_PROC_AEXE:
+    case FIELD_PROC_AEXEPATH:
+    case FIELD_PROC_ANAME:
+    case FIELD_PROC_AARGS:
+    case FIELD_PROC_ACMDLINE:
+    case FIELD_PROC_AENV:
+    case FIELD_PROC_APID:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static struct expr *resolve_field(struct resolver *r, const struct ast_expr *ast, struct expr *expr)
 {
     struct err err = { 0 };
@@ -70,7 +87,7 @@ static struct expr *resolve_field(struct resolver *r, const struct ast_expr *ast
         resolver_deprecated(r, desc->name);
     }
     expr->type = expr->field.type;
-    expr->is_list = desc->flags & FIELD_LIST;
+    expr->is_list = (desc->flags & FIELD_LIST) && !is_of_ancestors(expr->field.id);
     return expr;
 }
 

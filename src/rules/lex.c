@@ -8,7 +8,8 @@
  *     bare value   [^()\"'[:space:]=,]+
  *
  * Operators and transformers match as prefixes: "in(" is `in` and a parenthesis. Word operators on
- * strings must be followed by a blank. A backspace separates tokens; form feed and vertical tab do not.
+ * strings must be followed by a blank. A backspace separates tokens; form feed and vertical tab do
+ * not.
  */
 #include "rules/lex.h"
 

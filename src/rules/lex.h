@@ -1,8 +1,8 @@
 /*
  * lex: the tokens of the condition language. Internal to src/rules.
  *
- * A lexer is a cursor over borrowed text. Each lex_ function either moves the cursor behind its token,
- * remembers the token in `last` and returns true, or leaves everything as it was.
+ * A lexer is a cursor over borrowed text. Each lex_ function either moves the cursor behind its
+ * token, remembers the token in `last` and returns true, or leaves everything as it was.
  */
 #pragma once
 
@@ -49,6 +49,6 @@ bool lex_bare(struct lexer *lexer);
 bool lex_operator(struct lexer *lexer, enum ast_op first, enum ast_op last, enum ast_op *ret);
 /* "tolower(" and so on: `last` is the name without the parenthesis. */
 bool lex_transformer(struct lexer *lexer);
-/* A quoted string, unescaped into the arena when it has escapes. On LEX_BAD_ESCAPE the cursor stands at
- * the backslash. */
+/* A quoted string, unescaped into the arena when it has escapes. On LEX_BAD_ESCAPE the cursor
+ * stands at the backslash. */
 enum lex_quoted lex_quoted(struct lexer *lexer, struct arena *arena);

@@ -377,6 +377,14 @@ const struct extracted *output_extract(const struct output *output, struct view 
     return values;
 }
 
+/* A text that is printed as it is. */
+static bool is_one_text(const struct expr *expr, const struct extracted *value)
+{
+    bool is_list = expr->kind == EXPR_FIELD ? field_table[expr->field.id].flags & FIELD_LIST
+                                            : expr->is_list;
+    return value->n == 1 && value->v[0].type == TYPE_CHARBUF && !is_list;
+}
+
 /* Pads or cuts what was written since `start`. */
 static void fit_width(struct buf *buf, size_t start, uint32_t width)
 {
@@ -396,7 +404,7 @@ static void put_value(const struct output_part *part, const struct extracted *va
     size_t start = buf->n;
     if (is_missing(part->expr, value)) {
         buf_puts(buf, STR("<NA>"));
-    } else if (value->n == 1 && !part->expr->is_list && value->v[0].type == TYPE_CHARBUF) {
+    } else if (is_one_text(part->expr, value)) {
         buf_puts(buf, value->v[0].s);
     } else {
         expr_text(part->expr, value, buf);
@@ -415,17 +423,11 @@ void output_put_text(const struct output *output, const struct extracted *values
     }
 }
 
-static bool is_plain_text(const struct output_part *part, const struct extracted *value)
-{
-    return !part->width && value->n == 1 && !part->expr->is_list &&
-           value->v[0].type == TYPE_CHARBUF;
-}
-
 /* Anything else is printed into the free scratch first, and escaped from there. */
 static void put_value_json(const struct output_part *part, const struct extracted *value,
                            struct view *view, struct buf *buf)
 {
-    if (is_plain_text(part, value)) {
+    if (!part->width && is_one_text(part->expr, value)) {
         buf_json_escaped(buf, value->v[0].s);
         return;
     }
@@ -494,7 +496,7 @@ static void put_field_json(const struct output_part *part, const struct extracte
     buf_puts(buf, part->key_json);
     if (is_missing(part->expr, value)) {
         buf_puts(buf, STR("null"));
-    } else if (value->n == 1 && !part->expr->is_list && value->v[0].type == TYPE_CHARBUF) {
+    } else if (is_one_text(part->expr, value)) {
         buf_json_str(buf, value->v[0].s);
     } else {
         expr_json(part->expr, value, view, buf);

@@ -8,9 +8,9 @@
  *     left      = field | transform
  *     field     = field-name [ "[" ( quoted | argument ) "]" ]
  *
- * Depth counts parentheses, transformers and nots and is limited, so the stack is. Items of lists and
- * of and/or are collected on two piles shared by all levels and copied to the arena when complete. The
- * first failure is kept and everything above it returns NULL.
+ * Depth counts parentheses, transformers and nots and is limited, so the stack is. Items of lists
+ * and of and/or are collected on two piles shared by all levels and copied to the arena when
+ * complete. The first failure is kept and everything above it returns NULL.
  */
 #include "rules/parse.h"
 
@@ -499,8 +499,8 @@ static bool parse_list_right(struct parser *parser, struct ast_check *check)
         }
     }
     if (!parse_list_or_name(parser, check)) {
-        fail(parser, "expected a list, an identifier, or a field with a valid transformer: one of "
-                     TRANSFORMERS_TEXT);
+        fail(parser, "expected a list, an identifier, or a field with a valid transformer: one "
+                     "of " TRANSFORMERS_TEXT);
         return false;
     }
     return true;
@@ -515,8 +515,8 @@ static bool parse_number_right(struct parser *parser, struct ast_check *check)
     }
     uint32_t offset = here(parser);
     if (!lex_number(&parser->lexer)) {
-        fail(parser, "expected a number value or a field with a valid transformer: one of "
-                     TRANSFORMERS_TEXT);
+        fail(parser, "expected a number value or a field with a valid transformer: one "
+                     "of " TRANSFORMERS_TEXT);
         return false;
     }
     return literal_fits(parser) && set_value(parser, check, offset);
@@ -525,8 +525,8 @@ static bool parse_number_right(struct parser *parser, struct ast_check *check)
 /*
  * modifier = ( "oneof" | "anyof" | "allof" ) blank ( "(" list ")" | identifier )
  *
- * The words are values too: where no operand follows, or only `and` or `or` does, the cursor goes back
- * and *ret stays MODIFIER_NONE.
+ * The words are values too: where no operand follows, or only `and` or `or` does, the cursor goes
+ * back and *ret stays MODIFIER_NONE.
  */
 static bool parse_modifier(struct parser *parser, struct ast_check *check)
 {
@@ -537,10 +537,10 @@ static bool parse_modifier(struct parser *parser, struct ast_check *check)
             continue;
         }
         struct lexer behind = *lexer;
-        bool operand = lex_blank(lexer) &&
-                       (lex_peek(lexer) == '(' || (lex_identifier(lexer) &&
-                                                   !str_eq(lexer->last, STR("and")) &&
-                                                   !str_eq(lexer->last, STR("or"))));
+        bool operand =
+            lex_blank(lexer) &&
+            (lex_peek(lexer) == '(' || (lex_identifier(lexer) && !str_eq(lexer->last, STR("and")) &&
+                                        !str_eq(lexer->last, STR("or"))));
         *lexer = operand ? behind : before;
         if (operand) {
             lex_blank(lexer);
@@ -565,8 +565,8 @@ static bool parse_string_right(struct parser *parser, struct ast_check *check)
     }
     uint32_t offset = here(parser);
     if (!quoted(parser) && !bare(parser)) {
-        fail(parser, "expected a string value or a field with a valid transformer: one of "
-                     TRANSFORMERS_TEXT);
+        fail(parser, "expected a string value or a field with a valid transformer: one "
+                     "of " TRANSFORMERS_TEXT);
         return false;
     }
     return set_value(parser, check, offset);
@@ -758,10 +758,9 @@ static void fail_unexpected(struct parser *parser)
 int parse_expanded(struct arena *arena, struct str text, const struct parse_options *options,
                    struct ast **ret, uint32_t *ret_nodes, uint32_t *ret_offset, struct err *err)
 {
-    struct parser parser = { .lexer = { .text = text },
-                             .arena = arena,
-                             .options = options,
-                             .err = err };
+    struct parser parser = {
+        .lexer = { .text = text }, .arena = arena, .options = options, .err = err
+    };
     struct ast *ast = NULL;
     if (text.n == 0) {
         fail(&parser, "filter input string is empty");
@@ -800,10 +799,9 @@ int parse_condition(struct arena *arena, struct str text, unsigned depth_max, st
 int parse_left_side(struct arena *arena, struct str text, struct ast_expr **ret, struct err *err)
 {
     struct parse_options options = { .depth_max = FILTER_DEPTH_MAX };
-    struct parser parser = { .lexer = { .text = text },
-                             .arena = arena,
-                             .options = &options,
-                             .err = err };
+    struct parser parser = {
+        .lexer = { .text = text }, .arena = arena, .options = &options, .err = err
+    };
     struct ast_expr *expr = NULL;
     lex_blank(&parser.lexer);
     uint32_t offset = here(&parser);

@@ -318,6 +318,9 @@ int textset_add(struct textset *set, const struct str *items, size_t n, uint32_t
 {
     set->one_row = set->one_row && (set->only_row == 0 || set->only_row == row);
     set->only_row = row;
+    for (size_t i = 0; set->kind == TEXTSET_PATH && i < n && set->empty_row == 0; i++) {
+        set->empty_row = items[i].n == 0 ? row : 0;
+    }
     for (size_t i = 0; i < n; i++) {
         int r = add_one(set, &items[i], row);
         if (r < 0) {
@@ -386,11 +389,11 @@ static inline uint64_t slashes(uint64_t word)
              UINT64_C(0x7f7f7f7f7f7f7f7f));
 }
 
-/* Texts are components without a slash at either end. whole: the value itself counts too. */
+/* Texts are components without a slash at either end, or empty. whole: the value itself counts too. */
 static inline uint32_t find_path(const struct textset *set, struct str value, bool whole)
 {
     uint64_t hash = set->seed[0];
-    uint32_t row = 0;
+    uint32_t row = value.n ? set->empty_row : 0;
     for (size_t level = 0;; level++) {
         size_t left = value.n - 8 * level;
         uint64_t word = word_at(value, level, false);
@@ -505,6 +508,9 @@ static int unite_all(struct textset *set, struct rows *rows)
         uint32_t parent = parent_row(set, *slot->item);
         if (parent || slot->row & ROW_IS_LIST) {
             r = unite(set, rows, slot, parent);
+        }
+        if (set->kind == TEXTSET_PATH && slot->item->n == 0) {
+            set->empty_row = slot->row;
         }
     }
     free(set->incidences);

@@ -35,7 +35,7 @@ struct textset {
     enum textset_kind kind;
     bool one_row;      /* all texts belong to only_row: the first one found ends a search */
     uint32_t only_row; /* 0: none yet */
-    uint32_t empty_row; /* of the empty text, for substrings */
+    uint32_t empty_row; /* of the empty text: paths and substrings */
     uint8_t root_mask;
     uint64_t seed[3];
     uint64_t lengths; /* bit n: texts of n bytes; bit 63: longer ones */

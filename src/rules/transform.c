@@ -393,6 +393,7 @@ void expr_extract(const struct expr *expr, struct view *view, struct extracted *
     switch (expr->kind) {
     case EXPR_FIELD:
         field_extract(&expr->field, view, ret);
+        ret->v = ret->n ? ret->v : NULL;
         return;
     case EXPR_LITERAL:
         give_one(ret, expr->literal);

@@ -37,6 +37,7 @@ struct capture_writer_stats {
     uint64_t mapped;  /* of later kinds, written as the nearest older one or as a generic call */
     uint64_t skipped; /* of kinds for which there is nothing older */
     uint64_t cut;     /* parameters shortened to fit */
+    uint64_t bytes;   /* before compression */
 };
 
 /*

@@ -45,6 +45,7 @@ static int flush(struct capture_writer *w, bool finish, struct err *err)
 {
     int r = w->gzip ? deflate_out(w, finish ? Z_FINISH : Z_NO_FLUSH, err)
                     : write_out(w, w->plain, w->n, err);
+    w->stats.bytes += w->n;
     w->n = 0;
     return r;
 }
@@ -282,4 +283,5 @@ void capture_writer_free(struct capture_writer *w)
 void capture_writer_get_stats(const struct capture_writer *w, struct capture_writer_stats *ret)
 {
     *ret = w->stats;
+    ret->bytes += w->n;
 }

@@ -1,0 +1,476 @@
+/*
+ * field_thread: the task that made the event: what it runs, as whom, with what.
+ *
+ * Everything but thread.tid needs the task to be known. Texts of a process's image were composed when
+ * it executed; they are handed out as they are. Empty texts are values: only what cannot be known is
+ * missing.
+ */
+#include "event/field_extractors.h"
+
+#include "event/flags.h"
+
+#include <inttypes.h>
+
+#define CAPABILITIES 41 /* CAP_CHOWN .. CAP_CHECKPOINT_RESTORE */
+
+/* A text of an image that three families of fields share: of the task, its parent, its ancestors. */
+struct str image_text(enum field_id id, const struct image *image)
+{
+    switch (id) {
+    case FIELD_PROC_EXE:
+    case FIELD_PROC_PEXE:
+    case FIELD_PROC_AEXE:
+    case FIELD_PROC_SID_EXE:
+    case FIELD_PROC_VPGID_EXE:
+    case FIELD_PROC_PGID_EXE:
+        return image->exe;
+    case FIELD_PROC_EXEPATH:
+    case FIELD_PROC_PEXEPATH:
+    case FIELD_PROC_AEXEPATH:
+    case FIELD_PROC_SID_EXEPATH:
+    case FIELD_PROC_VPGID_EXEPATH:
+    case FIELD_PROC_PGID_EXEPATH:
+        return image->exepath;
+    case FIELD_PROC_ARGS:
+    case FIELD_PROC_AARGS:
+        return image->args_text;
+    case FIELD_PROC_CMDLINE:
+    case FIELD_PROC_PCMDLINE:
+    case FIELD_PROC_ACMDLINE:
+        return image->cmdline;
+    default:
+        return image->comm;
+    }
+}
+
+void extract_proc_text(const struct field_ref *field, struct view *view, struct extracted *ret)
+{
+    const struct thread *thread = view->event->thread;
+    if (thread) {
+        put_str(ret, image_text(field->id, thread->image));
+    }
+}
+
+/* The nth of strings that each end with a NUL. */
+static bool nth_string(struct str strings, int32_t n, struct str *ret)
+{
+    size_t at = 0;
+    for (int32_t i = 0; at < strings.n; i++) {
+        struct str s = str_until_nul(strings.p + at, strings.n - at);
+        if (i == n) {
+            *ret = s;
+            return true;
+        }
+        at += s.n + 1;
+    }
+    return false;
+}
+
+void extract_proc_args(const struct field_ref *field, struct view *view, struct extracted *ret)
+{
+    const struct thread *thread = view->event->thread;
+    struct str arg;
+    if (!thread) {
+        return;
+    }
+    if (!field->has_arg) {
+        put_str(ret, thread->image->args_text);
+    } else if (nth_string(thread->image->args, field->index, &arg)) {
+        put_str(ret, arg);
+    }
+}
+
+void extract_proc_exeline(const struct field_ref *field, struct view *view, struct extracted *ret)
+{
+    (void)field;
+    const struct thread *thread = view->event->thread;
+    if (!thread) {
+        return;
+    }
+    struct compose text;
+    compose_begin(&text, view);
+    compose_puts(&text, thread->image->exe);
+    compose_putc(&text, ' ');
+    compose_puts(&text, thread->image->args_text);
+    put_composed(ret, &text);
+}
+
+void extract_proc_args_size(const struct field_ref *field, struct view *view, struct extracted *ret)
+{
+    const struct thread *thread = view->event->thread;
+    if (!thread) {
+        return;
+    }
+    const struct image *image = thread->image;
+    uint64_t blanks = image->nargs ? image->nargs - 1 : 0;
+    uint64_t n = image->args_text.n > blanks ? image->args_text.n - blanks : 0;
+    put_u64(ret, TYPE_UINT64, field->id == FIELD_PROC_CMDNARGS ? image->nargs : n);
+}
+
+struct str env_text(struct view *view, const struct image *image)
+{
+    struct compose text;
+    compose_begin(&text, view);
+    for (size_t at = 0; at < image->env.n;) {
+        struct str s = str_until_nul(image->env.p + at, image->env.n - at);
+        if (at) {
+            compose_putc(&text, ' ');
+        }
+        compose_puts(&text, s);
+        at += s.n + 1;
+    }
+    return compose_end(&text);
+}
+
+struct str env_value(const struct image *image, struct str name)
+{
+    for (size_t at = 0; at < image->env.n;) {
+        struct str s = str_until_nul(image->env.p + at, image->env.n - at);
+        if (s.n > name.n + 1 && s.p[name.n] == '=' && str_starts(s, name)) {
+            struct str value = str_from_offset(s, name.n + 1);
+            while (value.n && value.p[0] == ' ') {
+                value = str_from_offset(value, 1);
+            }
+            while (value.n && value.p[value.n - 1] == ' ') {
+                value.n--;
+            }
+            return value;
+        }
+        at += s.n + 1;
+    }
+    return STR("");
+}
+
+void extract_proc_env(const struct field_ref *field, struct view *view, struct extracted *ret)
+{
+    const struct thread *thread = view->event->thread;
+    if (thread) {
+        put_str(ret, field->has_arg ? env_value(thread->image, field->key)
+                                    : env_text(view, thread->image));
+    }
+}
+
+void extract_proc_cwd(const struct field_ref *field, struct view *view, struct extracted *ret)
+{
+    (void)field;
+    const struct thread *thread = view->event->thread;
+    if (!thread) {
+        return;
+    }
+    if (!thread->cwd || !thread->cwd->s.n || thread->cwd->s.p[thread->cwd->s.n - 1] == '/') {
+        put_str(ret, thread->cwd ? thread->cwd->s : STR(""));
+        return;
+    }
+    put_cwd(view, thread->cwd->s, ret);
+}
+
+/* Ids; a task of another source may have none that means something here. */
+static bool is_id(int64_t id)
+{
+    return id >= -1 && id <= UINT32_MAX;
+}
+
+void extract_thread_tid(const struct field_ref *field, struct view *view, struct extracted *ret)
+{
+    (void)field;
+    if (is_id(view->event->tid)) {
+        put_i64(ret, TYPE_INT64, view->event->tid);
+    }
+}
+
+void extract_thread_id(const struct field_ref *field, struct view *view, struct extracted *ret)
+{
+    const struct thread *thread = view->event->thread;
+    if (!thread) {
+        return;
+    }
+    switch (field->id) {
+    case FIELD_PROC_PID:
+        if (is_id(thread->pid)) {
+            put_i64(ret, TYPE_INT64, thread->pid);
+        }
+        return;
+    case FIELD_PROC_VPID:
+        if (thread->vpid != -1) {
+            put_i64(ret, TYPE_INT64, thread->vpid);
+        }
+        return;
+    case FIELD_THREAD_VTID:
+        if (thread->vtid != -1) {
+            put_i64(ret, TYPE_INT64, thread->vtid);
+        }
+        return;
+    case FIELD_PROC_SID:
+        put_i64(ret, TYPE_INT64, thread->sid);
+        return;
+    case FIELD_PROC_VPGID:
+        put_i64(ret, TYPE_INT64, thread->vpgid);
+        return;
+    case FIELD_PROC_PGID:
+        put_i64(ret, TYPE_INT64, thread->pgid);
+        return;
+    default:
+        put_u64(ret, TYPE_UINT32, thread->tty);
+    }
+}
+
+void extract_thread_flag(const struct field_ref *field, struct view *view, struct extracted *ret)
+{
+    const struct thread *thread = view->event->thread;
+    if (!thread) {
+        return;
+    }
+    const struct image *image = thread->image;
+    switch (field->id) {
+    case FIELD_PROC_IS_EXE_WRITABLE:
+        put_bool(ret, image->exe_writable);
+        return;
+    case FIELD_PROC_IS_EXE_UPPER_LAYER:
+        put_bool(ret, image->exe_upper_layer);
+        return;
+    case FIELD_PROC_IS_EXE_LOWER_LAYER:
+        put_bool(ret, image->exe_lower_layer);
+        return;
+    case FIELD_PROC_IS_EXE_FROM_MEMFD:
+        put_bool(ret, image->exe_from_memfd);
+        return;
+    case FIELD_PROC_IS_SID_LEADER:
+        put_bool(ret, thread->sid == thread->vpid);
+        return;
+    case FIELD_PROC_IS_VPGID_LEADER:
+        put_bool(ret, thread->vpgid == thread->vpid);
+        return;
+    case FIELD_PROC_IS_PGID_LEADER:
+        put_bool(ret, thread->pgid == thread->pid);
+        return;
+    default:
+        put_bool(ret, thread->flags & THREAD_MAIN);
+    }
+}
+
+static void put_if_set(struct extracted *ret, enum field_type type, uint64_t v)
+{
+    if (v) {
+        put_u64(ret, type, v);
+    }
+}
+
+void extract_proc_exe_ino(const struct field_ref *field, struct view *view, struct extracted *ret)
+{
+    const struct thread *thread = view->event->thread;
+    if (!thread) {
+        return;
+    }
+    const struct image *image = thread->image;
+    uint64_t ctime = image->exe_ino_ctime_ns;
+    switch (field->id) {
+    case FIELD_PROC_EXE_INO:
+        if (image->exe_ino) {
+            put_i64(ret, TYPE_INT64, (int64_t)image->exe_ino);
+        }
+        return;
+    case FIELD_PROC_EXE_INO_CTIME:
+        put_if_set(ret, TYPE_ABSTIME, ctime);
+        return;
+    case FIELD_PROC_EXE_INO_MTIME:
+        put_if_set(ret, TYPE_ABSTIME, image->exe_ino_mtime_ns);
+        return;
+    case FIELD_PROC_EXE_INO_CTIME_DURATION_PROC_START:
+        if (ctime && thread->clone_ts_ns > ctime) {
+            put_u64(ret, TYPE_ABSTIME, thread->clone_ts_ns - ctime);
+        }
+        return;
+    case FIELD_PROC_EXE_INO_CTIME_DURATION_PIDNS_START:
+        if (thread->pidns_init_start_ts_ns && ctime > thread->pidns_init_start_ts_ns) {
+            put_u64(ret, TYPE_ABSTIME, ctime - thread->pidns_init_start_ts_ns);
+        }
+        return;
+    default:
+        put_if_set(ret, TYPE_UINT64, thread->pidns_init_start_ts_ns);
+    }
+}
+
+void extract_thread_caps(const struct field_ref *field, struct view *view, struct extracted *ret)
+{
+    const struct thread *thread = view->event->thread;
+    if (!thread) {
+        return;
+    }
+    uint64_t caps = field->id == FIELD_THREAD_CAP_PERMITTED   ? thread->cap_permitted
+                    : field->id == FIELD_THREAD_CAP_EFFECTIVE ? thread->cap_effective
+                                                              : thread->cap_inheritable;
+    struct compose text;
+    compose_begin(&text, view);
+    for (unsigned i = 0; i < CAPABILITIES; i++) {
+        const char *name = caps >> i & 1 ? capability_name(i) : NULL;
+        if (name) {
+            if (text.buf.n) {
+                compose_putc(&text, ' ');
+            }
+            buf_putz(&text.buf, name);
+        }
+    }
+    put_composed(ret, &text);
+}
+
+static uint64_t fd_count(const struct view *view)
+{
+    return state_fd_count(view->state, view->event->thread);
+}
+
+/* Resources of the process; those of a thread are its process's when it is the main one. */
+void extract_thread_usage(const struct field_ref *field, struct view *view, struct extracted *ret)
+{
+    const struct thread *thread = view->event->thread;
+    if (!thread) {
+        return;
+    }
+    const struct thread *main = state_main(view->state, thread);
+    const struct thread *process = main ? main : thread;
+    bool is_main = thread->flags & THREAD_MAIN;
+    uint64_t v = 0;
+    switch (field->id) {
+    case FIELD_PROC_FDOPENCOUNT:
+        v = fd_count(view);
+        break;
+    case FIELD_PROC_VMSIZE:
+        v = thread->vmsize_kb;
+        break;
+    case FIELD_PROC_VMRSS:
+        v = thread->vmrss_kb;
+        break;
+    case FIELD_PROC_VMSWAP:
+        v = thread->vmswap_kb;
+        break;
+    case FIELD_THREAD_PFMAJOR:
+        v = thread->pfmajor;
+        break;
+    case FIELD_THREAD_PFMINOR:
+        v = thread->pfminor;
+        break;
+    case FIELD_PROC_NTHREADS:
+        v = process->nthreads;
+        break;
+    case FIELD_PROC_NCHILDS:
+        v = process->nthreads ? process->nthreads - 1 : 0;
+        break;
+    case FIELD_THREAD_VMSIZE:
+        v = is_main ? thread->vmsize_kb : 0;
+        break;
+    case FIELD_THREAD_VMRSS:
+        v = is_main ? thread->vmrss_kb : 0;
+        break;
+    case FIELD_THREAD_VMSIZE_B:
+        v = is_main ? thread->vmsize_kb * 1024 : 0;
+        break;
+    default:
+        v = is_main ? thread->vmrss_kb * 1024 : 0;
+    }
+    put_u64(ret, TYPE_UINT64, v);
+}
+
+void extract_proc_fdlimit(const struct field_ref *field, struct view *view, struct extracted *ret)
+{
+    const struct thread *thread = view->event->thread;
+    if (!thread) {
+        return;
+    }
+    const struct thread *main = state_main(view->state, thread);
+    int64_t limit = main ? main->fdlimit : thread->fdlimit;
+    if (field->id == FIELD_PROC_FDLIMIT) {
+        put_i64(ret, TYPE_INT64, limit);
+    } else {
+        put_double(ret, limit > 0 ? (double)fd_count(view) * 100 / (double)limit : 0);
+    }
+}
+
+void extract_thread_nametid(const struct field_ref *field, struct view *view, struct extracted *ret)
+{
+    (void)field;
+    const struct thread *thread = view->event->thread;
+    if (!thread) {
+        return;
+    }
+    struct compose text;
+    compose_begin(&text, view);
+    compose_puts(&text, thread->image->comm);
+    buf_i64(&text.buf, view->event->tid);
+    put_composed(ret, &text);
+}
+
+void extract_thread_exectime(const struct field_ref *field, struct view *view,
+                             struct extracted *ret)
+{
+    const struct thread *thread = view->event->thread;
+    uint16_t kind = view->event->kind;
+    bool switched = kind == KIND_SCHEDSWITCH_1_E || kind == KIND_SCHEDSWITCH_6_E;
+    if (field->id == FIELD_THREAD_EXECTIME) {
+        put_u64(ret, TYPE_RELTIME, switched && thread ? thread->exec_time_ns : 0);
+    } else if (thread) {
+        put_u64(ret, TYPE_RELTIME, thread->total_exec_time_ns);
+    }
+}
+
+/* Ticks that a procinfo event reports; other events carry none. */
+void extract_thread_cpu(const struct field_ref *field, struct view *view, struct extracted *ret)
+{
+    const struct event *event = view->event;
+    if (event->kind != KIND_PROCINFO_E || !event->thread) {
+        return;
+    }
+    double user = (double)event_u64(event, 0, 0);
+    double system = (double)event_u64(event, 1, 0);
+    put_double(ret, field->id == FIELD_THREAD_CPU        ? user + system
+                    : field->id == FIELD_THREAD_CPU_USER ? user
+                                                         : system);
+}
+
+/* "subsystem=path" strings; the subsystem may be written with "_cgroup" behind. */
+static bool cgroup_is(struct str line, struct str subsystem, struct str *ret_path)
+{
+    ptrdiff_t equals = str_find_char(line, '=');
+    if (equals < 0 || !str_eq(str_first(line, (size_t)equals), subsystem)) {
+        return false;
+    }
+    *ret_path = str_from_offset(line, (size_t)equals + 1);
+    return true;
+}
+
+void extract_thread_cgroup(const struct field_ref *field, struct view *view, struct extracted *ret)
+{
+    const struct thread *thread = view->event->thread;
+    if (!thread || !thread->cgroups || !thread->cgroups->s.n) {
+        return;
+    }
+    struct str cgroups = thread->cgroups->s;
+    struct compose text;
+    compose_begin(&text, view);
+    for (size_t at = 0; at < cgroups.n;) {
+        struct str line = str_until_nul(cgroups.p + at, cgroups.n - at);
+        struct str path;
+        if (field->id == FIELD_THREAD_CGROUP && cgroup_is(line, field->key, &path)) {
+            put_str(ret, path);
+            return;
+        }
+        if (text.buf.n) {
+            compose_putc(&text, ' ');
+        }
+        compose_puts(&text, line);
+        at += line.n + 1;
+    }
+    if (field->id == FIELD_THREAD_CGROUPS) {
+        put_composed(ret, &text);
+    }
+}
+
+void extract_proc_sha256(const struct field_ref *field, struct view *view, struct extracted *ret)
+{
+    (void)field;
+    if (!view->event->thread) {
+        return;
+    }
+    struct str digest = state_sha256(view->state, view->event->thread);
+    if (digest.n) {
+        put_str(ret, digest);
+    }
+}
