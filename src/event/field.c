@@ -61,14 +61,14 @@ void *scratch_array(struct view *view, size_t n, size_t size)
     return scratch->p + start;
 }
 
-void text_begin(struct text *text, struct view *view)
+void compose_begin(struct compose *text, struct view *view)
 {
     struct scratch *scratch = &view->scratch;
     text->view = view;
     buf_init_fixed(&text->buf, scratch->p + scratch->n, scratch->capacity - scratch->n);
 }
 
-void text_puts(struct text *text, struct str s)
+void compose_puts(struct compose *text, struct str s)
 {
     size_t room = text->buf.capacity - text->buf.n;
     if (s.n > room) {
@@ -79,12 +79,12 @@ void text_puts(struct text *text, struct str s)
     buf_puts(&text->buf, s);
 }
 
-void text_putc(struct text *text, char c)
+void compose_putc(struct compose *text, char c)
 {
     buf_putc(&text->buf, c);
 }
 
-struct str text_end(struct text *text)
+struct str compose_end(struct compose *text)
 {
     if (text->buf.failed) {
         overflowed(text->view);
@@ -93,9 +93,9 @@ struct str text_end(struct text *text)
     return buf_str(&text->buf);
 }
 
-void put_text(struct extracted *ret, struct text *text)
+void put_composed(struct extracted *ret, struct compose *text)
 {
-    struct str s = text_end(text);
+    struct str s = compose_end(text);
     put_str(ret, str_until_nul(s.p, s.n));
 }
 

@@ -135,29 +135,29 @@ void extract_proc_loginshellid(const struct field_ref *field, struct view *view,
     }
 }
 
-enum group { GROUP_SESSION, GROUP_VPGID, GROUP_PGID };
+enum leader { LEADER_SESSION, LEADER_VPGID, LEADER_PGID };
 
-static enum group group_of(enum field_id id)
+static enum leader leader_by_field(enum field_id id)
 {
     switch (id) {
     case FIELD_PROC_SNAME:
     case FIELD_PROC_SID_EXE:
     case FIELD_PROC_SID_EXEPATH:
-        return GROUP_SESSION;
+        return LEADER_SESSION;
     case FIELD_PROC_VPGID_NAME:
     case FIELD_PROC_VPGID_EXE:
     case FIELD_PROC_VPGID_EXEPATH:
-        return GROUP_VPGID;
+        return LEADER_VPGID;
     default:
-        return GROUP_PGID;
+        return LEADER_PGID;
     }
 }
 
-static int64_t group_id(enum group group, const struct thread *thread)
+static int64_t leader_id(enum leader group, const struct thread *thread)
 {
-    return group == GROUP_SESSION ? thread->sid
-           : group == GROUP_VPGID ? thread->vpgid
-                                  : thread->pgid;
+    return group == LEADER_SESSION ? thread->sid
+           : group == LEADER_VPGID ? thread->vpgid
+                                   : thread->pgid;
 }
 
 static bool is_in_pid_namespace(const struct thread *thread)
@@ -165,11 +165,11 @@ static bool is_in_pid_namespace(const struct thread *thread)
     return thread->vtid >= 0 && thread->vtid != thread->tid;
 }
 
-static const struct thread *leader_of(const struct view *view, enum group group)
+static const struct thread *leader_of(const struct view *view, enum leader group)
 {
     const struct thread *thread = view->event->thread;
-    int64_t id = group_id(group, thread);
-    if (group == GROUP_PGID || !is_in_pid_namespace(thread)) {
+    int64_t id = leader_id(group, thread);
+    if (group == LEADER_PGID || !is_in_pid_namespace(thread)) {
         const struct thread *leader = state_thread(view->state, id);
         if (leader) {
             return leader;
@@ -179,7 +179,7 @@ static const struct thread *leader_of(const struct view *view, enum group group)
     const struct thread *next = thread;
     for (int i = 0; i < STATE_ANCESTORS_MAX; i++) {
         next = state_parent(view->state, next);
-        if (!next || group_id(group, next) != id) {
+        if (!next || leader_id(group, next) != id) {
             break;
         }
         eldest = next;
@@ -191,7 +191,7 @@ void extract_proc_leader_text(const struct field_ref *field, struct view *view,
                               struct extracted *ret)
 {
     if (view->event->thread) {
-        const struct thread *leader = leader_of(view, group_of(field->id));
+        const struct thread *leader = leader_of(view, leader_by_field(field->id));
         put_str(ret, image_text(field->id, leader->image));
     }
 }

@@ -121,23 +121,23 @@ void extract_evt_arg(const struct field_ref *field, struct view *view, struct ex
         return;
     }
     struct param_names names = param_names_of(view);
-    struct text text;
-    text_begin(&text, view);
+    struct compose text;
+    compose_begin(&text, view);
     param_text(event, (unsigned)i, &names, &text.buf);
-    put_text(ret, &text);
+    put_composed(ret, &text);
 }
 
 void extract_evt_args(const struct field_ref *field, struct view *view, struct extracted *ret)
 {
     (void)field;
     struct param_names names = param_names_of(view);
-    struct text text;
-    text_begin(&text, view);
+    struct compose text;
+    compose_begin(&text, view);
     param_args(view->event, &names, &text.buf);
     if (text.buf.n && text.buf.p[text.buf.n - 1] == ' ') {
         text.buf.n--;
     }
-    put_text(ret, &text);
+    put_composed(ret, &text);
 }
 
 static bool ip_value(struct str bytes, struct ip *ret)
@@ -214,7 +214,8 @@ void extract_evt_buffer(const struct field_ref *field, struct view *view, struct
     const struct event *event = view->event;
     int i = kind_param(event->kind, STR("data"));
     if (i >= 0 && i < event->nparams) {
-        put_value(ret, (struct value){ .type = TYPE_BYTEBUF, .s = event_param(event, (unsigned)i) });
+        put_value(ret,
+                  (struct value){ .type = TYPE_BYTEBUF, .s = event_param(event, (unsigned)i) });
     }
 }
 
@@ -229,8 +230,8 @@ void extract_protocol(const struct field_ref *field, struct view *view, struct e
     }
 }
 
-#define DNS_ANSWERS_MAX  256
-#define DNS_ANSWERS_AT   3
+#define DNS_ANSWERS_MAX 256
+#define DNS_ANSWERS_AT  3
 
 void extract_dns_answers(const struct field_ref *field, struct view *view, struct extracted *ret)
 {

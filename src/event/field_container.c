@@ -87,10 +87,10 @@ void extract_proc_is_probe(const struct field_ref *field, struct view *view, str
     if (!container) {
         return;
     }
-    struct str probe =
-        field->id == FIELD_PROC_IS_CONTAINER_HEALTHCHECK      ? container->healthcheck
-        : field->id == FIELD_PROC_IS_CONTAINER_LIVENESS_PROBE ? container->liveness_probe
-                                                              : container->readiness_probe;
+    struct str probe = field->id == FIELD_PROC_IS_CONTAINER_HEALTHCHECK ? container->healthcheck
+                       : field->id == FIELD_PROC_IS_CONTAINER_LIVENESS_PROBE
+                           ? container->liveness_probe
+                           : container->readiness_probe;
     bool is = false;
     const struct thread *thread = probe.n ? thread_ancestor(view, 0) : NULL;
     for (int i = 0; !is && thread && thread->container == container && i < STATE_ANCESTORS_MAX;
@@ -98,9 +98,9 @@ void extract_proc_is_probe(const struct field_ref *field, struct view *view, str
         const struct image *image = thread->image;
         struct str args = str_from_offset(probe, image->exe.n + 1);
         is = str_starts(probe, image->exe) && image->exe.n &&
-             (probe.n == image->exe.n ? !image->nargs
-                                      : probe.p[image->exe.n] == ' ' &&
-                                            str_eq(args, image->args_text));
+             (probe.n == image->exe.n
+                  ? !image->nargs
+                  : probe.p[image->exe.n] == ' ' && str_eq(args, image->args_text));
         thread = state_parent(view->state, thread);
     }
     put_bool(ret, is);
@@ -127,17 +127,17 @@ void extract_container_flag(const struct field_ref *field, struct view *view, st
     }
 }
 
-static void mount_text(struct text *text, const struct container_mount *mount)
+static void mount_text(struct compose *text, const struct container_mount *mount)
 {
-    text_puts(text, mount->source);
-    text_putc(text, ':');
-    text_puts(text, mount->dest);
-    text_putc(text, ':');
-    text_puts(text, mount->mode);
-    text_putc(text, ':');
-    text_puts(text, bool_str(mount->rdwr));
-    text_putc(text, ':');
-    text_puts(text, mount->propagation);
+    compose_puts(text, mount->source);
+    compose_putc(text, ':');
+    compose_puts(text, mount->dest);
+    compose_putc(text, ':');
+    compose_puts(text, mount->mode);
+    compose_putc(text, ':');
+    compose_puts(text, bool_str(mount->rdwr));
+    compose_putc(text, ':');
+    compose_puts(text, mount->propagation);
 }
 
 void extract_container_mounts(const struct field_ref *field, struct view *view,
@@ -148,15 +148,15 @@ void extract_container_mounts(const struct field_ref *field, struct view *view,
     if (!container) {
         return;
     }
-    struct text text;
-    text_begin(&text, view);
+    struct compose text;
+    compose_begin(&text, view);
     for (uint32_t i = 0; i < container->nmounts; i++) {
         if (i) {
-            text_putc(&text, ',');
+            compose_putc(&text, ',');
         }
         mount_text(&text, &container->mounts[i]);
     }
-    put_text(ret, &text);
+    put_composed(ret, &text);
 }
 
 /* One member of a glob's "[...]" at p; *p moves behind the closing bracket. False: no closing one. */
@@ -208,9 +208,9 @@ static bool element_matches(const char **p, const char *end, char c)
 bool field_glob(struct str pattern, struct str text)
 {
     const char *p = pattern.p, *end = pattern.p + pattern.n;
-    const char *s = text.p, *text_end = text.p + text.n;
+    const char *s = text.p, *compose_end = text.p + text.n;
     const char *star = NULL, *star_text = NULL;
-    while (s < text_end) {
+    while (s < compose_end) {
         if (p < end && *p == '*') {
             star = ++p;
             star_text = s;
@@ -255,12 +255,12 @@ void extract_container_mount(const struct field_ref *field, struct view *view,
     if (!mount) {
         return;
     }
-    struct text text;
+    struct compose text;
     switch (field->id) {
     case FIELD_CONTAINER_MOUNT:
-        text_begin(&text, view);
+        compose_begin(&text, view);
         mount_text(&text, mount);
-        put_text(ret, &text);
+        put_composed(ret, &text);
         return;
     case FIELD_CONTAINER_MOUNT_SOURCE:
         put_str(ret, mount->source);
@@ -310,8 +310,8 @@ static bool find_label(const struct container *container, struct str key, struct
 /* All but those that the runtime and the kubelet add for themselves. */
 static void put_labels(const struct container *container, struct view *view, struct extracted *ret)
 {
-    struct text text;
-    text_begin(&text, view);
+    struct compose text;
+    compose_begin(&text, view);
     for (uint32_t i = 0; i < container->nlabels; i++) {
         const struct container_label *label = &container->labels[i];
         if (str_starts(label->key, STR("annotation.")) ||
@@ -319,15 +319,15 @@ static void put_labels(const struct container *container, struct view *view, str
             continue;
         }
         if (text.buf.n) {
-            text_puts(&text, STR(", "));
+            compose_puts(&text, STR(", "));
         }
-        text_puts(&text, label->key);
+        compose_puts(&text, label->key);
         if (label->value.n) {
-            text_putc(&text, ':');
-            text_puts(&text, label->value);
+            compose_putc(&text, ':');
+            compose_puts(&text, label->value);
         }
     }
-    put_text(ret, &text);
+    put_composed(ret, &text);
 }
 
 void extract_container_label(const struct field_ref *field, struct view *view,

@@ -181,10 +181,10 @@ void extract_evt_res(const struct field_ref *field, struct view *view, struct ex
         put_str(ret, str_of(name));
         return;
     }
-    struct text text;
-    text_begin(&text, view);
+    struct compose text;
+    compose_begin(&text, view);
     buf_i64(&text.buf, res);
-    put_text(ret, &text);
+    put_composed(ret, &text);
 }
 
 static void put_failed(const struct view *view, enum field_type type, struct extracted *ret)

@@ -31,17 +31,28 @@ static const struct {
     char text[12];
     char c;
 } fd_types[] = {
-    [FD_UNKNOWN] = { "<NA>", 'o' },          [FD_FILE] = { "file", 'f' },
-    [FD_FILE_V2] = { "file", 'f' },          [FD_DIRECTORY] = { "directory", 'd' },
-    [FD_IPV4_SOCK] = { "ipv4", '4' },        [FD_IPV6_SOCK] = { "ipv6", '6' },
-    [FD_IPV4_SERVSOCK] = { "ipv4", '4' },    [FD_IPV6_SERVSOCK] = { "ipv6", '6' },
-    [FD_UNIX_SOCK] = { "unix", 'u' },        [FD_FIFO] = { "pipe", 'p' },
-    [FD_EVENT] = { "event", 'e' },           [FD_SIGNALFD] = { "signalfd", 's' },
-    [FD_EVENTPOLL] = { "eventpoll", 'l' },   [FD_INOTIFY] = { "inotify", 'i' },
-    [FD_TIMERFD] = { "timerfd", 't' },       [FD_UNSUPPORTED] = { "<NA>", 'X' },
-    [FD_NETLINK] = { "netlink", 'n' },       [FD_BPF] = { "bpf", 'b' },
-    [FD_USERFAULTFD] = { "userfaultfd", 'u' }, [FD_IO_URING] = { "io_uring", 'r' },
-    [FD_MEMFD] = { "memfd", 'm' },           [FD_PIDFD] = { "pidfd", 'P' },
+    [FD_UNKNOWN] = { "<NA>", 'o' },
+    [FD_FILE] = { "file", 'f' },
+    [FD_FILE_V2] = { "file", 'f' },
+    [FD_DIRECTORY] = { "directory", 'd' },
+    [FD_IPV4_SOCK] = { "ipv4", '4' },
+    [FD_IPV6_SOCK] = { "ipv6", '6' },
+    [FD_IPV4_SERVSOCK] = { "ipv4", '4' },
+    [FD_IPV6_SERVSOCK] = { "ipv6", '6' },
+    [FD_UNIX_SOCK] = { "unix", 'u' },
+    [FD_FIFO] = { "pipe", 'p' },
+    [FD_EVENT] = { "event", 'e' },
+    [FD_SIGNALFD] = { "signalfd", 's' },
+    [FD_EVENTPOLL] = { "eventpoll", 'l' },
+    [FD_INOTIFY] = { "inotify", 'i' },
+    [FD_TIMERFD] = { "timerfd", 't' },
+    [FD_UNSUPPORTED] = { "<NA>", 'X' },
+    [FD_NETLINK] = { "netlink", 'n' },
+    [FD_BPF] = { "bpf", 'b' },
+    [FD_USERFAULTFD] = { "userfaultfd", 'u' },
+    [FD_IO_URING] = { "io_uring", 'r' },
+    [FD_MEMFD] = { "memfd", 'm' },
+    [FD_PIDFD] = { "pidfd", 'P' },
 };
 #define FD_TYPES (sizeof(fd_types) / sizeof(fd_types[0]))
 
@@ -71,11 +82,11 @@ void extract_fd_uid(const struct field_ref *field, struct view *view, struct ext
     if (!fd_of_event(view, &fd)) {
         return;
     }
-    struct text text;
-    text_begin(&text, view);
+    struct compose text;
+    compose_begin(&text, view);
     buf_i64(&text.buf, view->event->tid);
     buf_i64(&text.buf, view->event->fd_num);
-    put_text(ret, &text);
+    put_composed(ret, &text);
 }
 
 void extract_fd_type(const struct field_ref *field, struct view *view, struct extracted *ret)
@@ -126,7 +137,8 @@ static char intended_type_char(uint16_t kind)
 void extract_fd_typechar(const struct field_ref *field, struct view *view, struct extracted *ret)
 {
     (void)field;
-    static const char letters[] = "4?6Xbdefilmnoprstu" "P";
+    static const char letters[] = "4?6Xbdefilmnoprstu"
+                                  "P";
     struct fdinfo *fd;
     if (!fd_of_event(view, &fd)) {
         return;
@@ -177,8 +189,8 @@ static bool fd_name(struct view *view, struct fdinfo **ret_fd, struct str *ret)
     }
     *ret_fd = fd;
     int64_t res;
-    bool failed_connect = view->event->kind == KIND_CONNECT_X &&
-                          event_result(view->event, &res) && res < 0;
+    bool failed_connect =
+        view->event->kind == KIND_CONNECT_X && event_result(view->event, &res) && res < 0;
     if (!fd || failed_connect) {
         return name_from_call(view, false, ret);
     }
@@ -190,14 +202,14 @@ static bool fd_name(struct view *view, struct fdinfo **ret_fd, struct str *ret)
 static struct str with_container(struct view *view, struct str s)
 {
     const struct container *container = view->event->thread->container;
-    struct text text;
-    text_begin(&text, view);
+    struct compose text;
+    compose_begin(&text, view);
     if (container) {
-        text_puts(&text, container->id);
+        compose_puts(&text, container->id);
     }
-    text_putc(&text, ':');
-    text_puts(&text, s);
-    return text_end(&text);
+    compose_putc(&text, ':');
+    compose_puts(&text, s);
+    return compose_end(&text);
 }
 
 void extract_fd_name(const struct field_ref *field, struct view *view, struct extracted *ret)

@@ -2,7 +2,7 @@
  * field_internal: what the files of field extraction share; nobody else includes it.
  *
  * An extractor finds ret->n == 0 and, when the field is there, fills ret with one of the put_ functions.
- * Composed text goes to the view's scratch through a `struct text`.
+ * Composed text goes to the view's scratch through a `struct compose`.
  */
 #pragma once
 
@@ -11,6 +11,9 @@
 #include "event/state.h"
 
 typedef void extractor(const struct field_ref *field, struct view *view, struct extracted *ret);
+
+/* Longest path resolved on the stack, for evt.arg. */
+#define PATH_LOCAL_MAX 8192
 
 extern extractor *const field_extractors[FIELD_COUNT];
 
@@ -56,18 +59,18 @@ static inline void put_ip(struct extracted *ret, struct ip ip)
 void *scratch_array(struct view *view, size_t n, size_t size);
 
 /* Text being composed at the end of the scratch; one at a time. What does not fit is cut. */
-struct text {
+struct compose {
     struct view *view;
     struct buf buf;
 };
 
-void text_begin(struct text *text, struct view *view);
-void text_puts(struct text *text, struct str s);
-void text_putc(struct text *text, char c);
+void compose_begin(struct compose *text, struct view *view);
+void compose_puts(struct compose *text, struct str s);
+void compose_putc(struct compose *text, char c);
 /* Keeps the text in scratch. */
-struct str text_end(struct text *text);
+struct str compose_end(struct compose *text);
 /* Text that must not hold a NUL ends at the first. */
-void put_text(struct extracted *ret, struct text *text);
+void put_composed(struct extracted *ret, struct compose *text);
 
 /* Text of an address, as inet_ntop() writes it. */
 void ip_text(struct buf *buf, const struct ip *ip);

@@ -103,10 +103,10 @@ void extract_fd_side_proto(const struct field_ref *field, struct view *view, str
         put_str(ret, str_of(name));
         return;
     }
-    struct text text;
-    text_begin(&text, view);
+    struct compose text;
+    compose_begin(&text, view);
     buf_u64(&text.buf, port);
-    put_text(ret, &text);
+    put_composed(ret, &text);
 }
 
 void extract_fd_side_name(const struct field_ref *field, struct view *view, struct extracted *ret)
@@ -215,8 +215,7 @@ void extract_fd_is_server(const struct field_ref *field, struct view *view, stru
         return;
     }
     bool listens = fd->type == FD_IPV4_SERVSOCK || fd->type == FD_IPV6_SERVSOCK;
-    bool serves = fd_is_connection(fd) &&
-                  ((fd->flags & FD_ROLE_SERVER) || is_loopback(&fd->dip));
+    bool serves = fd_is_connection(fd) && ((fd->flags & FD_ROLE_SERVER) || is_loopback(&fd->dip));
     put_bool(ret, listens || serves);
 }
 
@@ -236,7 +235,7 @@ static struct str poll_list(const struct event *event)
 }
 
 /* One item of the list; false: none for this descriptor. */
-static bool list_item(enum field_id id, int64_t num, const struct fdinfo *fd, struct text *text)
+static bool list_item(enum field_id id, int64_t num, const struct fdinfo *fd, struct compose *text)
 {
     bool connection = fd && fd_is_connection(fd);
     bool server = id == FIELD_FDLIST_SIPS && fd && fd_is_ip(fd) && !connection;
@@ -245,7 +244,7 @@ static bool list_item(enum field_id id, int64_t num, const struct fdinfo *fd, st
         buf_i64(&text->buf, num);
         return true;
     case FIELD_FDLIST_NAMES:
-        text_puts(text, fd && fd->name.n ? fd->name : STR("<NA>"));
+        compose_puts(text, fd && fd->name.n ? fd->name : STR("<NA>"));
         return true;
     case FIELD_FDLIST_CIPS:
     case FIELD_FDLIST_SIPS:
@@ -271,14 +270,14 @@ void extract_fdlist(const struct field_ref *field, struct view *view, struct ext
     }
     uint16_t count;
     memcpy(&count, list.p, sizeof(count));
-    struct text text;
-    text_begin(&text, view);
+    struct compose text;
+    compose_begin(&text, view);
     for (size_t i = 0; i < count && 2 + (i + 1) * LIST_ITEM_SIZE <= list.n; i++) {
         int64_t num;
         memcpy(&num, list.p + 2 + i * LIST_ITEM_SIZE, sizeof(num));
         size_t before = text.buf.n;
         if (before) {
-            text_putc(&text, ',');
+            compose_putc(&text, ',');
         }
         const struct fdinfo *fd = state_fd(view->state, view->event->thread, num);
         if (!list_item(field->id, num, fd, &text)) {
@@ -286,6 +285,6 @@ void extract_fdlist(const struct field_ref *field, struct view *view, struct ext
         }
     }
     if (text.buf.n) {
-        put_text(ret, &text);
+        put_composed(ret, &text);
     }
 }

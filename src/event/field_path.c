@@ -47,33 +47,33 @@ struct str single_slashes(struct view *view, struct str path)
     if (str_find(path, STR("//")) < 0) {
         return path;
     }
-    struct text text;
-    text_begin(&text, view);
+    struct compose text;
+    compose_begin(&text, view);
     for (size_t i = 0; i < path.n; i++) {
         if (path.p[i] != '/' || i == 0 || path.p[i - 1] != '/') {
-            text_putc(&text, path.p[i]);
+            compose_putc(&text, path.p[i]);
         }
     }
-    return text_end(&text);
+    return compose_end(&text);
 }
 
 /* Directories end with a slash in proc.cwd. */
 void put_cwd(struct view *view, struct str cwd, struct extracted *ret)
 {
-    struct text text;
-    text_begin(&text, view);
-    text_puts(&text, cwd);
-    text_putc(&text, '/');
-    put_text(ret, &text);
+    struct compose text;
+    compose_begin(&text, view);
+    compose_puts(&text, cwd);
+    compose_putc(&text, '/');
+    put_composed(ret, &text);
 }
 
 static struct str param_as_text(struct view *view, unsigned i)
 {
-    struct text text;
-    text_begin(&text, view);
+    struct compose text;
+    compose_begin(&text, view);
     struct param_names names = param_names_of(view);
     param_text(view->event, i, &names, &text.buf);
-    struct str s = text_end(&text);
+    struct str s = compose_end(&text);
     return str_until_nul(s.p, s.n);
 }
 
@@ -157,27 +157,33 @@ struct path_layout {
     int8_t path, dirfd;
     int8_t source, source_dirfd;
     int8_t target, target_dirfd;
-    bool entered;   /* old layouts: in the enter event */
-    bool of_fd;     /* of the descriptor */
+    bool entered;                       /* old layouts: in the enter event */
+    bool of_fd;                         /* of the descriptor */
     uint8_t truth_source, truth_target; /* 1: event->path, 2: path2, 0: neither */
 };
 
 #define NONE -1
-#define ONE(i, dir)         { .path = (i), .dirfd = (dir), NONE, NONE, NONE, NONE }
-#define ONE_ENTERED(i, dir) { (i), (dir), NONE, NONE, NONE, NONE, .entered = true }
-#define OF_FD               { NONE, NONE, NONE, NONE, NONE, NONE, .of_fd = true }
+#define ONE(i, dir)                                                                                \
+    {                                                                                              \
+        .path = (i), .dirfd = (dir), NONE, NONE, NONE, NONE                                        \
+    }
+#define ONE_ENTERED(i, dir)                                                                        \
+    {                                                                                              \
+        (i), (dir), NONE, NONE, NONE, NONE, .entered = true                                        \
+    }
+#define OF_FD                                                                                      \
+    {                                                                                              \
+        NONE, NONE, NONE, NONE, NONE, NONE, .of_fd = true                                          \
+    }
 #define TWO(s, sdir, t, tdir, ts, tt)                                                              \
-    { NONE, NONE, (s), (sdir), (t), (tdir), .truth_source = (ts), .truth_target = (tt) }
+    {                                                                                              \
+        NONE, NONE, (s), (sdir), (t), (tdir), .truth_source = (ts), .truth_target = (tt)           \
+    }
 #define TWO_ENTERED(s, sdir, t, tdir, ts, tt)                                                      \
-    { NONE,                                                                                        \
-      NONE,                                                                                        \
-      (s),                                                                                         \
-      (sdir),                                                                                      \
-      (t),                                                                                         \
-      (tdir),                                                                                      \
-      .entered = true,                                                                             \
-      .truth_source = (ts),                                                                        \
-      .truth_target = (tt) }
+    {                                                                                              \
+        NONE, NONE, (s), (sdir), (t), (tdir), .entered = true, .truth_source = (ts),               \
+                                              .truth_target = (tt)                                 \
+    }
 
 /* lint: table */
 static const struct {

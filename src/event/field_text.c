@@ -24,15 +24,6 @@ static bool is_padded(enum field_id id)
     }
 }
 
-static void printable_text(struct buf *buf, struct str s)
-{
-    char *at = s.n ? buf_reserve(buf, s.n) : NULL;
-    for (size_t i = 0; at && i < s.n; i++) {
-        at[i] = s.p[i] >= ' ' && s.p[i] <= '~' ? s.p[i] : '.';
-    }
-    buf->n += at ? s.n : 0;
-}
-
 static void double_text(struct buf *buf, double d)
 {
     buf_printf(buf, "%.1f", d);
@@ -45,7 +36,7 @@ static void value_text(enum field_id id, const struct value *value, struct buf *
         buf_puts(buf, value->s);
         return;
     case TYPE_BYTEBUF:
-        printable_text(buf, value->s);
+        text_dots(buf, value->s);
         return;
     case TYPE_BOOL:
         buf_puts(buf, bool_str(value->u));

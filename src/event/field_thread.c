@@ -87,12 +87,12 @@ void extract_proc_exeline(const struct field_ref *field, struct view *view, stru
     if (!thread) {
         return;
     }
-    struct text text;
-    text_begin(&text, view);
-    text_puts(&text, thread->image->exe);
-    text_putc(&text, ' ');
-    text_puts(&text, thread->image->args_text);
-    put_text(ret, &text);
+    struct compose text;
+    compose_begin(&text, view);
+    compose_puts(&text, thread->image->exe);
+    compose_putc(&text, ' ');
+    compose_puts(&text, thread->image->args_text);
+    put_composed(ret, &text);
 }
 
 void extract_proc_args_size(const struct field_ref *field, struct view *view, struct extracted *ret)
@@ -109,17 +109,17 @@ void extract_proc_args_size(const struct field_ref *field, struct view *view, st
 
 struct str env_text(struct view *view, const struct image *image)
 {
-    struct text text;
-    text_begin(&text, view);
+    struct compose text;
+    compose_begin(&text, view);
     for (size_t at = 0; at < image->env.n;) {
         struct str s = str_until_nul(image->env.p + at, image->env.n - at);
         if (at) {
-            text_putc(&text, ' ');
+            compose_putc(&text, ' ');
         }
-        text_puts(&text, s);
+        compose_puts(&text, s);
         at += s.n + 1;
     }
-    return text_end(&text);
+    return compose_end(&text);
 }
 
 struct str env_value(const struct image *image, struct str name)
@@ -299,18 +299,18 @@ void extract_thread_caps(const struct field_ref *field, struct view *view, struc
     uint64_t caps = field->id == FIELD_THREAD_CAP_PERMITTED   ? thread->cap_permitted
                     : field->id == FIELD_THREAD_CAP_EFFECTIVE ? thread->cap_effective
                                                               : thread->cap_inheritable;
-    struct text text;
-    text_begin(&text, view);
+    struct compose text;
+    compose_begin(&text, view);
     for (unsigned i = 0; i < CAPABILITIES; i++) {
         const char *name = caps >> i & 1 ? capability_name(i) : NULL;
         if (name) {
             if (text.buf.n) {
-                text_putc(&text, ' ');
+                compose_putc(&text, ' ');
             }
             buf_putz(&text.buf, name);
         }
     }
-    put_text(ret, &text);
+    put_composed(ret, &text);
 }
 
 static uint64_t fd_count(const struct view *view)
@@ -391,11 +391,11 @@ void extract_thread_nametid(const struct field_ref *field, struct view *view, st
     if (!thread) {
         return;
     }
-    struct text text;
-    text_begin(&text, view);
-    text_puts(&text, thread->image->comm);
+    struct compose text;
+    compose_begin(&text, view);
+    compose_puts(&text, thread->image->comm);
     buf_i64(&text.buf, view->event->tid);
-    put_text(ret, &text);
+    put_composed(ret, &text);
 }
 
 void extract_thread_exectime(const struct field_ref *field, struct view *view,
@@ -443,8 +443,8 @@ void extract_thread_cgroup(const struct field_ref *field, struct view *view, str
         return;
     }
     struct str cgroups = thread->cgroups->s;
-    struct text text;
-    text_begin(&text, view);
+    struct compose text;
+    compose_begin(&text, view);
     for (size_t at = 0; at < cgroups.n;) {
         struct str line = str_until_nul(cgroups.p + at, cgroups.n - at);
         struct str path;
@@ -453,13 +453,13 @@ void extract_thread_cgroup(const struct field_ref *field, struct view *view, str
             return;
         }
         if (text.buf.n) {
-            text_putc(&text, ' ');
+            compose_putc(&text, ' ');
         }
-        text_puts(&text, line);
+        compose_puts(&text, line);
         at += line.n + 1;
     }
     if (field->id == FIELD_THREAD_CGROUPS) {
-        put_text(ret, &text);
+        put_composed(ret, &text);
     }
 }
 

@@ -47,13 +47,13 @@ void extract_evt_clock(const struct field_ref *field, struct view *view, struct 
     uint64_t ts = view->event->ts_ns;
     bool date = field->id == FIELD_EVT_DATETIME || field->id == FIELD_EVT_DATETIME_S;
     bool whole = field->id == FIELD_EVT_TIME_S || field->id == FIELD_EVT_DATETIME_S;
-    struct text text;
-    text_begin(&text, view);
+    struct compose text;
+    compose_begin(&text, view);
     clock_text(&text.buf, view, date);
     if (!whole) {
         fraction_text(&text.buf, ts);
     }
-    put_text(ret, &text);
+    put_composed(ret, &text);
 }
 
 void extract_evt_iso8601(const struct field_ref *field, struct view *view, struct extracted *ret)
@@ -65,12 +65,12 @@ void extract_evt_iso8601(const struct field_ref *field, struct view *view, struc
     if (!gmtime_r(&second, &tm) || !strftime(storage, sizeof(storage), "%Y-%m-%dT%H:%M:%S", &tm)) {
         return;
     }
-    struct text text;
-    text_begin(&text, view);
+    struct compose text;
+    compose_begin(&text, view);
     buf_putz(&text.buf, storage);
     fraction_text(&text.buf, view->event->ts_ns);
     buf_puts(&text.buf, STR("+0000"));
-    put_text(ret, &text);
+    put_composed(ret, &text);
 }
 
 void extract_evt_rawtime(const struct field_ref *field, struct view *view, struct extracted *ret)
@@ -104,7 +104,8 @@ void extract_evt_deltatime(const struct field_ref *field, struct view *view, str
 /* From the call's beginning to its end; 0 for enter events, and when the beginning was not seen. */
 static uint64_t latency(const struct event *event)
 {
-    bool known = kind_is_exit(event->kind) && event->enter_ts_ns && event->ts_ns > event->enter_ts_ns;
+    bool known =
+        kind_is_exit(event->kind) && event->enter_ts_ns && event->ts_ns > event->enter_ts_ns;
     return known ? event->ts_ns - event->enter_ts_ns : 0;
 }
 
@@ -156,19 +157,19 @@ void extract_evt_latency_human(const struct field_ref *field, struct view *view,
         const char *name;
     } units[] = { { 60 * NS_PER_S, "m" }, { NS_PER_S, "s" }, { NS_PER_MS, "ms" }, { 1000, "us" } };
     uint64_t ns = latency(view->event);
-    struct text text;
-    text_begin(&text, view);
+    struct compose text;
+    compose_begin(&text, view);
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         if (ns >= units[i].ns) {
             uint64_t hundredths = ns % units[i].ns * 100 / units[i].ns;
             buf_printf(&text.buf, "%" PRIu64 ".%02" PRIu64 "%s", ns / units[i].ns, hundredths,
                        units[i].name);
-            put_text(ret, &text);
+            put_composed(ret, &text);
             return;
         }
     }
     buf_printf(&text.buf, "%" PRIu64 "ns", ns);
-    put_text(ret, &text);
+    put_composed(ret, &text);
 }
 
 /* Distance to the argument's time, in ms, rounded up: "= n" in a rule means at most n. */

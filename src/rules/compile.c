@@ -277,7 +277,7 @@ static int compile_output(struct loader *loader, struct compilation *c, struct c
     if (r == 0 || r == -ENOMEM) {
         return r;
     }
-    *ret_skip = rule->from->skip_if_unknown_filter;
+    *ret_skip = r == -ENOENT && rule->from->skip_if_unknown_filter;
     what.code = *ret_skip ? LOAD_UNKNOWN_FILTER : LOAD_ERR_COMPILE_OUTPUT;
     report(loader, &context, &what, "%s", err.message);
     return *ret_skip ? 0 : -EINVAL;
@@ -292,11 +292,9 @@ static int resolve_condition(struct loader *loader, struct compilation *c,
     struct cond *cond = NULL;
     int r = cond_resolve(&c->arena, c->cache, rule->ast, &cond, &problems);
     if (r == -ENOMEM) {
-        free(problems.items);
         return r;
     }
     *ret_skip |= report_problems(loader, c, rule, &problems) && !cond;
-    free(problems.items);
     if (!cond) {
         return *ret_skip ? 0 : -EINVAL;
     }

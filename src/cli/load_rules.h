@@ -1,0 +1,18 @@
+/*
+ * load_rules: rule files and directories from the command line into a loader.
+ */
+#pragma once
+
+#include "rules/ruleset.h"
+
+#include <stdbool.h>
+
+/*
+ * Loads files and directories (their *.yaml and *.yml, alphabetically) in the given order. Diagnostics
+ * go to standard error: all errors, and warnings where `warnings` says so. 0; EXIT_NEGATIVE when there
+ * were errors; EXIT_USAGE when no file was given.
+ */
+int cli_load_rules(char **paths, int n, struct ruleset **ret);
+
+/* The same in steps: adds everything to the loader. -ENOMEM only; what else fails is diagnosed. */
+int cli_add_rules(struct loader *loader, char **paths, int n);

@@ -1,0 +1,134 @@
+/*
+ * rules check: everything that is wrong in rule files, as text with carets or as Falco's JSON.
+ */
+#include "cli/cli.h"
+
+#include "base/buf.h"
+#include "cli/load_rules.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+#define CHECK_OUTPUT_MAX ((size_t)1 << 30)
+
+static const char usage[] = "Usage: hinomi rules check [--json] FILE|DIRECTORY...\n\n"
+                            "Exit status: 0 no errors (warnings do not count), 1 errors, 2 usage.\n";
+
+/* Diagnostics of one file, errors or warnings. */
+static void put_some(const struct diag_list *diags, const struct ruleset *ruleset, uint32_t file,
+                     bool errors, struct jsonw *w)
+{
+    jsonw_array(w, errors ? "errors" : "warnings");
+    for (uint32_t i = 0; i < diags->n; i++) {
+        const struct diagnostic *d = &diags->items[i];
+        if (d->pos.file == file && diag_is_error(d->code) == errors) {
+            diag_json(d, ruleset->files[file], w);
+        }
+    }
+    jsonw_end(w);
+}
+
+static void put_json(const struct diag_list *diags, const struct ruleset *ruleset, struct buf *buf)
+{
+    struct jsonw w = { .buf = buf };
+    jsonw_array(&w, NULL);
+    for (uint32_t file = 0; file < ruleset->nfiles; file++) {
+        bool successful = true;
+        for (uint32_t i = 0; i < diags->n && successful; i++) {
+            successful = diags->items[i].pos.file != file || !diag_is_error(diags->items[i].code);
+        }
+        jsonw_object(&w, NULL);
+        jsonw_str(&w, "name", ruleset->files[file]);
+        jsonw_bool(&w, "successful", successful);
+        put_some(diags, ruleset, file, true, &w);
+        put_some(diags, ruleset, file, false, &w);
+        jsonw_end(&w);
+    }
+    jsonw_end(&w);
+    buf_putc(buf, '\n');
+}
+
+static void put_text(const struct diag_list *diags, const struct ruleset *ruleset, struct buf *buf)
+{
+    uint32_t warnings = 0;
+    for (uint32_t i = 0; i < diags->n; i++) {
+        const struct diagnostic *d = &diags->items[i];
+        struct str file = d->pos.file < ruleset->nfiles ? ruleset->files[d->pos.file] : STR("rules");
+        diag_text(d, file, buf);
+        warnings += !diag_is_error(d->code);
+    }
+    buf_printf(buf, "%u file%s, %u rule%s, %u error%s, %u warning%s", ruleset->nfiles,
+               ruleset->nfiles == 1 ? "" : "s", ruleset->nrules, ruleset->nrules == 1 ? "" : "s",
+               diags->nerrors, diags->nerrors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
+    if (diags->dropped > 0) {
+        buf_printf(buf, ", %u more not shown", diags->dropped);
+    }
+    buf_putc(buf, '\n');
+}
+
+static int print(const struct loader *loader, const struct ruleset *ruleset, bool json)
+{
+    const struct diag_list *diags = loader_diagnostics(loader);
+    struct buf buf;
+    buf_init(&buf, CHECK_OUTPUT_MAX);
+    if (json) {
+        put_json(diags, ruleset, &buf);
+    } else {
+        put_text(diags, ruleset, &buf);
+    }
+    bool ok = !buf.failed && fwrite(buf.p, 1, buf.n, stdout) == buf.n && fflush(stdout) == 0;
+    buf_done(&buf);
+    if (!ok) {
+        fputs("hinomi: cannot write the result\n", stderr);
+    }
+    return ok && diags->nerrors == 0 ? EXIT_OK : EXIT_NEGATIVE;
+}
+
+static int check(char **paths, int n, bool json)
+{
+    struct loader *loader;
+    struct ruleset *ruleset = NULL;
+    struct err err = { 0 };
+    if (loader_new(NULL, &loader) < 0) {
+        fputs("hinomi: out of memory\n", stderr);
+        return EXIT_NEGATIVE;
+    }
+    int status = EXIT_NEGATIVE;
+    int r = cli_add_rules(loader, paths, n);
+    if (r == 0) {
+        r = loader_finish(loader, true, &ruleset, &err);
+    }
+    if (r == 0) {
+        status = print(loader, ruleset, json);
+    } else {
+        fprintf(stderr, "hinomi: %s\n", err.message[0] ? err.message : "out of memory");
+    }
+    ruleset_free(ruleset);
+    loader_free(loader);
+    return status;
+}
+
+int cli_rules_check(int argc, char **argv)
+{
+    static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+                                             { "help", no_argument, NULL, 'h' },
+                                             { 0 } };
+    bool json = false;
+    optind = 1;
+    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (c == 'h') {
+            fputs(usage, stdout);
+            return EXIT_OK;
+        }
+        if (c != 'j') {
+            fputs(usage, stderr);
+            return EXIT_USAGE;
+        }
+        json = true;
+    }
+    if (optind == argc) {
+        fputs(usage, stderr);
+        return EXIT_USAGE;
+    }
+    return check(argv + optind, argc - optind, json);
+}
