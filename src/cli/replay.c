@@ -82,12 +82,12 @@ static int usage_error(const char *message, const char *what)
     return EXIT_USAGE;
 }
 
-static int add_word(struct words *words, const char *word)
+static int add_word(struct words *words, char *word)
 {
     if (words->n == REPLAY_ARGUMENTS_MAX) {
         return -E2BIG;
     }
-    const char **items = mem_resize(words->items, words->n + 1, sizeof *items);
+    char **items = mem_resize(words->items, words->n + 1, sizeof *items);
     if (!items) {
         return -ENOMEM;
     }
@@ -96,7 +96,7 @@ static int add_word(struct words *words, const char *word)
     return 0;
 }
 
-static int take_option(struct replay_arguments *a, enum option option, const char *value)
+static int take_option(struct replay_arguments *a, enum option option, char *value)
 {
     switch (option) {
     case OPT_RULES:
@@ -130,9 +130,9 @@ static int take_option(struct replay_arguments *a, enum option option, const cha
 }
 
 /* The option "--name" or "--name=value"; OPT_COUNT none. *ret_value: NULL without "=". */
-static enum option find_option(const char *word, const char **ret_value)
+static enum option find_option(char *word, char **ret_value)
 {
-    const char *equals = strchr(word, '=');
+    char *equals = strchr(word, '=');
     size_t n = equals ? (size_t)(equals - word) : strlen(word);
     *ret_value = equals ? equals + 1 : NULL;
     for (int i = 0; i < OPT_COUNT; i++) {
@@ -144,7 +144,7 @@ static enum option find_option(const char *word, const char **ret_value)
     return strcmp(word, "-h") == 0 ? OPT_HELP : OPT_COUNT;
 }
 
-static int parse_word(struct replay_arguments *a, const char *word, bool in_rules)
+static int parse_word(struct replay_arguments *a, char *word, bool in_rules)
 {
     if (in_rules) {
         return add_word(&a->rules, word) < 0 ? usage_error("too many rule files", NULL) : EXIT_OK;
@@ -162,7 +162,7 @@ static int parse_words(int argc, char **argv, struct replay_arguments *a, bool *
     bool in_rules = false;
     bool only_words = false;
     for (int i = 1; i < argc; i++) {
-        const char *value;
+        char *value;
         if (only_words || argv[i][0] != '-' || strcmp(argv[i], "-") == 0) {
             int r = parse_word(a, argv[i], in_rules && !only_words);
             if (r != EXIT_OK) {

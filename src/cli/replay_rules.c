@@ -180,7 +180,7 @@ int replay_rules(const struct replay_arguments *a)
         .started_ns = clock_boot_ns(),
     };
     buf_init(&run.output.buf, OUTPUT_MAX);
-    int r = load_rules(a->rules.items, a->rules.n, &run.ruleset);
+    int r = cli_load_rules(a->rules.items, (int)a->rules.n, &run.ruleset);
     if (r != EXIT_OK) {
         return r;
     }

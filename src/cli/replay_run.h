@@ -10,7 +10,7 @@
 #define REPLAY_ARGUMENTS_MAX 4096 /* of each kind */
 
 struct words {
-    const char **items;
+    char **items;
     size_t n;
 };
 
