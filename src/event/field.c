@@ -99,7 +99,7 @@ void put_composed(struct extracted *ret, struct compose *text)
     put_str(ret, str_until_nul(s.p, s.n));
 }
 
-void ip_text(struct buf *buf, const struct ip *ip)
+void field_ip_text(struct buf *buf, const struct ip *ip)
 {
     char storage[INET6_ADDRSTRLEN];
     if (ip->family != 4 && ip->family != 6) {

@@ -73,7 +73,7 @@ struct str compose_end(struct compose *text);
 void put_composed(struct extracted *ret, struct compose *text);
 
 /* Text of an address, as inet_ntop() writes it. */
-void ip_text(struct buf *buf, const struct ip *ip);
+void field_ip_text(struct buf *buf, const struct ip *ip);
 
 /* "true" or "false". */
 static inline struct str bool_str(bool b)

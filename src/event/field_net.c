@@ -249,7 +249,7 @@ static bool list_item(enum field_id id, int64_t num, const struct fdinfo *fd, st
     case FIELD_FDLIST_CIPS:
     case FIELD_FDLIST_SIPS:
         if (connection || server) {
-            ip_text(&text->buf, id == FIELD_FDLIST_CIPS || server ? &fd->sip : &fd->dip);
+            field_ip_text(&text->buf, id == FIELD_FDLIST_CIPS || server ? &fd->sip : &fd->dip);
         }
         return connection || server;
     default:

@@ -50,10 +50,10 @@ static void value_text(enum field_id id, const struct value *value, struct buf *
         double_text(buf, value->d);
         return;
     case TYPE_IPADDR:
-        ip_text(buf, &value->ip);
+        field_ip_text(buf, &value->ip);
         return;
     case TYPE_IPNET:
-        ip_text(buf, &value->net.ip);
+        field_ip_text(buf, &value->net.ip);
         buf_putc(buf, '/');
         buf_u64(buf, value->net.prefix_bits);
         return;
