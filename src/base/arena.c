@@ -2,11 +2,27 @@
  * arena: bump allocation in blocks of growing size, charged against a budget.
  *
  * Blocks are chained; a request larger than the block size gets a block of its own. The budget counts
- * whole blocks, so that it bounds real memory.
+ * whole blocks, so that it bounds real memory. Under AddressSanitizer, what was not handed out is
+ * poisoned and a gap is left after each piece, so that reading past its end is found.
  */
 #include "base/arena.h"
 
 #include <stdlib.h>
+
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#define GAP ((size_t)16)
+#else
+#define ASAN_POISON_MEMORY_REGION(p, n)   ((void)(p), (void)(n))
+#define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+#define GAP                               ((size_t)0)
+#endif
 
 #define BLOCK_MIN ((size_t)4096)
 #define BLOCK_MAX ((size_t)1 << 20)
@@ -67,6 +83,7 @@ void arena_done(struct arena *arena)
     struct arena_block *block = arena->head;
     while (block) {
         struct arena_block *below = block->below;
+        ASAN_UNPOISON_MEMORY_REGION(block, block->size);
         free(block);
         block = below;
     }
@@ -87,6 +104,7 @@ void arena_reset(struct arena *arena)
     arena->used = size;
     arena->next = (char *)kept->data;
     arena->end = (char *)kept + size;
+    ASAN_POISON_MEMORY_REGION(arena->next, size - sizeof(*kept));
 }
 
 static int arena_grow(struct arena *arena, size_t n)
@@ -116,7 +134,17 @@ static int arena_grow(struct arena *arena, size_t n)
     arena->used += size;
     arena->next = (char *)block->data;
     arena->end = (char *)block + size;
+    ASAN_POISON_MEMORY_REGION(arena->next, size - sizeof(*block));
     return 0;
+}
+
+/* The free space begins after n bytes at p. */
+static char *arena_hand_out(struct arena *arena, char *p, size_t n)
+{
+    ASAN_UNPOISON_MEMORY_REGION(p, n);
+    arena->next = p + n;
+    arena->next += (size_t)(arena->end - arena->next) > GAP ? GAP : 0;
+    return p;
 }
 
 char *arena_bytes(struct arena *arena, size_t n)
@@ -126,9 +154,7 @@ char *arena_bytes(struct arena *arena, size_t n)
             return NULL;
         }
     }
-    char *p = arena->next;
-    arena->next += n;
-    return p;
+    return arena_hand_out(arena, arena->next, n);
 }
 
 void *arena_alloc(struct arena *arena, size_t n)
@@ -145,9 +171,7 @@ void *arena_alloc(struct arena *arena, size_t n)
         }
         padding = 0;
     }
-    char *p = arena->next + padding;
-    arena->next = p + n;
-    return memset(p, 0, n);
+    return memset(arena_hand_out(arena, arena->next + padding, n), 0, n);
 }
 
 void *arena_array(struct arena *arena, size_t count, size_t size)

@@ -58,9 +58,11 @@ const char *name_text(uint16_t id)
 
 /* Ids plus one, so that the gaps are zero. */
 static const uint16_t by_number[] = {
-#define SYSCALL(call, name) [__NR_##call] = NAME_##name + 1,
+#define SYSCALL(call, name)          [__NR_##call] = NAME_##name + 1,
+#define SYSCALL_NUMBER(number, name) [number] = NAME_##name + 1,
 #include "event/syscalls.def"
 #undef SYSCALL
+#undef SYSCALL_NUMBER
 };
 
 uint16_t name_of_syscall(unsigned nr)

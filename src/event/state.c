@@ -399,17 +399,16 @@ void state_settle(struct state *state, struct event *event)
         fds_unref(state, state->closing);
         state->closing = NULL;
     }
-    if (state->ending) {
-        struct task *ending = state->ending;
-        state->ending = NULL;
-        task_end(state, ending);
-    }
     if (event->thread && kind_is_exit(event->kind)) {
-        struct task *task = state->last_task;
-        if (task && event->thread == &task->t) {
-            task->call.kind = NO_CALL;
-        }
+        event->thread->call->kind = NO_CALL;
     }
     event->thread = NULL;
     event->fd = NULL;
+    if (state->ending) {
+        struct task *ending = state->ending;
+        state->ending = NULL;
+        state->last_task = NULL;
+        state->last_tid = -1;
+        task_end(state, ending);
+    }
 }

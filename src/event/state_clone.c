@@ -159,11 +159,22 @@ static void take_event(struct state *state, struct task *child, const struct eve
     }
 }
 
+/* Does this id belong to the group of the very task that gives birth? Then events were lost or made
+ * up, and there is no telling which. */
+static bool is_own_group(const struct state *state, int64_t tid, const struct task *from)
+{
+    const struct task *old = task_find(state, tid);
+    return old && from && (old == from || old == from->main);
+}
+
 /* `from`: whose copy the child is; NULL unknown. */
 static struct task *child_new(struct state *state, int64_t tid, const struct event *event,
                               struct task *from, const struct birth *b)
 {
     int64_t pid = b->flags & CL_THREAD ? b->pid : tid;
+    if (is_own_group(state, tid, from)) {
+        return NULL;
+    }
     if (from) {
         from->main->pinned = true;
     }
@@ -197,6 +208,19 @@ static bool is_born(const struct state *state, const struct task *task)
            state->now_ns - task->t.clone_ts_ns < STALE_NS;
 }
 
+/* A leader known only from its events learns from its new thread. */
+static void leader_learns(struct state *state, struct task *leader, const struct birth *b)
+{
+    leader->t.flags &= ~(uint32_t)THREAD_INVALID;
+    leader->t.vpid = leader->t.vtid = b->vpid >= 0 ? b->vpid : leader->t.pid;
+    if (b->ptid >= 0) {
+        task_set_parent(state, leader, process_of(state, b->ptid));
+    }
+    task_set_image(state, leader, image_after(leader->t.image, b));
+    task_changed_all(leader);
+    state->epoch++;
+}
+
 static void child_reports(struct state *state, struct event *event, struct birth *b)
 {
     struct task *task = task_find(state, event->tid);
@@ -206,11 +230,13 @@ static void child_reports(struct state *state, struct event *event, struct birth
     event->thread = NULL;
     event->fd = NULL;
     struct task *from = task_find(state, b->flags & CL_THREAD ? b->pid : b->ptid);
-    if (from && (b->flags & CL_THREAD) == 0 && from->t.tid == event->tid) {
+    bool is_thread = b->flags & CL_THREAD;
+    if (from && (from->t.tid == event->tid || (is_thread && from->main != from) ||
+                 (!is_thread && (from->t.flags & THREAD_INVALID)))) {
         from = NULL;
     }
     if (from && (from->t.flags & THREAD_INVALID)) {
-        from = from->main->t.fds && (b->flags & CL_THREAD) ? from : NULL;
+        leader_learns(state, from, b);
     }
     struct task *child = child_new(state, event->tid, event, from, b);
     if (!child) {

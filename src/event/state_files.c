@@ -147,7 +147,8 @@ static void close_exit(struct state *state, struct task *task, struct event *eve
     }
 }
 
-/* The event's descriptor under another number; `from` is where newer layouts name it, -1 nowhere. */
+/* The event's descriptor under another number; `from` is where newer layouts name it, -1 nowhere.
+ */
 static void copy_fd(struct state *state, struct task *task, struct event *event, int from)
 {
     int64_t to = event_i64(event, 0, -1);

@@ -256,43 +256,26 @@ static bool is_endpoint(const struct endpoint *e, const struct ip *ip, uint16_t 
     return e->port == port && memcmp(&e->ip, ip, sizeof(*ip)) == 0;
 }
 
-static bool is_unset(const struct ip *ip)
-{
-    static const struct ip none;
-    return memcmp(ip->bytes, none.bytes, sizeof(ip->bytes)) == 0;
-}
-
 /*
- * Takes a tuple over into the descriptor. The destination, once there, is kept unless `overwrite`.
- * False when the tuple, or its reverse, is there already.
+ * Takes a tuple over into the descriptor; false when it, or its reverse, is there already. A
+ * datagram's peer replaces the one before: where libsinsp keeps the first, a second receiver would
+ * go unseen.
  */
-static bool take_tuple(struct fdinfo *info, const struct address *a, bool overwrite)
+static bool take_tuple(struct fdinfo *info, const struct address *a)
 {
     uint8_t type = a->family == 4 ? FD_IPV4_SOCK : FD_IPV6_SOCK;
-    if (info->type == type && info->sip.family == a->family &&
-        ((is_endpoint(&a->source, &info->sip, info->sport) &&
-          is_endpoint(&a->dest, &info->dip, info->dport)) ||
-         (is_endpoint(&a->dest, &info->sip, info->sport) &&
-          is_endpoint(&a->source, &info->dip, info->dport)))) {
+    if (info->type == type && ((is_endpoint(&a->source, &info->sip, info->sport) &&
+                                is_endpoint(&a->dest, &info->dip, info->dport)) ||
+                               (is_endpoint(&a->dest, &info->sip, info->sport) &&
+                                is_endpoint(&a->source, &info->dip, info->dport)))) {
         return false;
-    }
-    bool changed = info->type != type || !is_endpoint(&a->source, &info->sip, info->sport);
-    if (info->type != type && !is_ip_sock(info)) { /* was bound: nothing is known of the peer */
-        info->dip = (struct ip){ 0 };
-        info->dport = 0;
     }
     info->type = type;
     info->sip = a->source.ip;
     info->sport = a->source.port;
-    if (is_unset(&info->dip) || overwrite || info->dip.family != a->family) {
-        changed |= !is_endpoint(&a->dest, &info->dip, a->dest.port);
-        info->dip = a->dest.ip;
-    }
-    if (info->dport == 0 || overwrite) {
-        changed |= info->dport != a->dest.port;
-        info->dport = a->dest.port;
-    }
-    return changed;
+    info->dip = a->dest.ip;
+    info->dport = a->dest.port;
+    return true;
 }
 
 /* Where the exit's tuple repeats what the exit's address says, the enter event's address counts:
@@ -318,7 +301,7 @@ static void connect_to(struct state *state, struct event *event, struct fd_entry
         info->unix_dest = a->unix_dest;
         rename_unix(state, event, entry, a->path);
     } else {
-        bool changed = take_tuple(info, a, true);
+        bool changed = take_tuple(info, a);
         if (changed && (info->flags & FD_ROLE_SERVER) && info->l4proto == IPPROTO_UDP) {
             swap_sides(info);
         }
@@ -373,7 +356,7 @@ static void accept_exit(struct state *state, struct task *task, struct event *ev
         info.name = str_from(text, unix_name(a.unix_source, a.unix_dest, a.path, text));
     } else {
         info.l4proto = IPPROTO_TCP;
-        take_tuple(&info, &a, true);
+        take_tuple(&info, &a);
         info.name = str_from(text, socket_name(&info, text));
     }
     event_put_fd(state, task, event, fd, &info);
@@ -432,7 +415,7 @@ static bool is_known_tcp(const struct fdinfo *info)
 static bool is_same_tuple(const struct fdinfo *info, const struct address *a)
 {
     struct fdinfo copy = *info;
-    return a->family != FAMILY_UNIX && !take_tuple(&copy, a, false);
+    return a->family != FAMILY_UNIX && !take_tuple(&copy, a);
 }
 
 /* A datagram's tuple. */
@@ -455,7 +438,7 @@ static void transfer_tuple(struct state *state, struct task *task, struct event 
         rename_unix(state, event, entry, a.path);
         return;
     }
-    take_tuple(info, &a, false);
+    take_tuple(info, &a);
     info->l4proto = info->l4proto ? info->l4proto : IPPROTO_UDP;
     if (!(info->flags & (FD_ROLE_CLIENT | FD_ROLE_SERVER))) {
         guess_role(state, task, info, incoming);

@@ -94,6 +94,29 @@ enum scap_fd {
     SCAP_FD_COUNT,
 };
 
+enum scap_transport {
+    SCAP_L4_UNKNOWN,
+    SCAP_L4_NOT_A_SOCKET,
+    SCAP_L4_TCP,
+    SCAP_L4_UDP,
+    SCAP_L4_ICMP,
+    SCAP_L4_RAW,
+};
+
+/*
+ * Our own block, before the thread list it adds to; others skip it. Entries: u32 length with itself,
+ * i64 tid, u64 start of the PID namespace, u64 start, i64 pgid, u32 tty, u8 flags, u64 inode, its ctime
+ * and mtime.
+ */
+#define BLOCK_THREADS_MORE 0x484e0001u
+
+enum thread_more_flag {
+    MORE_EXE_KNOWN = 1 << 0,
+    MORE_UPPER_LAYER = 1 << 1,
+    MORE_LOWER_LAYER = 1 << 2,
+    MORE_FROM_MEMFD = 1 << 3,
+};
+
 /* Entries of interface lists. */
 enum scap_interface {
     SCAP_IPV4 = 1,

@@ -54,8 +54,10 @@ static const uint8_t fd_types[SCAP_FD_COUNT] = {
     [SCAP_FD_PIDFD] = FD_PIDFD,
 };
 
-/* Their numbers for transports; 1 is "not a socket". */
-static const uint8_t transports[] = { 0, 0, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_RAW };
+static const uint8_t transports[] = {
+    [SCAP_L4_UNKNOWN] = 0,          [SCAP_L4_NOT_A_SOCKET] = 0,     [SCAP_L4_TCP] = IPPROTO_TCP,
+    [SCAP_L4_UDP] = IPPROTO_UDP,    [SCAP_L4_ICMP] = IPPROTO_ICMP,  [SCAP_L4_RAW] = IPPROTO_RAW,
+};
 
 struct held_socket {
     int64_t tid, fd;
@@ -64,6 +66,70 @@ struct held_socket {
     uint16_t sport, dport;
     uint8_t type, l4proto;
 };
+
+/* Entries of BLOCK_THREADS_MORE, kept until the thread list comes. */
+struct thread_more {
+    int64_t tid, pgid;
+    uint64_t pidns_start_ns, start_ns, ino, ctime_ns, mtime_ns;
+    uint32_t tty;
+    uint8_t flags;
+};
+
+static int read_more(struct lists *lists, struct cursor *c)
+{
+    while (cursor_left(c) >= PADDING_MAX) {
+        struct cursor entry = cursor_entry(c);
+        struct thread_more more = { .tid = cursor_i64(&entry) };
+        more.pidns_start_ns = cursor_u64(&entry);
+        more.start_ns = cursor_u64(&entry);
+        more.pgid = cursor_i64(&entry);
+        more.tty = cursor_u32(&entry);
+        more.flags = cursor_u8(&entry);
+        more.ino = cursor_u64(&entry);
+        more.ctime_ns = cursor_u64(&entry);
+        more.mtime_ns = cursor_u64(&entry);
+        if (entry.bad) {
+            return -EBADMSG;
+        }
+        if (lists->more.count >= LISTS_MORE_MAX || map_get(&lists->more, (uint64_t)more.tid)) {
+            continue;
+        }
+        struct thread_more *kept = mem_alloc(sizeof *kept);
+        if (!kept || map_put(&lists->more, (uint64_t)more.tid, kept) < 0) {
+            free(kept);
+            return -ENOMEM;
+        }
+        *kept = more;
+    }
+    return 0;
+}
+
+static void free_more(struct lists *lists)
+{
+    size_t cursor = 0;
+    for (const struct map_slot *slot; (slot = map_next(&lists->more, &cursor));) {
+        free(slot->value);
+    }
+    map_done(&lists->more);
+}
+
+static void apply_more(const struct lists *lists, struct thread_init *init)
+{
+    const struct thread_more *more = map_get(&lists->more, (uint64_t)init->t.tid);
+    if (more) {
+        init->t.pidns_init_start_ts_ns = more->pidns_start_ns;
+        init->t.clone_ts_ns = more->start_ns;
+        init->t.pgid = more->pgid;
+        init->t.tty = more->tty;
+        init->exe_facts.exe_known = more->flags & MORE_EXE_KNOWN;
+        init->exe_facts.exe_upper_layer = more->flags & MORE_UPPER_LAYER;
+        init->exe_facts.exe_lower_layer = more->flags & MORE_LOWER_LAYER;
+        init->exe_facts.exe_from_memfd = more->flags & MORE_FROM_MEMFD;
+        init->exe_facts.exe_ino = more->ino;
+        init->exe_facts.exe_ino_ctime_ns = more->ctime_ns;
+        init->exe_facts.exe_ino_mtime_ns = more->mtime_ns;
+    }
+}
 
 /* What lies after the root directory; only in V9. */
 static void read_thread_tail(struct cursor *c, struct thread_init *init)
@@ -167,6 +233,7 @@ static int read_threads(struct lists *lists, unsigned version, struct cursor *c)
         if (c->bad) {
             return -EBADMSG;
         }
+        apply_more(lists, &init);
         if (state_add_thread(lists->state, &init) == -ENOMEM) {
             return -ENOMEM;
         }
@@ -401,6 +468,9 @@ static int read_block(struct lists *lists, uint32_t type, struct cursor *c, cons
     case BLOCK_INTERFACES_V2:
         *ret_what = "interface";
         return read_interfaces(lists, type == BLOCK_INTERFACES_V2, c);
+    case BLOCK_THREADS_MORE:
+        *ret_what = "thread";
+        return read_more(lists, c);
     case BLOCK_MACHINE:
     case BLOCK_MACHINE_OLD:
         *ret_what = "machine";
@@ -455,6 +525,8 @@ int lists_finish(struct lists *lists)
     free(lists->sockets);
     lists->sockets = NULL;
     lists->nsockets = lists->capacity = 0;
+    memset(lists->server_ports, 0, sizeof lists->server_ports);
+    free_more(lists);
     return r == -ENOMEM ? r : 0;
 }
 
@@ -462,4 +534,5 @@ void lists_done(struct lists *lists)
 {
     free(lists->sockets);
     lists->sockets = NULL;
+    free_more(lists);
 }

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define LISTS_MORE_MAX    STATE_THREADS_DEFAULT
 #define LISTS_SOCKETS_MAX 131072 /* kept back; more are taken as client sockets at once */
 
 struct held_socket;
@@ -23,6 +24,7 @@ struct lists {
     uint64_t server_ports[65536 / 64];
     struct held_socket *sockets;
     size_t nsockets, capacity;
+    struct map more; /* tid -> struct thread_more */
     char host[MACHINE_HOST_SIZE + 1];
     size_t bad_at; /* offset in the body of what lists_read() could not read */
 };

@@ -164,7 +164,11 @@ static int read_section(struct replay *r, const uint8_t *body, size_t n)
     if (load_u16(body + 4) != SECTION_MAJOR) {
         return wrong(r, 12, "capture of a major version that is not 1");
     }
+    if (r->in_section) {
+        state_clear(r->lists.state);
+    }
     r->in_section = true;
+    r->in_lists = true;
     return 0;
 }
 

@@ -293,12 +293,12 @@ static int put_containers(struct capture_writer *w, const struct event *event, s
     for (size_t at = 0; at + 4 <= w->containers.n;) {
         uint32_t n = load_u32(w->containers.p + at);
         struct out_event out = { .ts_ns = event->ts_ns, .tid = -1, .kind = KIND_CONTAINER_JSON_2_E };
-        out.params[out.nparams++] = str_from(w->containers.p + at + 4, n);
+        out.params[out.nparams++] = str_from(w->containers.p + at + 4, n - 4);
         int r = writer_put_event(w, &out, err);
         if (r < 0) {
             return r;
         }
-        at += 4 + n;
+        at += n;
     }
     buf_clear(&w->containers);
     return 0;

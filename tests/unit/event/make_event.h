@@ -3,9 +3,10 @@
  *
  *     struct event *e = make_event(KIND_OPEN_X, tid, ts, "qswww", 3L, "/etc/passwd", 1, 0, 5);
  *
- * One letter a parameter: b u8, h u16, w u32, q 64 bits, s text with its NUL, B bytes (pointer, size_t),
- * e empty, A address (text of the IP or NULL for a Unix one, port or path), T tuple of two IPs (text,
- * port, text, port), U Unix tuple (u64, u64, path). The event is one of a few static ones, reused in turn.
+ * One letter a parameter: b u8, h u16, w u32, q 64 bits, s text with its NUL, B bytes (pointer,
+ * size_t), e empty, A address (text of the IP or NULL for a Unix one, port or path), T tuple of two
+ * IPs (text, port, text, port), U Unix tuple (u64, u64, path). The event is one of a few static
+ * ones, reused in turn.
  */
 #pragma once
 

@@ -58,8 +58,8 @@ static inline bool is_text(struct str s, const char *z)
     } while (0)
 
 /* The newest layout of clone's exit. */
-static inline struct event *clone_x(int64_t tid, uint64_t ts, int64_t res, int64_t pid, int64_t ptid,
-                                    unsigned flags, const char *comm)
+static inline struct event *clone_x(int64_t tid, uint64_t ts, int64_t res, int64_t pid,
+                                    int64_t ptid, unsigned flags, const char *comm)
 {
     return make_event(KIND_CLONE_20_X, tid, ts, "qsBqqqsqqqwwwsBwwwqqq", res, comm, ARGS("-a\0b"),
                       tid, pid, ptid, "", 1024L, 1L, 2L, 3, 4, 5, comm, ARGS("cpu=/"), flags, 1000,
@@ -94,9 +94,18 @@ static inline void run_open(struct state *state, int64_t tid, uint64_t ts, int64
 
 static inline void add_process(struct state *state, int64_t pid, int64_t ptid, const char *comm)
 {
-    struct thread_init init = { .t = { .tid = pid, .pid = pid, .vtid = pid, .vpid = pid,
-                                       .ptid = ptid, .sid = 1, .vpgid = pid, .pgid = pid,
-                                       .uid = 0, .gid = 0, .loginuid = -1, .fdlimit = 1024 },
+    struct thread_init init = { .t = { .tid = pid,
+                                       .pid = pid,
+                                       .vtid = pid,
+                                       .vpid = pid,
+                                       .ptid = ptid,
+                                       .sid = 1,
+                                       .vpgid = pid,
+                                       .pgid = pid,
+                                       .uid = 0,
+                                       .gid = 0,
+                                       .loginuid = -1,
+                                       .fdlimit = 1024 },
                                 .comm = str_of(comm),
                                 .exe = str_of(comm),
                                 .exepath = str_of(comm),

@@ -178,8 +178,12 @@ static void test_system_calls_of_this_machine(void **state)
     assert_int_equal(name_of_syscall(__NR_pread64), NAME_pread);
     assert_int_equal(name_of_syscall(__NR_prlimit64), NAME_prlimit);
     assert_int_equal(name_of_syscall(__NR_close_range), NAME_close_range);
+    assert_int_equal(name_of_syscall(452), NAME_fchmodat2);
+    assert_int_equal(name_of_syscall(469), NAME_file_setattr);
+    assert_int_equal(name_of_syscall(470), NAME_NONE);
 #ifdef __x86_64__
     assert_int_equal(name_of_syscall(2), NAME_open);
+    assert_int_equal(name_of_syscall(335), NAME_uretprobe);
     assert_int_equal(name_of_syscall(183), NAME_NONE); /* afs_syscall, never implemented */
 #endif
     assert_int_equal(name_of_syscall(1023), NAME_NONE);

@@ -40,7 +40,8 @@ static void test_fork_exec_exit(void **unused)
     assert_int_equal(child->cap_permitted, 8);
     assert_int_equal(child->exec_ts_ns, T0 + 5);
 
-    struct event *e = apply(s, make_event(KIND_PROCEXIT_1_E, 11, T0 + 9, "qqbbq", 0L, 0L, 0, 0, 0L));
+    struct event *e =
+        apply(s, make_event(KIND_PROCEXIT_1_E, 11, T0 + 9, "qqbbq", 0L, 0L, 0, 0, 0L));
     assert_false(child->flags & THREAD_EXITED);
     state_settle(s, e);
     assert_true(child->flags & THREAD_EXITED);
@@ -99,8 +100,8 @@ static void test_layouts(void **unused)
     uint16_t sixteen[] = { KIND_CLONE_16_X, KIND_FORK_X, KIND_VFORK_X };
     for (int i = 0; i < 3; i++) { /* the child's report */
         int64_t tid = 20 + i;
-        run(s, make_event(sixteen[i], tid, T0, "qsBqqqsqqqwwwwww", 0L, "exe", ARGS("q"), tid, tid, 10L,
-                          "", 7L, 1L, 2L, 3, 4, 5, 0, 34, 45));
+        run(s, make_event(sixteen[i], tid, T0, "qsBqqqsqqqwwwwww", 0L, "exe", ARGS("q"), tid, tid,
+                          10L, "", 7L, 1L, 2L, 3, 4, 5, 0, 34, 45));
         assert_int_equal(state_thread(s, tid)->uid, 34);
         assert_int_equal(state_thread(s, tid)->vmrss_kb, 4);
         assert_text(state_thread(s, tid)->image->comm, "exe");
@@ -108,19 +109,19 @@ static void test_layouts(void **unused)
     uint16_t seventeen[] = { KIND_CLONE_17_X, KIND_FORK_17_X, KIND_VFORK_17_X };
     for (int i = 0; i < 3; i++) {
         int64_t tid = 30 + i;
-        run(s, make_event(seventeen[i], tid, T0, "qsBqqqsqqqwwwswww", 0L, "exe", ARGS("q"), tid, tid,
-                          10L, "", 7L, 1L, 2L, 3, 4, 5, "comm", 0, 34, 45));
+        run(s, make_event(seventeen[i], tid, T0, "qsBqqqsqqqwwwswww", 0L, "exe", ARGS("q"), tid,
+                          tid, 10L, "", 7L, 1L, 2L, 3, 4, 5, "comm", 0, 34, 45));
         assert_text(state_thread(s, tid)->image->comm, "comm");
         assert_int_equal(state_thread(s, tid)->gid, 45);
     }
-    run(s, make_event(KIND_EXECVE_8_X, 11, T0, "qsBqqqsq", 0L, "/bin/a", ARGS("q"), 11L, 11L, 10L, "",
-                      8L));
+    run(s, make_event(KIND_EXECVE_8_X, 11, T0, "qsBqqqsq", 0L, "/bin/a", ARGS("q"), 11L, 11L, 10L,
+                      "", 8L));
     assert_text(t->image->comm, "/bin/a");
-    run(s, make_event(KIND_EXECVE_14_X, 11, T0, "qsBqqqsqqqwwwB", 0L, "b", ARGS("q"), 11L, 11L, 10L, "",
-                      8L, 1L, 2L, 3, 4, 5, ARGS("E=1")));
+    run(s, make_event(KIND_EXECVE_14_X, 11, T0, "qsBqqqsqqqwwwB", 0L, "b", ARGS("q"), 11L, 11L, 10L,
+                      "", 8L, 1L, 2L, 3, 4, 5, ARGS("E=1")));
     assert_int_equal(t->image->env.n, 4);
-    run(s, make_event(KIND_EXECVE_15_X, 11, T0, "qsBqqqsqqqwwwsB", 0L, "b", ARGS("q"), 11L, 11L, 10L,
-                      "", 8L, 1L, 2L, 3, 4, 5, "bb", ARGS("E=12")));
+    run(s, make_event(KIND_EXECVE_15_X, 11, T0, "qsBqqqsqqqwwwsB", 0L, "b", ARGS("q"), 11L, 11L,
+                      10L, "", 8L, 1L, 2L, 3, 4, 5, "bb", ARGS("E=12")));
     assert_int_equal(t->image->env.n, 5);
     assert_text(t->image->comm, "bb");
     state_free(s);
@@ -132,21 +133,21 @@ static void test_exec_path(void **unused)
     struct state *s = state_with(0);
     add_process(s, 10, 1, "bash");
     run(s, make_event(KIND_EXECVE_18_E, 10, T0, "s", "../bin//./tool"));
-    run(s, make_event(KIND_EXECVE_18_X, 10, T0, "qsBqqqsqqqwwwsBBw", 0L, "t", ARGS("q"), 10L, 10L, 1L,
-                      "", 8L, 1L, 2L, 3, 4, 5, "tool", ARGS("cpu=/"), ARGS("E=1"), 5));
+    run(s, make_event(KIND_EXECVE_18_X, 10, T0, "qsBqqqsqqqwwwsBBw", 0L, "t", ARGS("q"), 10L, 10L,
+                      1L, "", 8L, 1L, 2L, 3, 4, 5, "tool", ARGS("cpu=/"), ARGS("E=1"), 5));
     assert_text(state_thread(s, 10)->image->exepath, "/home/bin/tool");
     run_open(s, 10, T0, 5, "/opt/dir");
     run(s, make_event(KIND_EXECVEAT_E, 10, T0, "qsw", 5L, "run", 0));
-    run(s, make_event(KIND_EXECVE_19_X, 10, T0, "qsBqqqsqqqwwwsBBw", 0L, "t", ARGS("q"), 10L, 10L, 1L,
-                      "", 8L, 1L, 2L, 3, 4, 5, "run", ARGS("cpu=/"), ARGS("E=1"), 5));
+    run(s, make_event(KIND_EXECVE_19_X, 10, T0, "qsBqqqsqqqwwwsBBw", 0L, "t", ARGS("q"), 10L, 10L,
+                      1L, "", 8L, 1L, 2L, 3, 4, 5, "run", ARGS("cpu=/"), ARGS("E=1"), 5));
     assert_text(state_thread(s, 10)->image->exepath, "/opt/dir/run");
     run(s, make_event(KIND_EXECVEAT_E, 10, T0, "qsw", 5L, "", 1));
-    run(s, make_event(KIND_EXECVEAT_X, 10, T0, "qsBqqqsqqqwwwsBBw", 0L, "t", ARGS("q"), 10L, 10L, 1L,
-                      "", 8L, 1L, 2L, 3, 4, 5, "run", ARGS("cpu=/"), ARGS("E=1"), 5));
+    run(s, make_event(KIND_EXECVEAT_X, 10, T0, "qsBqqqsqqqwwwsBBw", 0L, "t", ARGS("q"), 10L, 10L,
+                      1L, "", 8L, 1L, 2L, 3, 4, 5, "run", ARGS("cpu=/"), ARGS("E=1"), 5));
     assert_text(state_thread(s, 10)->image->exepath, "/opt/dir");
     run(s, make_event(KIND_EXECVEAT_E, 10, T0, "qsw", 99L, "run", 0));
-    run(s, make_event(KIND_EXECVEAT_X, 10, T0, "qsBqqqsqqqwwwsBBw", 0L, "t", ARGS("q"), 10L, 10L, 1L,
-                      "", 8L, 1L, 2L, 3, 4, 5, "run", ARGS("cpu=/"), ARGS("E=1"), 5));
+    run(s, make_event(KIND_EXECVEAT_X, 10, T0, "qsBqqqsqqqwwwsBBw", 0L, "t", ARGS("q"), 10L, 10L,
+                      1L, "", 8L, 1L, 2L, 3, 4, 5, "run", ARGS("cpu=/"), ARGS("E=1"), 5));
     assert_text(state_thread(s, 10)->image->exepath, "<NA>");
     struct event *e = exec_x(10, T0, "x", "/shown");
     e->path = STR("/true/path");
@@ -430,8 +431,9 @@ static void test_pid_namespace(void **unused)
     add_process(s, 10, 1, "runc");
     run(s, clone_x(10, T0, 5, 10, 1, CL_IN_PIDNS, "runc"));
     assert_null(state_thread(s, 5));
-    run(s, make_event(KIND_CLONE_20_X, 77, T0, "qsBqqqsqqqwwwsBwwwqqq", 0L, "c", ARGS("a"), 77L, 77L, 10L,
-                      "", 1L, 1L, 2L, 3, 4, 5, "c", ARGS("cpu=/"), CL_IN_PIDNS, 0, 0, 5L, 5L, 123L));
+    run(s, make_event(KIND_CLONE_20_X, 77, T0, "qsBqqqsqqqwwwsBwwwqqq", 0L, "c", ARGS("a"), 77L,
+                      77L, 10L, "", 1L, 1L, 2L, 3, 4, 5, "c", ARGS("cpu=/"), CL_IN_PIDNS, 0, 0, 5L,
+                      5L, 123L));
     struct thread *t = state_thread(s, 77);
     assert_int_equal(t->vtid, 5);
     assert_int_equal(t->vpid, 5);
