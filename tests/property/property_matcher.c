@@ -230,6 +230,7 @@ struct run {
     struct residual residuals[64]; /* by thread->index, with what they were made under */
     uint32_t serials[64], generations[64];
     uint64_t epochs[64];
+    uint64_t matches;
     bool verbose;
 };
 
@@ -332,6 +333,7 @@ static bool step(struct run *r)
     state_apply(r->world.state, event);
     r->view.event = event;
     uint32_t n = expect(r, want);
+    r->matches += n;
     bool ok = same(r, r->plain, want, n, "without residuals") &&
               same(r, r->all, want, n, "with residuals") &&
               same(r, r->first, want, n ? 1 : 0, "first match") && residual_allows(r, n);
@@ -347,9 +349,12 @@ static bool step(struct run *r)
     return ok;
 }
 
-/* *ret_events: how many events it took to fail. */
+struct totals {
+    uint64_t matches, residual_hits;
+};
+
 static enum failure run(const struct sample *sample, uint64_t seed, unsigned events, bool verbose,
-                        uint64_t *matches)
+                        struct totals *totals)
 {
     static struct run r;
     r = (struct run){ .verbose = verbose };
@@ -360,7 +365,8 @@ static enum failure run(const struct sample *sample, uint64_t seed, unsigned eve
     if (failure == FINE) {
         struct matcher_stats stats;
         matcher_get_stats(r.all, &stats);
-        *matches += stats.residual_hits;
+        totals->residual_hits += stats.residual_hits;
+        totals->matches += r.matches;
     }
     run_done(&r);
     return failure;
@@ -368,7 +374,7 @@ static enum failure run(const struct sample *sample, uint64_t seed, unsigned eve
 
 static void shrink(struct sample *sample, uint64_t seed, unsigned events)
 {
-    uint64_t unused = 0;
+    struct totals unused = { 0 };
     for (unsigned i = 0; i < sample->n; i++) {
         sample->used[i] = false;
         if (run(sample, seed, events, false, &unused) != WRONG) {
@@ -393,7 +399,7 @@ int main(int argc, char **argv)
     unsigned worlds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : WORLDS_DEFAULT;
     unsigned events = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : EVENTS_DEFAULT;
     uint64_t first = argc > 3 ? strtoull(argv[3], NULL, 10) : 1;
-    uint64_t residual_hits = 0;
+    struct totals totals = { 0 };
     for (uint64_t seed = first; seed < first + worlds; seed++) {
         struct world dice = { .random = seed * UINT64_C(0x2545f4914f6cdd1d) };
         sample.n = 1 + world_random(&dice, RULES_MAX);
@@ -401,7 +407,7 @@ int main(int argc, char **argv)
             sample.used[i] = true;
             put_rule(&dice, sample.texts[i], TEXT_MAX);
         }
-        enum failure failure = run(&sample, seed, events, false, &residual_hits);
+        enum failure failure = run(&sample, seed, events, false, &totals);
         if (failure != FINE) {
             printf("seed %llu failed\n", (unsigned long long)seed);
             if (failure == WRONG) {
@@ -410,7 +416,7 @@ int main(int argc, char **argv)
             return 1;
         }
     }
-    printf("%u worlds of %u events agree; residuals served %llu events\n", worlds, events,
-           (unsigned long long)residual_hits);
+    printf("%u worlds of %u events agree: %llu matches, residuals served %llu events\n", worlds,
+           events, (unsigned long long)totals.matches, (unsigned long long)totals.residual_hits);
     return 0;
 }

@@ -278,7 +278,7 @@ struct event *world_next(struct world *w)
     if (chance(w, 1)) {
         w->now_ns += UINT64_C(6000000000);
     }
-    if (chance(w, 3)) {
+    if (chance(w, 1)) {
         change_metadata(w);
     }
     unsigned i = some_task(w);
