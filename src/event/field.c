@@ -13,7 +13,6 @@
 
 #include "base/arena.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -97,17 +96,6 @@ void put_composed(struct extracted *ret, struct compose *text)
 {
     struct str s = compose_end(text);
     put_str(ret, str_until_nul(s.p, s.n));
-}
-
-void ip_text(struct buf *buf, const struct ip *ip)
-{
-    char storage[INET6_ADDRSTRLEN];
-    if (ip->family != 4 && ip->family != 6) {
-        buf_puts(buf, STR("<NA>"));
-        return;
-    }
-    inet_ntop(ip->family == 4 ? AF_INET : AF_INET6, ip->bytes, storage, sizeof(storage));
-    buf_putz(buf, storage);
 }
 
 void field_extract(const struct field_ref *field, struct view *view, struct extracted *ret)

@@ -31,20 +31,20 @@ enum volatility {
 };
 
 enum field_flag {
-    FIELD_LIST = 1 << 0,           /* yields several values */
+    FIELD_LIST = 1 << 0, /* yields several values */
     FIELD_ARG_REQUIRED = 1 << 1,
     FIELD_ARG_ALLOWED = 1 << 2,
-    FIELD_ARG_INDEX = 1 << 3,      /* the argument is a number */
-    FIELD_ARG_KEY = 1 << 4,        /* the argument is a name */
-    FIELD_TABLE_ONLY = 1 << 5,     /* output only */
-    FIELD_FILTER_ONLY = 1 << 6,    /* conditions only */
+    FIELD_ARG_INDEX = 1 << 3,   /* the argument is a number */
+    FIELD_ARG_KEY = 1 << 4,     /* the argument is a name */
+    FIELD_TABLE_ONLY = 1 << 5,  /* output only */
+    FIELD_FILTER_ONLY = 1 << 6, /* conditions only */
     FIELD_PRINT_ONLY = 1 << 7,
     FIELD_DEPRECATED = 1 << 8,
     FIELD_NO_RHS = 1 << 9,
     FIELD_NO_TRANSFORMER = 1 << 10,
-    FIELD_OWN = 1 << 11,           /* Hinomi's, not Falco's */
-    FIELD_EMPTY = 1 << 12,         /* known, but only sources that Hinomi does not have carry it */
-    FIELD_ARG_DOT = 1 << 13,       /* the argument may follow a dot: evt.arg.flags */
+    FIELD_OWN = 1 << 11,     /* Hinomi's, not Falco's */
+    FIELD_EMPTY = 1 << 12,   /* known, but only sources that Hinomi does not have carry it */
+    FIELD_ARG_DOT = 1 << 13, /* the argument may follow a dot: evt.arg.flags */
 };
 
 enum field_id {
@@ -114,8 +114,8 @@ struct view {
     struct state *state;
     struct event *event;
     struct scratch scratch;
-    struct str source;   /* evt.source: "syscall" */
-    struct str hostname; /* evt.hostname */
+    struct str source;    /* evt.source: "syscall" */
+    struct str hostname;  /* evt.hostname */
     uint64_t first_ts_ns; /* of the sensor's first event: evt.reltime */
     /* Name of an address, from DNS answers seen; empty unknown. NULL: no names at all. */
     struct str (*name_of)(void *data, const struct ip *ip);
@@ -133,7 +133,8 @@ static inline void view_event(struct view *view, struct event *event)
 
 /* n == 0: the field is not there for this event (every check on it is false). */
 struct extracted {
-    const struct value *v; /* n values, valid until the next event (or, for `one`, as long as this) */
+    const struct value
+        *v; /* n values, valid until the next event (or, for `one`, as long as this) */
     uint32_t n;
     struct value one;
 };
@@ -144,5 +145,5 @@ void field_extract(const struct field_ref *field, struct view *view, struct extr
 /* Text of extracted values as in Falco's outputs; lists as (a, b). Not escaped. */
 void field_text(const struct field_ref *field, const struct extracted *value, struct buf *buf);
 /* JSON of the same as in Falco's output_fields: numbers, booleans, strings, arrays, null if missing. */
-void field_json(const struct field_ref *field, const struct extracted *value, const struct view *view,
-                struct buf *buf);
+void field_json(const struct field_ref *field, const struct extracted *value,
+                const struct view *view, struct buf *buf);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "event/field.h"
+#include "event/sockaddr.h"
 #include "event/state.h"
 
 typedef void extractor(const struct field_ref *field, struct view *view, struct extracted *ret);
@@ -71,9 +72,6 @@ void compose_putc(struct compose *text, char c);
 struct str compose_end(struct compose *text);
 /* Text that must not hold a NUL ends at the first. */
 void put_composed(struct extracted *ret, struct compose *text);
-
-/* Text of an address, as inet_ntop() writes it. */
-void ip_text(struct buf *buf, const struct ip *ip);
 
 /* "true" or "false". */
 static inline struct str bool_str(bool b)

@@ -11,9 +11,6 @@
 #include <errno.h>
 #include <stdalign.h>
 
-#define CONTAINER_INFO "container.info"
-#define CONTAINER_INFO_MEANS "container_id=%container.id container_name=%container.name"
-
 struct compiler {
     struct arena *arena;
     struct str format;
@@ -171,7 +168,7 @@ static const char *filter_only_field(const struct expr *expr)
 static int try_token(struct compiler *c, struct str token, struct expr **ret, struct err *err)
 {
     struct buf text;
-    buf_init(&text, OUTPUT_TEXT_MAX + 16);
+    buf_init(&text, OUTPUT_TEXT_MAX + sizeof(" exists"));
     buf_puts(&text, token);
     buf_putz(&text, " exists");
     struct str copy = text.failed ? (struct str){ 0 } : arena_str(c->arena, buf_str(&text));
@@ -296,28 +293,6 @@ static int compile_parts(struct compiler *c)
     return c->text.n ? part_add(c, (struct str){ 0 }, NULL, 0) : 0;
 }
 
-/* The old %container.info stands for two fields. */
-static int expand_container_info(struct compiler *c)
-{
-    ptrdiff_t at = str_find(c->format, STR("%" CONTAINER_INFO));
-    if (at < 0) {
-        return 0;
-    }
-    struct buf text;
-    buf_init(&text, (size_t)OUTPUT_TEXT_MAX * 8);
-    struct str rest = c->format;
-    for (; at >= 0; at = str_find(rest, STR("%" CONTAINER_INFO))) {
-        buf_puts(&text, str_first(rest, (size_t)at));
-        buf_putz(&text, CONTAINER_INFO_MEANS);
-        rest = str_from_offset(rest, (size_t)at + sizeof("%" CONTAINER_INFO) - 1);
-    }
-    buf_puts(&text, rest);
-    c->format = text.failed ? (struct str){ 0 } : arena_str(c->arena, buf_str(&text));
-    c->deprecated = CONTAINER_INFO;
-    buf_done(&text);
-    return c->format.p ? 0 : no_memory(c);
-}
-
 int output_compile(struct arena *arena, struct str format, struct output **ret,
                    const char **ret_deprecated, struct err *err)
 {
@@ -327,12 +302,11 @@ int output_compile(struct arena *arena, struct str format, struct output **ret,
         return err_set(c.err, -EINVAL, "an output is limited to %d bytes", OUTPUT_TEXT_MAX);
     }
     struct output *output = ARENA_NEW(arena, struct output);
-    int r = output ? expand_container_info(&c) : no_memory(&c);
-    if (r < 0) {
-        return r;
+    if (!output) {
+        return no_memory(&c);
     }
-    buf_init(&c.text, (size_t)OUTPUT_TEXT_MAX * 8);
-    r = compile_parts(&c);
+    buf_init(&c.text, OUTPUT_TEXT_MAX);
+    int r = compile_parts(&c);
     buf_done(&c.text);
     if (r < 0) {
         return r;

@@ -372,6 +372,7 @@ static void test_any_bytes_in_any_kind(void **state)
                     buf_clear(&buf);
                     param_full(&e, i, &names, &buf);
                     assert_false(buf.failed);
+                    assert_false(str_starts(buf_str(&buf), STR("(n.a.)")));
                 }
                 free(bytes);
             }

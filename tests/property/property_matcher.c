@@ -1,0 +1,422 @@
+/*
+ * property_matcher: random rules over a random world. For each event, the plain evaluation of every
+ * rule (cond_eval, nothing kept) says what must come out of matchers with and without residuals, all
+ * matches and the first, and what demand and residuals must let pass.
+ *
+ *     property-matcher [worlds [events [seed]]]
+ *
+ * On failure it prints the seed and reduces the rules to those that still fail, then the event count.
+ */
+#include "made_rules.h"
+#include "world.h"
+
+#include "base/buf.h"
+#include "rules/demand.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define WORLDS_DEFAULT 60
+#define EVENTS_DEFAULT 400
+#define RULES_MAX      14
+#define TEXT_MAX       16384
+
+struct sample {
+    char texts[RULES_MAX][TEXT_MAX];
+    bool used[RULES_MAX];
+    unsigned n;
+};
+
+enum operand { TEXTS, NUMBERS, ADDRESSES, NETS, FLAG, NAMES };
+
+static const struct {
+    const char *field;
+    enum operand operand;
+    bool is_list; /* only in, intersects, exists */
+} fields[] = {
+    { "fd.name", TEXTS, false },          { "fd.name", TEXTS, false },
+    { "fd.name", TEXTS, false },          { "fd.directory", TEXTS, false },
+    { "fd.filename", TEXTS, false },      { "fd.nameraw", TEXTS, false },
+    { "evt.arg.flags", TEXTS, false },    { "evt.arg.name", TEXTS, false },
+    { "fs.path.name", TEXTS, false },     { "proc.name", TEXTS, false },
+    { "proc.name", TEXTS, false },        { "proc.cmdline", TEXTS, false },
+    { "proc.exepath", TEXTS, false },     { "proc.args", TEXTS, false },
+    { "proc.env", TEXTS, false },         { "proc.cwd", TEXTS, false },
+    { "proc.pname", TEXTS, false },       { "proc.aname", TEXTS, false },
+    { "proc.aname[2]", TEXTS, false },    { "proc.pcmdline", TEXTS, false },
+    { "proc.sname", TEXTS, false },       { "user.name", TEXTS, false },
+    { "group.name", TEXTS, false },       { "thread.cap_effective", TEXTS, false },
+    { "container.id", TEXTS, false },     { "container.name", TEXTS, false },
+    { "container.image.repository", TEXTS, false },
+    { "container.privileged", FLAG, false },
+    { "proc.pid", NUMBERS, false },       { "proc.ppid", NUMBERS, false },
+    { "proc.apid", NUMBERS, false },      { "user.uid", NUMBERS, false },
+    { "proc.sid", NUMBERS, false },       { "fd.num", NUMBERS, false },
+    { "evt.rawres", NUMBERS, false },     { "proc.tty", NUMBERS, false },
+    { "evt.num", NUMBERS, false },        { "fd.port", NUMBERS, false },
+    { "fd.sport", NUMBERS, false },       { "fd.ip", ADDRESSES, false },
+    { "fd.sip", ADDRESSES, false },       { "fd.net", NETS, false },
+    { "fd.snet", NETS, false },           { "evt.is_open_read", FLAG, false },
+    { "evt.is_open_write", FLAG, false }, { "evt.is_open_create", FLAG, false },
+    { "evt.failed", FLAG, false },        { "proc.is_exe_upper_layer", FLAG, false },
+    { "fd.typechar", TEXTS, false },      { "fd.types", TEXTS, true },
+    { "evt.type", NAMES, false },         { "evt.type", NAMES, false },
+    { "evt.res", TEXTS, false },          { "evt.dir", TEXTS, false },
+    { "tolower(fd.name)", TEXTS, false }, { "basename(fd.name)", TEXTS, false },
+};
+
+static const char *const words[] = { "/etc", "shadow", "/usr/", "sh", "bash", "f", "root", "x", "/",
+                                     "me", "O_WRONLY", "O_RDONLY", "ENOENT", "SUCCESS", "docker",
+                                     "host", "nginx", "CAP_SYS_ADMIN", ".so", "lib", "passwd",
+                                     "directory", "ipv4", "-c touch", "<", "000000000001" };
+static const char *const event_names[] = { "open", "openat", "connect", "execve", "clone", "setuid",
+                                           "chdir", "unlinkat", "procexit", "socket", "close",
+                                           "container", "kill", "read" };
+static const char *const addresses[] = { "10.0.0.1", "8.8.8.8", "10.0.0.9", "127.0.0.1", "::1" };
+static const char *const nets[] = { "10.0.0.0/8", "10.0.1.0/24", "192.168.0.0/15", "172.16.0.0/12",
+                                    "0.0.0.0/0", "10.0.0.1/32", "2001:db8::/33", "127.0.0.0/9" };
+
+#define PICK(w, array) (array)[world_random((w), (uint32_t)(sizeof(array) / sizeof(*(array))))]
+
+static void put_text(struct world *w, struct buf *buf, bool glob)
+{
+    uint32_t dice = world_random(w, 10);
+    if (dice < 4) {
+        const char *path = world_path(w);
+        size_t n = strlen(path);
+        size_t from = world_random(w, 3) ? 0 : world_random(w, (uint32_t)n + 1);
+        size_t to = world_random(w, 3) ? n : from + world_random(w, (uint32_t)(n - from) + 1);
+        buf_printf(buf, "\"%.*s%s\"", (int)(to - from), path + from,
+                   glob && world_random(w, 2) ? "*" : "");
+    } else if (dice < 6) {
+        buf_printf(buf, "\"%s%s\"", world_name(w), glob && world_random(w, 3) == 0 ? "?" : "");
+    } else {
+        buf_printf(buf, "\"%s%s\"", glob && world_random(w, 2) ? "*" : "", PICK(w, words));
+    }
+}
+
+static void put_constant(struct world *w, struct buf *buf, enum operand operand, bool glob)
+{
+    switch (operand) {
+    case TEXTS:
+        put_text(w, buf, glob);
+        break;
+    case NUMBERS:
+        buf_printf(buf, "%d", (int)world_random(w, 3) == 0 ? 100 + (int)world_random(w, 24)
+                                                           : (int)world_random(w, 9));
+        break;
+    case ADDRESSES:
+        buf_putz(buf, PICK(w, addresses));
+        break;
+    case NETS:
+        buf_putz(buf, PICK(w, nets));
+        break;
+    case FLAG:
+        buf_putz(buf, world_random(w, 2) ? "true" : "false");
+        break;
+    case NAMES:
+    default:
+        buf_putz(buf, PICK(w, event_names));
+        break;
+    }
+}
+
+static void put_list(struct world *w, struct buf *buf, enum operand operand, bool glob)
+{
+    uint32_t n = 1 + world_random(w, world_random(w, 8) ? 4 : 30);
+    buf_putc(buf, '(');
+    for (uint32_t i = 0; i < n; i++) {
+        buf_putz(buf, i ? ", " : "");
+        put_constant(w, buf, operand, glob);
+    }
+    buf_putc(buf, ')');
+}
+
+static void put_regex(struct world *w, struct buf *buf)
+{
+    static const char *const patterns[] = { "/etc/.*", ".*shadow", "(ba)?sh", "/[a-z]+/.*", "x|y",
+                                            "/tmp/kin.*", ".*/lib.*", "[^/]*", "ro+t" };
+    buf_printf(buf, " regex \"%s\"", PICK(w, patterns));
+}
+
+static void put_text_check(struct world *w, struct buf *buf)
+{
+    static const char *const ops[] = { "=", "!=", "startswith", "endswith", "contains", "icontains",
+                                       "glob", "iglob", "<", ">=" };
+    static const char *const modifiers[] = { "oneof", "anyof", "allof" };
+    uint32_t dice = world_random(w, 20);
+    if (dice == 0) {
+        put_regex(w, buf);
+    } else if (dice < 5) {
+        buf_putz(buf, " in ");
+        put_list(w, buf, TEXTS, false);
+    } else if (dice < 8) {
+        buf_putz(buf, " pmatch ");
+        put_list(w, buf, TEXTS, world_random(w, 3) == 0);
+    } else if (dice == 8) {
+        uint32_t op = world_random(w, 8);
+        buf_printf(buf, " %s %s ", ops[op], PICK(w, modifiers));
+        put_list(w, buf, TEXTS, op >= 6);
+    } else {
+        uint32_t op = world_random(w, sizeof(ops) / sizeof(*ops) - (world_random(w, 4) ? 2 : 0));
+        bool is_order = op >= 8;
+        buf_printf(buf, " %s ", is_order ? "=" : ops[op]);
+        put_text(w, buf, op == 6 || op == 7);
+    }
+}
+
+static void put_check(struct world *w, struct buf *buf)
+{
+    static const char *const number_ops[] = { "=", "!=", "<", "<=", ">", ">=" };
+    uint32_t i = world_random(w, sizeof(fields) / sizeof(*fields));
+    enum operand operand = fields[i].operand;
+    buf_putz(buf, fields[i].field);
+    if (world_random(w, 20) == 0) {
+        buf_putz(buf, " exists");
+    } else if (fields[i].is_list || (operand != TEXTS && operand != FLAG && world_random(w, 3) == 0)) {
+        buf_putz(buf, fields[i].is_list && world_random(w, 2) ? " intersects " : " in ");
+        put_list(w, buf, operand, false);
+    } else if (operand == TEXTS) {
+        put_text_check(w, buf);
+    } else {
+        uint32_t op = world_random(w, operand == NUMBERS ? 6 : 2);
+        buf_printf(buf, " %s ", number_ops[op]);
+        put_constant(w, buf, operand, false);
+    }
+}
+
+static void put_condition(struct world *w, struct buf *buf, unsigned depth)
+{
+    uint32_t dice = world_random(w, 10);
+    if (depth == 0 || dice < 3) {
+        put_check(w, buf);
+    } else if (dice < 5) {
+        buf_putz(buf, "not (");
+        put_condition(w, buf, depth - 1);
+        buf_putc(buf, ')');
+    } else {
+        uint32_t n = 2 + world_random(w, 3);
+        for (uint32_t i = 0; i < n; i++) {
+            buf_putz(buf, i == 0 ? "(" : dice < 8 ? " and " : " or ");
+            put_condition(w, buf, depth - 1);
+        }
+        buf_putc(buf, ')');
+    }
+}
+
+/* Most rules begin as real ones do. */
+static void put_rule(struct world *w, char *ret, size_t size)
+{
+    struct buf buf;
+    buf_init_fixed(&buf, ret, size - 1);
+    uint32_t dice = world_random(w, 10);
+    if (dice < 4) {
+        buf_putz(&buf, "evt.type in (open, openat) and ");
+        buf_putz(&buf, world_random(w, 2) ? "evt.is_open_write=true and fd.num>=0 and " : "");
+    } else if (dice < 8) {
+        buf_printf(&buf, "evt.type = %s and ", PICK(w, event_names));
+    }
+    put_condition(w, &buf, world_random(w, 4));
+    ret[buf.n] = 0;
+}
+
+enum failure { FINE, WRONG, UNBUILDABLE };
+
+struct run {
+    struct world world;
+    struct made_rules rules;
+    struct matcher *all, *first, *plain;
+    struct view view;
+    struct residual residuals[64]; /* by thread->index, with what they were made under */
+    uint32_t serials[64], generations[64];
+    uint64_t epochs[64];
+    uint64_t matches;
+    bool verbose;
+};
+
+static int run_init(struct run *r, const struct sample *sample, uint64_t seed)
+{
+    struct err err = { 0 };
+    struct matcher_options options = { .all = true, .threads_max = 64 };
+    if (made_rules_init(&r->rules, RULES_MAX, (size_t)64 << 20) < 0 ||
+        world_init(&r->world, seed) < 0 || scratch_init(&r->view.scratch) < 0) {
+        return -1;
+    }
+    r->view.state = r->world.state;
+    r->view.source = STR("syscall");
+    for (unsigned i = 0; i < sample->n; i++) {
+        if (sample->used[i] && made_rules_add(&r->rules, "rule", sample->texts[i], &err) < 0) {
+            printf("condition refused: %s: %s\n", sample->texts[i], err.message);
+            return -1;
+        }
+    }
+    int e = matcher_new(&r->rules.ruleset, NULL, &options, &r->all, &err);
+    options.no_residuals = true;
+    e = e < 0 ? e : matcher_new(&r->rules.ruleset, NULL, &options, &r->plain, &err);
+    options = (struct matcher_options){ .threads_max = 64 };
+    return e < 0 ? e : matcher_new(&r->rules.ruleset, NULL, &options, &r->first, &err);
+}
+
+static void run_done(struct run *r)
+{
+    matcher_free(r->all);
+    matcher_free(r->plain);
+    matcher_free(r->first);
+    made_rules_done(&r->rules);
+    scratch_done(&r->view.scratch);
+    world_done(&r->world);
+}
+
+static uint32_t expect(struct run *r, const struct rule **ret)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < r->rules.ruleset.nrules; i++) {
+        const struct rule *rule = &r->rules.ruleset.rules[i];
+        r->view.scratch.n = 0;
+        if (cond_eval(rule->cond, &r->view)) {
+            ret[n++] = rule;
+        }
+    }
+    r->view.scratch.n = 0;
+    return n;
+}
+
+static bool same(struct run *r, struct matcher *matcher, const struct rule *const *want, uint32_t n,
+                 const char *what)
+{
+    const struct rule *const *got;
+    r->view.scratch.n = 0;
+    uint32_t found = matcher_run(matcher, &r->view, &got);
+    bool ok = found == n && (n == 0 || memcmp(got, want, n * sizeof(*want)) == 0);
+    if (!ok && r->verbose) {
+        printf("%s: event %llu %s (tid %lld): %u rules, not %u\n", what,
+               (unsigned long long)r->view.event->num, name_text(r->view.event->name),
+               (long long)r->view.event->tid, found, n);
+        for (uint32_t i = 0; i < n; i++) {
+            printf("  wanted %.*s\n", STR_ARG(want[i]->condition_text));
+        }
+        for (uint32_t i = 0; i < found; i++) {
+            printf("  found  %.*s\n", STR_ARG(got[i]->condition_text));
+        }
+    }
+    return ok;
+}
+
+/* A residual made earlier under the same key must still allow what matches now. */
+static bool residual_allows(struct run *r, uint32_t n)
+{
+    const struct thread *thread = r->view.event->thread;
+    uint16_t name = r->view.event->name;
+    if (!thread || thread->index >= 64) {
+        return true;
+    }
+    uint32_t i = thread->index;
+    uint64_t epoch = state_epoch(r->world.state);
+    if (r->epochs[i] != epoch || r->serials[i] != thread->serial ||
+        r->generations[i] != thread->generations) {
+        matcher_residual(r->all, &r->view, thread, &r->residuals[i]);
+        r->epochs[i] = epoch;
+        r->serials[i] = thread->serial;
+        r->generations[i] = thread->generations;
+    }
+    bool ok = n == 0 || nameset_has(&r->residuals[i].names, name);
+    if (!ok && r->verbose) {
+        printf("residual of thread %lld lost %s\n", (long long)thread->tid, name_text(name));
+    }
+    return ok;
+}
+
+static bool step(struct run *r)
+{
+    const struct rule *want[RULES_MAX] = { NULL };
+    struct event *event = world_next(&r->world);
+    state_apply(r->world.state, event);
+    r->view.event = event;
+    uint32_t n = expect(r, want);
+    r->matches += n;
+    bool ok = same(r, r->plain, want, n, "without residuals") &&
+              same(r, r->all, want, n, "with residuals") &&
+              same(r, r->first, want, n ? 1 : 0, "first match") && residual_allows(r, n);
+    r->view.scratch.n = 0;
+    if (n && !demand_passes(matcher_demand(r->all), &r->view)) {
+        ok = false;
+        if (r->verbose) {
+            printf("demand lost an event of %s: %.*s\n", name_text(event->name),
+                   STR_ARG(want[0]->condition_text));
+        }
+    }
+    state_settle(r->world.state, event);
+    return ok;
+}
+
+struct totals {
+    uint64_t matches, residual_hits;
+};
+
+static enum failure run(const struct sample *sample, uint64_t seed, unsigned events, bool verbose,
+                        struct totals *totals)
+{
+    static struct run r;
+    r = (struct run){ .verbose = verbose };
+    enum failure failure = run_init(&r, sample, seed) < 0 ? UNBUILDABLE : FINE;
+    for (unsigned i = 0; i < events && failure == FINE; i++) {
+        failure = step(&r) ? FINE : WRONG;
+    }
+    if (failure == FINE) {
+        struct matcher_stats stats;
+        matcher_get_stats(r.all, &stats);
+        totals->residual_hits += stats.residual_hits;
+        totals->matches += r.matches;
+    }
+    run_done(&r);
+    return failure;
+}
+
+static void shrink(struct sample *sample, uint64_t seed, unsigned events)
+{
+    struct totals unused = { 0 };
+    for (unsigned i = 0; i < sample->n; i++) {
+        sample->used[i] = false;
+        if (run(sample, seed, events, false, &unused) != WRONG) {
+            sample->used[i] = true;
+        }
+    }
+    while (events > 1 && run(sample, seed, events - 1, false, &unused) == WRONG) {
+        events--;
+    }
+    for (unsigned i = 0; i < sample->n; i++) {
+        if (sample->used[i]) {
+            printf("  %s\n", sample->texts[i]);
+        }
+    }
+    printf("after %u events:\n", events);
+    run(sample, seed, events, true, &unused);
+}
+
+int main(int argc, char **argv)
+{
+    static struct sample sample;
+    unsigned worlds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : WORLDS_DEFAULT;
+    unsigned events = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : EVENTS_DEFAULT;
+    uint64_t first = argc > 3 ? strtoull(argv[3], NULL, 10) : 1;
+    struct totals totals = { 0 };
+    for (uint64_t seed = first; seed < first + worlds; seed++) {
+        struct world dice = { .random = seed * UINT64_C(0x2545f4914f6cdd1d) };
+        sample.n = 1 + world_random(&dice, RULES_MAX);
+        for (unsigned i = 0; i < sample.n; i++) {
+            sample.used[i] = true;
+            put_rule(&dice, sample.texts[i], TEXT_MAX);
+        }
+        enum failure failure = run(&sample, seed, events, false, &totals);
+        if (failure != FINE) {
+            printf("seed %llu failed\n", (unsigned long long)seed);
+            if (failure == WRONG) {
+                shrink(&sample, seed, events);
+            }
+            return 1;
+        }
+    }
+    printf("%u worlds of %u events agree: %llu matches, residuals served %llu events\n", worlds,
+           events, (unsigned long long)totals.matches, (unsigned long long)totals.residual_hits);
+    return 0;
+}
