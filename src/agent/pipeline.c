@@ -106,8 +106,7 @@ int pipeline_step(struct pipeline *p, struct sensor *sensor, struct buf *out, st
         p->view.first_ts_ns = event->ts_ns;
     }
     state_apply(p->view.state, event);
-    p->view.event = event;
-    p->view.scratch.n = 0;
+    view_event(&p->view, event);
     uint32_t n = matcher_run(p->matcher, &p->view, &rules);
     for (uint32_t i = 0; i < n; i++) {
         emit(p, rules[i], out);

@@ -1,7 +1,8 @@
 /*
  * load_rules: reads rule files and hands their contents to a loader.
  *
- * A file that cannot be read, or is no regular file and no pipe, becomes a diagnostic like any other.
+ * A file that cannot be read, or is no regular file and no pipe, becomes a diagnostic like any
+ * other.
  */
 #include "cli/load_rules.h"
 
@@ -117,8 +118,8 @@ int cli_load_rules(char **paths, int n, struct ruleset **ret)
     bool wrong = r < 0 || loader_diagnostics(loader)->nerrors > 0;
     if (wrong) {
         print_errors(loader, ruleset ? ruleset->files : NULL, ruleset ? ruleset->nfiles : 0);
-        fprintf(stderr, "hinomi: %s\n", r < 0 ? err.message[0] ? err.message : "out of memory"
-                                              : "the rules have errors");
+        fprintf(stderr, "hinomi: %s\n",
+                r < 0 ? err.message[0] ? err.message : "out of memory" : "the rules have errors");
     }
     loader_free(loader);
     if (wrong) {

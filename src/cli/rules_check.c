@@ -11,8 +11,9 @@
 
 #define CHECK_OUTPUT_MAX ((size_t)1 << 30)
 
-static const char usage[] = "Usage: hinomi rules check [--json] FILE|DIRECTORY...\n\n"
-                            "Exit status: 0 no errors (warnings do not count), 1 errors, 2 usage.\n";
+static const char usage[] =
+    "Usage: hinomi rules check [--json] FILE|DIRECTORY...\n\n"
+    "Exit status: 0 no errors (warnings do not count), 1 errors, 2 usage.\n";
 
 /* Diagnostics of one file, errors or warnings. */
 static void put_some(const struct diag_list *diags, const struct ruleset *ruleset, uint32_t file,
@@ -53,7 +54,8 @@ static void put_text(const struct diag_list *diags, const struct ruleset *rulese
     uint32_t warnings = 0;
     for (uint32_t i = 0; i < diags->n; i++) {
         const struct diagnostic *d = &diags->items[i];
-        struct str file = d->pos.file < ruleset->nfiles ? ruleset->files[d->pos.file] : STR("rules");
+        struct str file =
+            d->pos.file < ruleset->nfiles ? ruleset->files[d->pos.file] : STR("rules");
         diag_text(d, file, buf);
         warnings += !diag_is_error(d->code);
     }

@@ -59,7 +59,10 @@ static void put_text(const struct ruleset *ruleset, const char *tag, struct buf 
         if (!has_tag(rule, tag)) {
             continue;
         }
-        buf_printf(buf, "%-8s %-13s ", !rule->cond ? "skipped" : rule->enabled ? "enabled" : "disabled",
+        buf_printf(buf, "%-8s %-13s ",
+                   !rule->cond     ? "skipped"
+                   : rule->enabled ? "enabled"
+                                   : "disabled",
                    priority_text(rule->priority));
         buf_json_escaped(buf, rule->name);
         if (!str_eq(rule->source, STR("syscall"))) {

@@ -71,7 +71,7 @@ void extract_container_probe(const struct field_ref *field, struct view *view,
                              struct extracted *ret)
 {
     const struct container *container = container_of_event(view);
-    if (!container) {
+    if (!container || container == &host) {
         return;
     }
     struct str probe = field->id == FIELD_CONTAINER_HEALTHCHECK      ? container->healthcheck

@@ -1,13 +1,14 @@
 /*
  * kind: the table of event kinds and their parameters.
  *
- * Kinds are numbered as in `.scap` captures (PPME_*, even: enter, odd: exit), so that a capture's event
- * is ours without conversion. The table holds the newest parameter list of each kind; older captures
- * carry a prefix of it. Hinomi's own kinds start at KIND_OWN_FIRST and never appear in foreign captures.
+ * Kinds are numbered as in `.scap` captures (PPME_*, even: enter, odd: exit), so that a capture's
+ * event is ours without conversion. The table holds the newest parameter list of each kind; older
+ * captures carry a prefix of it. Hinomi's own kinds start at KIND_OWN_FIRST and never appear in
+ * foreign captures.
  *
  * Many kinds share one *name*, the value of evt.type: rules are filed under names. Names below
- * SYSCALL_CODE_MAX are the codes of system calls (PPM_SC_*), which generic events (kinds 0 and 1) carry
- * in their first parameter; the others follow.
+ * SYSCALL_CODE_MAX are the codes of system calls (PPM_SC_*), which generic events (kinds 0 and 1)
+ * carry in their first parameter; the others follow.
  */
 #pragma once
 
@@ -16,13 +17,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define KIND_MAX 512
-#define KIND_OWN_FIRST 480
+#define KIND_MAX        512
+#define KIND_OWN_FIRST  480
 #define KIND_PARAMS_MAX 32
 
 #define SYSCALL_CODE_MAX 512
-#define NAME_MAX_ID 640 /* exclusive bound of name ids: sizes bit sets */
-#define NAME_NONE 0xffff
+#define NAME_MAX_ID      640 /* exclusive bound of name ids: sizes bit sets */
+#define NAME_NONE        0xffff
 
 /* Encoding of a parameter; the values are those of the format (PT_*). */
 enum param_type {
@@ -35,7 +36,7 @@ enum param_type {
     PARAM_UINT16 = 6,
     PARAM_UINT32 = 7,
     PARAM_UINT64 = 8,
-    PARAM_CHARBUF = 9,    /* text with its NUL */
+    PARAM_CHARBUF = 9, /* text with its NUL */
     PARAM_BYTEBUF = 10,
     PARAM_ERRNO = 11,     /* int64: result or -errno */
     PARAM_SOCKADDR = 12,  /* u8 family, then address, port (little endian) or path */
@@ -60,8 +61,8 @@ enum param_type {
     PARAM_UID = 31, /* u32 */
     PARAM_GID = 32, /* u32 */
     PARAM_DOUBLE = 33,
-    PARAM_SIGSET = 34,             /* u32 */
-    PARAM_CHARBUFARRAY = 35,       /* NUL-terminated strings one after the other */
+    PARAM_SIGSET = 34,       /* u32 */
+    PARAM_CHARBUFARRAY = 35, /* NUL-terminated strings one after the other */
     PARAM_CHARBUF_PAIR_ARRAY = 36,
     PARAM_IPV4NET = 37,
     PARAM_IPV6ADDR = 38,
@@ -86,8 +87,8 @@ struct flag_name {
 
 struct param {
     const char *name;
-    uint8_t type;   /* enum param_type */
-    uint8_t format; /* enum param_format */
+    uint8_t type;        /* enum param_type */
+    uint8_t format;      /* enum param_format */
     uint8_t relative_to; /* PARAM_FSRELPATH: index of the directory descriptor's parameter */
     const struct flag_name *flags; /* NULL, or how values are named */
     const struct param *variants;  /* PARAM_DYN: by the first byte */
@@ -134,7 +135,8 @@ enum kind_flag {
     KIND_SYSCALL = 1 << 11,
     KIND_TRACEPOINT = 1 << 12,
     KIND_PLUGIN = 1 << 13,
-    KIND_META = 1 << 14, /* made by the sensor or the engine: container, useradded, drop, dns, ... */
+    KIND_META =
+        1 << 14, /* made by the sensor or the engine: container, useradded, drop, dns, ... */
 };
 
 /* KIND_OPENAT_2_X and so on. */
@@ -157,8 +159,8 @@ struct kind {
     uint16_t name_id;
     uint8_t category; /* enum kind_category */
     uint8_t nparams;
-    uint16_t flags; /* enum kind_flag */
-    int8_t fd_param; /* index of the parameter with the descriptor this kind is about, -1 none */
+    uint16_t flags;   /* enum kind_flag */
+    int8_t fd_param;  /* index of the parameter with the descriptor this kind is about, -1 none */
     int8_t res_param; /* index of the parameter with the result, -1 none */
     const struct param *params;
 };
@@ -177,7 +179,8 @@ int kind_param(uint16_t kind, struct str name);
 uint16_t name_find(struct str name);
 /* NULL for an id not in use. */
 const char *name_text(uint16_t id);
-/* The name_id of the system call with this number on this machine's architecture; NAME_NONE unknown. */
+/* The name_id of the system call with this number on this machine's architecture; NAME_NONE
+ * unknown. */
 uint16_t name_of_syscall(unsigned nr);
 
 const char *category_text(enum kind_category category);

@@ -293,7 +293,6 @@ int doc_parse(struct arena *arena, struct str content, struct doc_documents *ret
               uint32_t *ret_offset, struct err *err)
 {
     struct builder builder = { .arena = arena, .content = content, .err = err };
-    builder.bytes = str_starts(content, STR("\xef\xbb\xbf")) ? 3 : 0;
     int r = check_bytes(&builder);
     yaml_parser_t parser;
     if (r == 0 && !yaml_parser_initialize(&parser)) {
@@ -412,6 +411,21 @@ static size_t text_start(struct str content, const struct doc_node *scalar)
     return at;
 }
 
+/* Behind blanks and, in double quotes, escaped line ends. */
+static size_t skip_folded(struct str content, const struct doc_node *scalar, size_t raw, size_t end)
+{
+    for (;;) {
+        if (raw < end && is_blank(content.p[raw])) {
+            raw++;
+        } else if (scalar->style == DOC_DOUBLE && raw + 1 < end && content.p[raw] == '\\' &&
+                   (content.p[raw + 1] == '\n' || content.p[raw + 1] == '\r')) {
+            raw += 2;
+        } else {
+            return raw;
+        }
+    }
+}
+
 /*
  * Characters that are not blanks stand in the file in the same order as in the value; only blanks
  * are folded, and quoted scalars write some characters longer.
@@ -422,23 +436,20 @@ uint32_t doc_locate(struct str content, const struct doc_node *scalar, uint32_t 
     size_t end = scalar->end < content.n ? scalar->end : content.n;
     struct str value = scalar->value;
     for (size_t i = 0; i < value.n && raw < end; i++) {
-        if (is_blank(value.p[i]) && !(scalar->style == DOC_DOUBLE && content.p[raw] == '\\')) {
+        size_t next = skip_folded(content, scalar, raw, end);
+        bool escape = scalar->style == DOC_DOUBLE && next < end && content.p[next] == '\\';
+        if (is_blank(value.p[i]) && !(escape && next == raw)) {
             if (i == at) {
                 break;
             }
             continue;
         }
-        while (raw < end && is_blank(content.p[raw])) {
-            raw++;
-        }
+        raw = next;
         if (i >= at) {
             break;
         }
-        if (scalar->style == DOC_DOUBLE && content.p[raw] == '\\') {
-            raw += escape_size(content, raw);
-        } else {
-            raw += scalar->style == DOC_SINGLE && content.p[raw] == '\'' ? 2 : 1;
-        }
+        bool doubled = scalar->style == DOC_SINGLE && raw < end && content.p[raw] == '\'';
+        raw += escape ? escape_size(content, raw) : doubled ? 2 : 1;
     }
     return (uint32_t)(raw < end ? raw : end > scalar->offset ? end - 1 : scalar->offset);
 }

@@ -11,9 +11,6 @@
 #include <errno.h>
 #include <stdalign.h>
 
-#define CONTAINER_INFO "container.info"
-#define CONTAINER_INFO_MEANS "container_id=%container.id container_name=%container.name"
-
 struct compiler {
     struct arena *arena;
     struct str format;
@@ -171,7 +168,7 @@ static const char *filter_only_field(const struct expr *expr)
 static int try_token(struct compiler *c, struct str token, struct expr **ret, struct err *err)
 {
     struct buf text;
-    buf_init(&text, OUTPUT_TEXT_MAX + 16);
+    buf_init(&text, OUTPUT_TEXT_MAX + sizeof(" exists"));
     buf_puts(&text, token);
     buf_putz(&text, " exists");
     struct str copy = text.failed ? (struct str){ 0 } : arena_str(c->arena, buf_str(&text));
@@ -296,28 +293,6 @@ static int compile_parts(struct compiler *c)
     return c->text.n ? part_add(c, (struct str){ 0 }, NULL, 0) : 0;
 }
 
-/* The old %container.info stands for two fields. */
-static int expand_container_info(struct compiler *c)
-{
-    ptrdiff_t at = str_find(c->format, STR("%" CONTAINER_INFO));
-    if (at < 0) {
-        return 0;
-    }
-    struct buf text;
-    buf_init(&text, (size_t)OUTPUT_TEXT_MAX * 8);
-    struct str rest = c->format;
-    for (; at >= 0; at = str_find(rest, STR("%" CONTAINER_INFO))) {
-        buf_puts(&text, str_first(rest, (size_t)at));
-        buf_putz(&text, CONTAINER_INFO_MEANS);
-        rest = str_from_offset(rest, (size_t)at + sizeof("%" CONTAINER_INFO) - 1);
-    }
-    buf_puts(&text, rest);
-    c->format = text.failed ? (struct str){ 0 } : arena_str(c->arena, buf_str(&text));
-    c->deprecated = CONTAINER_INFO;
-    buf_done(&text);
-    return c->format.p ? 0 : no_memory(c);
-}
-
 int output_compile(struct arena *arena, struct str format, struct output **ret,
                    const char **ret_deprecated, struct err *err)
 {
@@ -327,12 +302,11 @@ int output_compile(struct arena *arena, struct str format, struct output **ret,
         return err_set(c.err, -EINVAL, "an output is limited to %d bytes", OUTPUT_TEXT_MAX);
     }
     struct output *output = ARENA_NEW(arena, struct output);
-    int r = output ? expand_container_info(&c) : no_memory(&c);
-    if (r < 0) {
-        return r;
+    if (!output) {
+        return no_memory(&c);
     }
-    buf_init(&c.text, (size_t)OUTPUT_TEXT_MAX * 8);
-    r = compile_parts(&c);
+    buf_init(&c.text, OUTPUT_TEXT_MAX);
+    int r = compile_parts(&c);
     buf_done(&c.text);
     if (r < 0) {
         return r;
@@ -423,12 +397,42 @@ void output_put_text(const struct output *output, const struct extracted *values
     }
 }
 
+/* Printable ASCII that JSON takes as it is, told eight bytes at a time. */
+static bool is_plain(struct str s)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const uint64_t highs = ones * 0x80;
+    uint64_t found = 0;
+    size_t i = 0;
+    for (; i + 8 <= s.n; i += 8) {
+        uint64_t v;
+        memcpy(&v, s.p + i, sizeof(v));
+        uint64_t quote = v ^ ones * '"';
+        uint64_t backslash = v ^ ones * '\\';
+        found |= v | (v + ones) | (v - ones * 0x20) | (quote - ones) | (backslash - ones);
+    }
+    for (; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        found |= c < 0x20 || c >= 0x7f || c == '"' || c == '\\' ? highs : 0;
+    }
+    return (found & highs) == 0;
+}
+
+static void put_escaped(struct buf *buf, struct str s)
+{
+    if (is_plain(s)) {
+        buf_puts(buf, s);
+    } else {
+        buf_json_escaped(buf, s);
+    }
+}
+
 /* Anything else is printed into the free scratch first, and escaped from there. */
 static void put_value_json(const struct output_part *part, const struct extracted *value,
                            struct view *view, struct buf *buf)
 {
     if (!part->width && is_one_text(part->expr, value)) {
-        buf_json_escaped(buf, value->v[0].s);
+        put_escaped(buf, value->v[0].s);
         return;
     }
     struct scratch *s = &view->scratch;
@@ -436,7 +440,7 @@ static void put_value_json(const struct output_part *part, const struct extracte
     buf_init_fixed(&text, s->p + s->n, s->capacity - s->n);
     put_value(part, value, &text);
     s->truncated |= text.failed;
-    buf_json_escaped(buf, buf_str(&text));
+    put_escaped(buf, buf_str(&text));
 }
 
 void output_put_text_json(const struct output *output, const struct extracted *values,
@@ -497,7 +501,9 @@ static void put_field_json(const struct output_part *part, const struct extracte
     if (is_missing(part->expr, value)) {
         buf_puts(buf, STR("null"));
     } else if (is_one_text(part->expr, value)) {
-        buf_json_str(buf, value->v[0].s);
+        buf_putc(buf, '"');
+        put_escaped(buf, value->v[0].s);
+        buf_putc(buf, '"');
     } else {
         expr_json(part->expr, value, view, buf);
     }

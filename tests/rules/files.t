@@ -48,7 +48,7 @@ true evt.arg[flags] contains O_CREAT or evt.arg.flags exists
 true evt.arg.name = /etc/ssh/sshd_config
 true evt.rawarg.fd = 4
 true evt.rawarg.fd > 3
-false evt.rawarg.nosuch exists or proc.pid = 0
+error evt.rawarg.nosuch exists => unknown event argument nosuch
 true fd.sip exists or not fd.sip exists
 false fd.sip = 1.2.3.4
 false fd.sip != 1.2.3.4

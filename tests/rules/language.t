@@ -39,7 +39,7 @@ true proc.name glob "a\\ b"
 true proc.name glob '[!x] b'
 true proc.name glob '[[:alpha:]] b'
 error proc.name = 'a => expected
-error proc.name => unexpected identifier
+error proc.name => expected a valid check operator
 error proc.name foo bar => expected
 error and proc.name = a => expected
 error proc.pid < abc => expected

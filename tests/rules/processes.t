@@ -2,9 +2,9 @@
 
 scene
   user uid=0 name=root home=/root shell=/bin/bash
-  user uid=1000 name=alice home=/home/alice shell=/bin/zsh
-  group gid=1000 name=staff
-  container id=0123456789ab name=web image=nginx:1.25 repository=docker.io/library/nginx tag=1.25 privileged=true mount=/var/run/docker.sock:/var/run/docker.sock:rw mount=/srv:/data:ro label=app:shop
+    container id=0123456789ab name=web image=nginx:1.25 repository=docker.io/library/nginx tag=1.25 privileged=true mount=/var/run/docker.sock:/var/run/docker.sock:rw mount=/srv:/data:ro label=app:shop
+  user uid=1000 name=alice home=/home/alice shell=/bin/zsh container=0123456789ab
+  group gid=1000 name=staff container=0123456789ab
   proc pid=1 name=systemd exe=/sbin/init exepath=/usr/lib/systemd/systemd
   proc pid=20 parent=1 name=sshd exe=/usr/sbin/sshd exepath=/usr/sbin/sshd
   proc pid=30 parent=20 name=bash exe=-bash exepath=/usr/bin/bash sid=30 tty=34816
@@ -57,7 +57,7 @@ true proc.pid in (1, 40)
 true proc.pid = 0x28
 true proc.ppid = 30
 true proc.vpid = 7
-true proc.vpid != proc.pid or proc.vpid exists
+true proc.vpid != val(proc.pid)
 true proc.sid = 30
 true proc.tty = 34816
 true proc.tty != 0
@@ -127,8 +127,8 @@ false proc.name = val(proc.pname)
 true proc.pid != val(proc.ppid)
 true proc.name = basename(proc.exepath)
 true proc.name in val(proc.name)
-false proc.name = val(container.ip)
-false proc.name != val(container.ip)
+false proc.name = val(evt.pluginname)
+false proc.name != val(evt.pluginname)
 # Without val() the right side is text.
 false proc.name = proc.name
 

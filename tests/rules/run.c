@@ -134,7 +134,7 @@ static void case_problem(struct runner *r, struct str rest, bool is_warning)
                  res.parse_error.code;
     for (uint32_t i = 0; i < res.problems.n; i++) {
         const struct cond_problem *p = &res.problems.items[i];
-        found |= p->is_warning == is_warning && str_eq(p->message, message);
+        found |= p->is_warning == is_warning && str_eq(str_trim(p->message), message);
         if (!found && i + 1 == res.problems.n) {
             failed(r, "%.*s", STR_ARG(p->message));
         }

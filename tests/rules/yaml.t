@@ -41,8 +41,8 @@ yaml
       enabled: false
 loads
 matches A, B
-canonical A => (evt.type in (open, openat) and evt.is_open_read = true and proc.name in (cat, less, more))
-canonical C => (evt.type in (open, openat) and evt.is_open_read = true and evt.num = 0)
+canonical A => ((evt.type in (open, openat) and evt.is_open_read = true) and proc.name in (cat, less, more))
+canonical C => ((evt.type in (open, openat) and evt.is_open_read = true) and evt.num = 0)
 
 yaml
     - rule: A

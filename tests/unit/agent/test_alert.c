@@ -28,11 +28,6 @@ static const struct rule rule = { .name = { "Rule \"one\"", 10 },
                                   .tags = tags,
                                   .ntags = 2 };
 
-const char *priority_text(enum priority priority)
-{
-    return priority == PRIORITY_WARNING ? "Warning" : "?";
-}
-
 static int set_up(void **state)
 {
     (void)state;

@@ -199,12 +199,6 @@ static void test_deprecated(void **state)
     assert_null(deprecated);
     assert_int_equal(output_compile(&arena, STR("a %evt.dir"), &output, &deprecated, NULL), 0);
     assert_string_equal(deprecated, "evt.dir");
-    fake_strz(FIELD_CONTAINER_ID, "abc");
-    assert_int_equal(output_compile(&arena, STR("%container.info %container.info|"), &output,
-                                    &deprecated, NULL),
-                     0);
-    assert_string_equal(deprecated, "container.info");
-    prints("%container.info|", "container_id=abc container_name=<NA>|");
 }
 
 static void test_many_fields(void **state)
@@ -256,7 +250,7 @@ static void test_memory_runs_out(void **state)
         struct err err = { 0 };
         arena_init(&small, 1 << 20);
         mem_fail_after(n);
-        int r = output_compile(&small, STR("a %proc.name %toupper(fd.name) %container.info"), &output,
+        int r = output_compile(&small, STR("a %proc.name %toupper(fd.name)"), &output,
                                NULL, &err);
         mem_fail_after(0);
         assert_true(r == 0 || r == -ENOMEM);

@@ -1,0 +1,290 @@
+/*
+ * hinomi replay: the arguments, and what both ways of replaying share.
+ *
+ * --rules takes all words up to the next option. The capture is the word that belongs to no option or,
+ * when there is none, the last one given to --rules.
+ */
+#include "cli/cli.h"
+#include "cli/replay_run.h"
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define FLUSH_SIZE     ((size_t)64 << 10)
+#define LARGE_CAPTURE  (UINT64_C(64) << 20)
+#define PROGRESS_EVERY (200 * NS_PER_MS)
+#define TICK_EVENTS    65536 /* the clock is looked at once in so many */
+
+static const char help[] =
+    "Usage: hinomi replay --rules FILE|DIR... [OPTION...] CAPTURE\n"
+    "       hinomi replay --filter CONDITION [--format FORMAT] CAPTURE\n"
+    "\n"
+    "Runs rules over a capture (.scap, plain or gzip; - for standard input) and prints alerts on\n"
+    "standard output, a summary on standard error.\n"
+    "\n"
+    "  --rules FILE|DIR...   rule files, or directories of them; may be repeated\n"
+    "  --json                alerts as lines of JSON\n"
+    "  --all                 all rules that match an event, not only the first\n"
+    "  --priority PRIORITY   only rules at least this severe (emergency ... debug)\n"
+    "  --tag TAG             only rules with one of these tags; may be repeated\n"
+    "  --disable-tag TAG     no rules with this tag; may be repeated\n"
+    "  --disable-rule NAME   no rules whose name holds this text; may be repeated\n"
+    "  --stats               more figures in the summary\n"
+    "  --filter CONDITION    print the events for which this is true instead of running rules\n"
+    "  --format FORMAT       how: text with %fields (default: number, time, process, kind, arguments)\n"
+    "\n"
+    "Exit status: 0 all read, 1 the rules or the capture are wrong, 2 usage.\n";
+
+
+enum option {
+    OPT_RULES,
+    OPT_JSON,
+    OPT_ALL,
+    OPT_PRIORITY,
+    OPT_TAG,
+    OPT_DISABLE_TAG,
+    OPT_DISABLE_RULE,
+    OPT_STATS,
+    OPT_FILTER,
+    OPT_FORMAT,
+    OPT_HELP,
+    OPT_COUNT,
+};
+
+static const struct {
+    const char *name;
+    bool has_value;
+} options[OPT_COUNT] = {
+    [OPT_RULES] = { "rules", true },
+    [OPT_JSON] = { "json", false },
+    [OPT_ALL] = { "all", false },
+    [OPT_PRIORITY] = { "priority", true },
+    [OPT_TAG] = { "tag", true },
+    [OPT_DISABLE_TAG] = { "disable-tag", true },
+    [OPT_DISABLE_RULE] = { "disable-rule", true },
+    [OPT_STATS] = { "stats", false },
+    [OPT_FILTER] = { "filter", true },
+    [OPT_FORMAT] = { "format", true },
+    [OPT_HELP] = { "help", false },
+};
+
+static int usage_error(const char *message, const char *what)
+{
+    fprintf(stderr, "hinomi replay: %s%s%s\nTry: hinomi replay --help\n", message, what ? ": " : "",
+            what ? what : "");
+    return EXIT_USAGE;
+}
+
+static int add_word(struct words *words, char *word)
+{
+    if (words->n == REPLAY_ARGUMENTS_MAX) {
+        return -E2BIG;
+    }
+    char **items = mem_resize(words->items, words->n + 1, sizeof *items);
+    if (!items) {
+        return -ENOMEM;
+    }
+    words->items = items;
+    items[words->n++] = word;
+    return 0;
+}
+
+static int take_option(struct replay_arguments *a, enum option option, char *value)
+{
+    switch (option) {
+    case OPT_RULES:
+        return add_word(&a->rules, value);
+    case OPT_TAG:
+        return add_word(&a->tags, value);
+    case OPT_DISABLE_TAG:
+        return add_word(&a->disabled_tags, value);
+    case OPT_DISABLE_RULE:
+        return add_word(&a->disabled_rules, value);
+    case OPT_PRIORITY:
+        return priority_parse(str_of(value), &a->priority);
+    case OPT_JSON:
+        a->json = true;
+        return 0;
+    case OPT_ALL:
+        a->all = true;
+        return 0;
+    case OPT_STATS:
+        a->stats = true;
+        return 0;
+    case OPT_FILTER:
+        a->filter = value;
+        return 0;
+    case OPT_FORMAT:
+        a->format = value;
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+/* The option "--name" or "--name=value"; OPT_COUNT none. *ret_value: NULL without "=". */
+static enum option find_option(char *word, char **ret_value)
+{
+    char *equals = strchr(word, '=');
+    size_t n = equals ? (size_t)(equals - word) : strlen(word);
+    *ret_value = equals ? equals + 1 : NULL;
+    for (int i = 0; i < OPT_COUNT; i++) {
+        if (n == strlen(options[i].name) + 2 && memcmp(word + 2, options[i].name, n - 2) == 0 &&
+            (!equals || options[i].has_value)) {
+            return (enum option)i;
+        }
+    }
+    return strcmp(word, "-h") == 0 ? OPT_HELP : OPT_COUNT;
+}
+
+static int parse_word(struct replay_arguments *a, char *word, bool in_rules)
+{
+    if (in_rules) {
+        return add_word(&a->rules, word) < 0 ? usage_error("too many rule files", NULL) : EXIT_OK;
+    }
+    if (a->capture) {
+        return usage_error("more than one capture", word);
+    }
+    a->capture = word;
+    return EXIT_OK;
+}
+
+/* EXIT_OK, or EXIT_USAGE having said why. --help sets *ret_help. */
+static int parse_words(int argc, char **argv, struct replay_arguments *a, bool *ret_help)
+{
+    bool in_rules = false;
+    bool only_words = false;
+    for (int i = 1; i < argc; i++) {
+        char *value;
+        if (only_words || argv[i][0] != '-' || strcmp(argv[i], "-") == 0) {
+            int r = parse_word(a, argv[i], in_rules && !only_words);
+            if (r != EXIT_OK) {
+                return r;
+            }
+            continue;
+        }
+        if (strcmp(argv[i], "--") == 0) {
+            only_words = true;
+            continue;
+        }
+        enum option option = find_option(argv[i], &value);
+        if (option == OPT_COUNT) {
+            return usage_error("there is no such option", argv[i]);
+        }
+        if (option == OPT_HELP) {
+            *ret_help = true;
+            return EXIT_OK;
+        }
+        in_rules = option == OPT_RULES;
+        if (options[option].has_value && !value && i + 1 == argc) {
+            return usage_error("this option needs a value", argv[i]);
+        }
+        value = options[option].has_value && !value ? argv[++i] : value;
+        if (take_option(a, option, value) < 0) {
+            return usage_error("cannot use this value", value);
+        }
+    }
+    return EXIT_OK;
+}
+
+static int check_arguments(struct replay_arguments *a)
+{
+    if (!a->capture && a->rules.n > 1) {
+        a->capture = a->rules.items[--a->rules.n];
+    }
+    if (!a->capture) {
+        return usage_error("a capture is missing", NULL);
+    }
+    if (!a->filter && a->rules.n == 0) {
+        return usage_error("rules are missing: --rules FILE", NULL);
+    }
+    if (a->filter && a->rules.n) {
+        return usage_error("--filter and --rules exclude each other", NULL);
+    }
+    if (a->format && !a->filter) {
+        return usage_error("--format goes with --filter", NULL);
+    }
+    if (a->tags.n && a->disabled_tags.n) {
+        return usage_error("--tag and --disable-tag exclude each other", NULL);
+    }
+    return EXIT_OK;
+}
+
+int replay_output_flush(struct replay_output *output, bool all, struct err *err)
+{
+    struct buf *buf = &output->buf;
+    if (buf->failed) {
+        return err_set(err, -ENOMEM, "out of memory for output");
+    }
+    if (buf->n == 0 || (!all && !output->at_once && buf->n < FLUSH_SIZE)) {
+        return 0;
+    }
+    int r = fd_write_all(STDOUT_FILENO, buf->p, buf->n);
+    buf_clear(buf);
+    return r < 0 ? err_set(err, r, "cannot write to standard output: %s", strerror(-r)) : 0;
+}
+
+void replay_progress_start(struct replay_progress *p, const struct sensor *sensor)
+{
+    struct sensor_stats stats;
+    sensor->ops->stats(sensor, &stats);
+    p->wanted = stats.bytes_total >= LARGE_CAPTURE && isatty(STDERR_FILENO);
+    p->start_ns = clock_boot_ns();
+    p->next_ns = p->start_ns + PROGRESS_EVERY;
+}
+
+void replay_progress_tick(struct replay_progress *p, const struct sensor *sensor, uint64_t events)
+{
+    if (!p->wanted || events % TICK_EVENTS) {
+        return;
+    }
+    uint64_t now = clock_boot_ns();
+    if (now < p->next_ns) {
+        return;
+    }
+    struct sensor_stats stats;
+    sensor->ops->stats(sensor, &stats);
+    p->next_ns = now + PROGRESS_EVERY;
+    p->shown = true;
+    fprintf(stderr, "\r%3.0f %%  %.1f M events  %.2f M events/s ",
+            100.0 * (double)stats.bytes_in / (double)stats.bytes_total, (double)events / 1e6,
+            (double)events * 1e3 / (double)(now - p->start_ns));
+}
+
+void replay_progress_end(struct replay_progress *p)
+{
+    if (p->shown) {
+        fputs("\r\033[K", stderr);
+    }
+}
+
+static void free_arguments(struct replay_arguments *a)
+{
+    free(a->rules.items);
+    free(a->tags.items);
+    free(a->disabled_tags.items);
+    free(a->disabled_rules.items);
+}
+
+int cli_replay(int argc, char **argv)
+{
+    CLEANUP(free_arguments) struct replay_arguments a = { .priority = PRIORITY_DEBUG };
+    bool wants_help = false;
+    int r = parse_words(argc, argv, &a, &wants_help);
+    if (r == EXIT_OK && wants_help) {
+        fputs(help, stdout);
+        return EXIT_OK;
+    }
+    r = r == EXIT_OK ? check_arguments(&a) : r;
+    if (r != EXIT_OK) {
+        return r;
+    }
+    return a.filter ? replay_filter(&a) : replay_rules(&a);
+}

@@ -1,0 +1,45 @@
+/*
+ * replay_run: what `hinomi replay` was told, shared by its two ways of working.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "rules/ruleset.h"
+#include "sensor/sensor.h"
+
+#define REPLAY_ARGUMENTS_MAX 4096 /* of each kind */
+
+struct words {
+    char **items;
+    size_t n;
+};
+
+struct replay_arguments {
+    struct words rules, tags, disabled_tags, disabled_rules;
+    const char *capture;
+    const char *filter, *format;
+    enum priority priority;
+    bool json, all, stats;
+};
+
+/* Alerts to standard output in large writes; to a terminal at once. */
+struct replay_output {
+    struct buf buf;
+    bool at_once;
+};
+
+int replay_output_flush(struct replay_output *output, bool all, struct err *err);
+
+/* Tells on standard error how far a large capture is; for terminals. */
+struct replay_progress {
+    bool wanted, shown;
+    uint64_t start_ns, next_ns;
+};
+void replay_progress_start(struct replay_progress *progress, const struct sensor *sensor);
+void replay_progress_tick(struct replay_progress *progress, const struct sensor *sensor,
+                          uint64_t events);
+void replay_progress_end(struct replay_progress *progress);
+
+/* Each returns an exit code. */
+int replay_rules(const struct replay_arguments *arguments);
+int replay_filter(const struct replay_arguments *arguments);
