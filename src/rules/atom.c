@@ -338,6 +338,28 @@ static bool expr_never_mutes(const struct expr *expr)
     return false;
 }
 
+static enum fast fast_of(const struct check *check)
+{
+    const struct expr *left = check->left;
+    if (check->right || check->modifier != MODIFIER_NONE || left->is_list ||
+        left->kind != EXPR_FIELD || check->nconstants != 1 || check->constants[0].n != 1) {
+        return FAST_NONE;
+    }
+    const struct constants *constant = &check->constants[0];
+    if (constant->strs) {
+        return check->op == OP_EQ || check->op == OP_IN ? FAST_TEXT_EQ
+               : check->op == OP_NE                     ? FAST_TEXT_NE
+                                                        : FAST_NONE;
+    }
+    bool compares = (check->op >= OP_EQ && check->op <= OP_GE) || check->op == OP_IN;
+    if (!compares || constant->values[0].type != left->type) {
+        return FAST_NONE;
+    }
+    return type_is_signed(left->type)     ? FAST_SIGNED
+           : type_is_unsigned(left->type) ? FAST_UNSIGNED
+                                          : FAST_NONE;
+}
+
 static int atom_make(struct atoms_builder *b, const struct check *check, struct atom *atom)
 {
     uint32_t volatilities = b->m->sites[atom->site].volatilities;
@@ -357,6 +379,7 @@ static int atom_make(struct atoms_builder *b, const struct check *check, struct 
             return -ENOMEM;
         }
     }
+    atom->fast = (uint8_t)fast_of(check);
     atom_estimate(atom, check);
     atom->cost += b->m->sites[atom->site].cost;
     return 0;
@@ -458,6 +481,11 @@ static size_t shortest_constant(const struct check *check)
     return shortest;
 }
 
+bool atom_is_trivial(const struct check *check)
+{
+    return has_few_values(check->left) && check->nconstants == 1 && check->constants[0].n <= 2;
+}
+
 static float chance_of(const struct check *check)
 {
     size_t items = 0;
@@ -518,20 +546,62 @@ static bool group_decides(struct matcher *m, const struct atom *atom, uint32_t i
     return certain || !possible;
 }
 
+static bool order_is(enum ast_op op, int order)
+{
+    switch (op) {
+    case OP_NE:
+        return order != 0;
+    case OP_LT:
+        return order < 0;
+    case OP_LE:
+        return order <= 0;
+    case OP_GT:
+        return order > 0;
+    case OP_GE:
+        return order >= 0;
+    default:
+        return order == 0;
+    }
+}
+
+static inline bool fast_value(const struct atom *atom, const struct value *value)
+{
+    const struct constants *constant = &atom->check->constants[0];
+    switch ((enum fast)atom->fast) {
+    case FAST_TEXT_EQ:
+        return str_eq(value->s, constant->strs[0]);
+    case FAST_TEXT_NE:
+        return !str_eq(value->s, constant->strs[0]);
+    case FAST_SIGNED:
+        return order_is(atom->check->op,
+                        (value->i > constant->values[0].i) - (value->i < constant->values[0].i));
+    case FAST_UNSIGNED:
+    case FAST_NONE:
+    default:
+        return order_is(atom->check->op,
+                        (value->u > constant->values[0].u) - (value->u < constant->values[0].u));
+    }
+}
+
 bool atom_compute(struct matcher *m, uint32_t id)
 {
     const struct atom *atom = &m->atoms[id];
     bool value = false;
     m->stats.atoms_evaluated++;
-    if (!atom->check) {
-        return cond_eval(atom->cond, m->view);
-    }
     if (atom->flags & ATOM_EVENT_NAME && nameset_has(&m->names_decide, m->view->event->name)) {
         return nameset_has(atom->names, m->view->event->name);
     }
     if (atom->group != NONE && group_decides(m, atom, id, &value)) {
         return value;
     }
+    if (!atom->check) {
+        return cond_eval(atom->cond, m->view);
+    }
     const struct extracted *left = site_value(m, atom->site);
+    if (atom->fast != FAST_NONE && left->n <= 1) {
+        return left->n && (left->v->type == atom->check->left->type
+                               ? fast_value(atom, left->v)
+                               : check_holds(atom->check, left, NULL));
+    }
     return check_holds(atom->check, left, atom->right == NONE ? NULL : site_value(m, atom->right));
 }

@@ -171,7 +171,7 @@ static enum group_kind kind_of(const struct check *check)
     bool quirky = left->kind == EXPR_FIELD &&
                   (left->field.id == FIELD_FD_NET || left->field.id == FIELD_EVT_RAWARG ||
                    left->field.id == FIELD_EVT_TYPE);
-    if (check->right || quirky || (left->kind == EXPR_TRANSFORM && left->is_list)) {
+    if (check->right || quirky || atom_is_trivial(check) || (left->kind == EXPR_TRANSFORM && left->is_list)) {
         return GROUP_KINDS;
     }
     if (left->type == TYPE_CHARBUF || left->type == TYPE_BYTEBUF) {

@@ -125,8 +125,12 @@ int textset_finish_grams(struct textset *set)
             return r;
         }
     }
+    bool few = set->kind == TEXTSET_CONTAINS && set->items <= DIRECT_MAX;
     for (size_t i = 0; i < set->nslots; i++) {
         const struct slot *slot = &set->slots[i];
+        if (few && slot->kind == SLOT_GRAM && slot->mask) {
+            set->direct[set->ndirect++] = slot;
+        }
         if (slot->kind == SLOT_GRAM && slot->mask == 0) {
             set->empty_row = slot->row;
         } else if (slot->kind == SLOT_GRAM) {
@@ -184,10 +188,60 @@ static inline void scan(const struct textset *set, unsigned c, struct str value,
     }
 }
 
+typedef uint8_t bytes16 __attribute__((vector_size(16), aligned(1), may_alias));
+typedef uint64_t words2 __attribute__((vector_size(16)));
+
+static inline bytes16 splat(char c)
+{
+    return (bytes16){ 0 } + (uint8_t)c;
+}
+
+/* Sixteen places at a time by the first and the last byte; s is at least 16 + needle.n - 1 long. */
+static bool holds_wide(struct str s, struct str needle)
+{
+    const bytes16 first = splat(needle.p[0]);
+    const bytes16 last = splat(needle.p[needle.n - 1]);
+    size_t places = s.n - needle.n + 1;
+    for (size_t i = 0;;) {
+        const bytes16 a = *(const bytes16 *)(s.p + i);
+        const bytes16 b = *(const bytes16 *)(s.p + i + needle.n - 1);
+        words2 both = (words2)((a == first) & (b == last));
+        for (unsigned half = 0; half < 2; half++) {
+            for (uint64_t bits = both[half]; bits;) {
+                unsigned at = (unsigned)__builtin_ctzll(bits) / 8;
+                if (memcmp(s.p + i + half * 8 + at, needle.p, needle.n) == 0) {
+                    return true;
+                }
+                bits &= ~(UINT64_C(0xff) << (8 * at));
+            }
+        }
+        if (i + 16 >= places) {
+            return false;
+        }
+        i = i + 32 > places ? places - 16 : i + 16;
+    }
+}
+
+static void find_direct(const struct textset *set, struct str value, struct textset_hits *hits)
+{
+    for (uint32_t i = 0; i < set->ndirect; i++) {
+        struct str needle = *set->direct[i]->item;
+        bool wide = value.n >= needle.n + 15;
+        if (wide ? holds_wide(value, needle)
+                 : value.n >= needle.n && memmem(value.p, value.n, needle.p, needle.n)) {
+            hits_push(hits, set->direct[i]->row);
+        }
+    }
+}
+
 void textset_find_grams(const struct textset *set, struct str value, struct textset_hits *hits)
 {
     if (set->empty_row) {
         hits_push(hits, set->empty_row);
+    }
+    if (set->ndirect) {
+        find_direct(set, value, hits);
+        return;
     }
     for (unsigned i = 0; i < GRAM_CLASSES; i++) {
         if (!set->gram_count[i] || (set->one_row && hits->n)) {
