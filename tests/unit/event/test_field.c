@@ -544,6 +544,24 @@ static void test_protocols(void **unused)
     world_free(&w);
 }
 
+/* Containers that arrive are events themselves, of no task. */
+static void test_container_event(void **unused)
+{
+    (void)unused;
+    struct world w = world_new();
+    look(&w, make_event(KIND_CONTAINER_JSON_E, 0, T0, "s",
+                        "{\"container\":{\"labels\":{\"id\":\"x\"},\"id\" : \"3ad7b26ded6d\"}}"));
+    w.view.event->thread = NULL;
+    expect(&w, "container.id", "3ad7b26ded6d");
+    look(&w, make_event(KIND_CONTAINER_JSON_E, 0, T0, "s", "{\"container\":{\"id\":\"3ad\\"));
+    w.view.event->thread = NULL;
+    expect(&w, "container.id", NULL);
+    look(&w, make_event(KIND_CONTAINER_E, 0, T0, "swss", "3ad7b26ded6d", 0, "web", "nginx"));
+    w.view.event->thread = NULL;
+    expect(&w, "container.name", "web");
+    world_free(&w);
+}
+
 /* Events of tasks nobody knows have only what the event itself says. */
 static void test_unknown_thread(void **unused)
 {
@@ -713,14 +731,23 @@ static void test_no_memory(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_event),          cmocka_unit_test(test_clock),
-        cmocka_unit_test(test_file),           cmocka_unit_test(test_io),
-        cmocka_unit_test(test_network),        cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_process),        cmocka_unit_test(test_host),
-        cmocka_unit_test(test_container),      cmocka_unit_test(test_protocols),
-        cmocka_unit_test(test_unknown_thread), cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_scratch_full),   cmocka_unit_test(test_names),
-        cmocka_unit_test(test_table),          cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_event),
+        cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_file),
+        cmocka_unit_test(test_io),
+        cmocka_unit_test(test_network),
+        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_process),
+        cmocka_unit_test(test_host),
+        cmocka_unit_test(test_container),
+        cmocka_unit_test(test_protocols),
+        cmocka_unit_test(test_container_event),
+        cmocka_unit_test(test_unknown_thread),
+        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_scratch_full),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_all_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
