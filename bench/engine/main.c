@@ -267,7 +267,7 @@ static struct str *make_items(struct arena *arena, uint32_t n)
             x = x * UINT64_C(6364136223846793005) + 1442695040888963407;
             p[j] = letters[(x >> 33) % (sizeof(letters) - 1)];
         }
-        if (p && length < 8) {
+        if (p && length < 12) {
             p[0] = '#';
         } else if (p && i % 2) {
             memcpy(p, "/usr/lib", 8);

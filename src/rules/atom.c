@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define CHANCE_MAX       0.85F
 #define CONTENT_COMPARED 4096 /* items; longer runs that are not the same memory count as different */
 
 struct atoms_builder {
@@ -469,16 +470,24 @@ static bool has_few_values(const struct expr *expr)
     }
 }
 
-static size_t shortest_constant(const struct check *check)
+/* How often a text of this length is found in a value, roughly. */
+static float chance_of_length(size_t n)
 {
-    size_t shortest = SIZE_MAX;
+    return n <= 1 ? 0.3F : n <= 3 ? 0.08F : n <= 5 ? 0.03F : 0.01F;
+}
+
+static float chance_of_parts(const struct check *check)
+{
+    float chance = 0.01F;
     for (uint32_t i = 0; i < check->nconstants; i++) {
         for (uint32_t j = 0; check->constants[i].strs && j < check->constants[i].n; j++) {
-            size_t n = check->constants[i].strs[j].n;
-            shortest = n < shortest ? n : shortest;
+            chance += chance_of_length(check->constants[i].strs[j].n);
+            if (chance > CHANCE_MAX) {
+                return CHANCE_MAX;
+            }
         }
     }
-    return shortest;
+    return chance;
 }
 
 bool atom_is_trivial(const struct check *check)
@@ -505,10 +514,8 @@ static float chance_of(const struct check *check)
     case OP_ENDSWITH:
     case OP_PMATCH:
     case OP_CONTAINS:
-    case OP_ICONTAINS: {
-        size_t n = shortest_constant(check);
-        return (n <= 1 ? 0.6F : n <= 3 ? 0.15F : n <= 5 ? 0.06F : 0.02F) * many;
-    }
+    case OP_ICONTAINS:
+        return chance_of_parts(check);
     case OP_EXISTS:
     case OP_NE:
         return 0.9F;
@@ -525,7 +532,7 @@ void atom_estimate(struct atom *atom, const struct check *check)
 {
     float chance = chance_of(check);
     atom->cost = op_cost(check);
-    atom->chance = chance < 0.95F ? chance : 0.95F;
+    atom->chance = chance < CHANCE_MAX ? chance : CHANCE_MAX;
 }
 
 /* Does the group's search settle it? */

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 
+#define PADDED_MAX  256   /* longer values are searched by memmem() */
 #define ANCHORS     8     /* places in a text tried */
 #define ANCHOR_MAX  65535 /* furthest offset of a gram */
 
@@ -196,39 +197,41 @@ static inline bytes16 splat(char c)
     return (bytes16){ 0 } + (uint8_t)c;
 }
 
-/* Sixteen places at a time by the first and the last byte; s is at least 16 + needle.n - 1 long. */
-static bool holds_wide(struct str s, struct str needle)
+/* Sixteen places at a time by the first and the last byte; 16 bytes more than s.n can be read. */
+static inline bool holds_padded(struct str s, struct str needle)
 {
     const bytes16 first = splat(needle.p[0]);
     const bytes16 last = splat(needle.p[needle.n - 1]);
-    size_t places = s.n - needle.n + 1;
-    for (size_t i = 0;;) {
+    for (size_t i = 0; i + needle.n <= s.n; i += 16) {
         const bytes16 a = *(const bytes16 *)(s.p + i);
         const bytes16 b = *(const bytes16 *)(s.p + i + needle.n - 1);
         words2 both = (words2)((a == first) & (b == last));
-        for (unsigned half = 0; half < 2; half++) {
-            for (uint64_t bits = both[half]; bits;) {
-                unsigned at = (unsigned)__builtin_ctzll(bits) / 8;
-                if (memcmp(s.p + i + half * 8 + at, needle.p, needle.n) == 0) {
-                    return true;
-                }
-                bits &= ~(UINT64_C(0xff) << (8 * at));
+        if (!(both[0] | both[1])) {
+            continue;
+        }
+        for (size_t at = i; at < i + 16 && at + needle.n <= s.n; at++) {
+            if (s.p[at] == needle.p[0] && memcmp(s.p + at, needle.p, needle.n) == 0) {
+                return true;
             }
         }
-        if (i + 16 >= places) {
-            return false;
-        }
-        i = i + 32 > places ? places - 16 : i + 16;
     }
+    return false;
 }
 
 static void find_direct(const struct textset *set, struct str value, struct textset_hits *hits)
 {
+    char padded[PADDED_MAX + 16];
+    bool is_short = value.n <= PADDED_MAX;
+    if (is_short) {
+        memcpy(padded, value.p, value.n);
+        memset(padded + value.n, 0, 16);
+        value.p = padded;
+    }
     for (uint32_t i = 0; i < set->ndirect; i++) {
         struct str needle = *set->direct[i]->item;
-        bool wide = value.n >= needle.n + 15;
-        if (wide ? holds_wide(value, needle)
-                 : value.n >= needle.n && memmem(value.p, value.n, needle.p, needle.n)) {
+        if (value.n >= needle.n &&
+            (is_short ? holds_padded(value, needle)
+                      : memmem(value.p, value.n, needle.p, needle.n) != NULL)) {
             hits_push(hits, set->direct[i]->row);
         }
     }
