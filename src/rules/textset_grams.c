@@ -221,7 +221,7 @@ static inline bool holds_padded(struct str s, struct str needle)
 static void find_direct(const struct textset *set, struct str value, struct textset_hits *hits)
 {
     char padded[PADDED_MAX + 16];
-    bool is_short = value.n <= PADDED_MAX;
+    bool is_short = value.n && value.n <= PADDED_MAX;
     if (is_short) {
         memcpy(padded, value.p, value.n);
         memset(padded + value.n, 0, 16);
