@@ -363,8 +363,8 @@ static inline uint32_t find_anchored(const struct textset *set, struct str value
     for (size_t level = 0;; level++) {
         size_t left = value.n - 8 * level;
         uint64_t word = word_at(value, level, reverse);
-        uint32_t longer = find_ends(set, value, hash, word,
-                                    left < 8 ? mask & ((2U << left) - 1) : mask, reverse);
+        uint32_t longer =
+            find_ends(set, value, hash, word, left < 8 ? mask & ((2U << left) - 1) : mask, reverse);
         row = longer ? longer : row;
         if (left < 8 || (row && set->one_row)) {
             return row;

@@ -63,8 +63,8 @@ static const char *open_file(struct fixture *f, const char *path, unsigned flags
 {
     static char text[256];
     const struct rule *const *rules;
-    struct event *event = make_event(KIND_OPEN_X, TID, T0, "qswwwq", fd, path, flags, 0, 5,
-                                     (uint64_t)7);
+    struct event *event =
+        make_event(KIND_OPEN_X, TID, T0, "qswwwq", fd, path, flags, 0, 5, (uint64_t)7);
     state_apply(f->world.state, event);
     f->view.event = event;
     f->view.scratch.n = 0;
@@ -264,7 +264,7 @@ static void test_demand(void **state)
         int64_t fd;
         bool passes;
     } cases[] = {
-        { "/etc/x", 2, 5, true },  { "/etc/x", 1, 5, false },   { "/etc/x", 2, -2, false },
+        { "/etc/x", 2, 5, true },  { "/etc/x", 1, 5, false },    { "/etc/x", 2, -2, false },
         { "/root/x", 3, 5, true }, { "/usr/etc/", 2, 5, false },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -296,10 +296,10 @@ static void test_residual(void **state)
     assert_int_equal(nameset_has(&residual.names, open), is_cat);
     matcher_get_stats(f.matcher, &stats);
     assert_true(stats.residual_hits > 100);
-    struct event *event = make_event(
-        KIND_EXECVE_19_X, TID, T0, "qsBqqqsqqqwwws", (int64_t)0, "cat", "", (size_t)0, (int64_t)TID,
-        (int64_t)TID, (int64_t)1, "/", (uint64_t)0, (uint64_t)0, (uint64_t)0, 0, 0, 0,
-        is_cat ? "dog" : "cat");
+    struct event *event =
+        make_event(KIND_EXECVE_19_X, TID, T0, "qsBqqqsqqqwwws", (int64_t)0, "cat", "", (size_t)0,
+                   (int64_t)TID, (int64_t)TID, (int64_t)1, "/", (uint64_t)0, (uint64_t)0,
+                   (uint64_t)0, 0, 0, 0, is_cat ? "dog" : "cat");
     state_apply(f.world.state, event);
     state_settle(f.world.state, event);
     assert_string_equal(open_file(&f, "/etc/shadow", 1, 5), is_cat ? "" : "0");
@@ -343,7 +343,8 @@ static void test_out_of_memory(void **state)
     begin(&f);
     add(&f, "evt.type = open and fd.name pmatch (/etc, /a/*) and proc.name in (a, b)");
     add(&f, "evt.type in (open, connect) and (fd.name regex '.*a' or fd.name contains b)");
-    add(&f, "fd.name regex 'a.b' or fd.name regex '[ab]' or fd.name regex '.c' or fd.sip = 1.2.3.4");
+    add(&f,
+        "fd.name regex 'a.b' or fd.name regex '[ab]' or fd.name regex '.c' or fd.sip = 1.2.3.4");
     struct matcher_options options = { .threads_max = 64 };
     int r = -1;
     for (unsigned n = 1; r != 0 && n < 2000; n++) {
@@ -374,11 +375,11 @@ static void test_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),         cmocka_unit_test(test_candidates),
-        cmocka_unit_test(test_atoms_shared),  cmocka_unit_test(test_shared_list),
-        cmocka_unit_test(test_evidence),      cmocka_unit_test(test_plan),
-        cmocka_unit_test(test_demand),        cmocka_unit_test(test_residual),
-        cmocka_unit_test(test_deep),          cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_order),        cmocka_unit_test(test_candidates),
+        cmocka_unit_test(test_atoms_shared), cmocka_unit_test(test_shared_list),
+        cmocka_unit_test(test_evidence),     cmocka_unit_test(test_plan),
+        cmocka_unit_test(test_demand),       cmocka_unit_test(test_residual),
+        cmocka_unit_test(test_deep),         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
