@@ -312,6 +312,8 @@ static void connect_to(struct state *state, struct event *event, struct fd_entry
     }
 }
 
+/* A failed attempt names the descriptor too: whom the process tried to reach is what rules ask for.
+ */
 static void connect_exit(struct state *state, struct task *task, struct event *event)
 {
     if (!task || !event->fd) {
@@ -322,13 +324,10 @@ static void connect_exit(struct state *state, struct task *task, struct event *e
                    res == -EINPROGRESS ? FD_CONNECT_PENDING
                    : res < 0           ? FD_CONNECT_FAILED
                                        : FD_CONNECTED);
-    if (res < 0 && res != -EINPROGRESS) {
-        return;
-    }
     struct address a = decode_tuple(event_param(event, 1));
     if (a.family) {
         trust_enter_address(event, &a);
-    } else {
+    } else if (res >= 0 || res == -EINPROGRESS) {
         a = decode_address(call_param(task, event, 3, 1));
         a.source.ip.family = a.family == FAMILY_UNIX ? 0 : a.family;
     }

@@ -85,11 +85,29 @@ static inline struct event *look(struct world *world, struct event *event)
 static inline void add_app(struct world *world)
 {
     struct thread_init init = {
-        .t = { .tid = 200, .pid = 200, .vtid = 7, .vpid = 7, .ptid = 100, .sid = 50, .vpgid = 7,
-               .pgid = 200, .uid = 1000, .gid = 100, .loginuid = 1000, .tty = 34816, .fdlimit = 10,
-               .cap_permitted = 0x3, .cap_effective = 0x200000, .clone_ts_ns = T0 - 5,
-               .pidns_init_start_ts_ns = T0 - 100, .vmsize_kb = 2, .vmrss_kb = 3, .vmswap_kb = 4,
-               .pfmajor = 5, .pfminor = 6, .flags = THREAD_MAIN },
+        .t = { .tid = 200,
+               .pid = 200,
+               .vtid = 7,
+               .vpid = 7,
+               .ptid = 100,
+               .sid = 50,
+               .vpgid = 7,
+               .pgid = 200,
+               .uid = 1000,
+               .gid = 100,
+               .loginuid = 1000,
+               .tty = 34816,
+               .fdlimit = 10,
+               .cap_permitted = 0x3,
+               .cap_effective = 0x200000,
+               .clone_ts_ns = T0 - 5,
+               .pidns_init_start_ts_ns = T0 - 100,
+               .vmsize_kb = 2,
+               .vmrss_kb = 3,
+               .vmswap_kb = 4,
+               .pfmajor = 5,
+               .pfminor = 6,
+               .flags = THREAD_MAIN },
         .comm = STR("app"),
         .exe = STR("./app"),
         .exepath = STR("/srv/app"),
@@ -100,8 +118,12 @@ static inline void add_app(struct world *world)
                             "3ad7b26ded6d8e7b23da7d48fe889434573036c27ae5a74837233de441c3601e\0"
                             "memory=/m",
                             86),
-        .exe_facts = { .exe_ino = 9, .exe_ino_ctime_ns = T0 - 50, .exe_ino_mtime_ns = T0 - 60,
-                       .exe_writable = true, .exe_upper_layer = true, .exe_known = true },
+        .exe_facts = { .exe_ino = 9,
+                       .exe_ino_ctime_ns = T0 - 50,
+                       .exe_ino_mtime_ns = T0 - 60,
+                       .exe_writable = true,
+                       .exe_upper_layer = true,
+                       .exe_known = true },
     };
     assert_int_equal(state_add_thread(world->state, &init), 0);
 }
@@ -122,14 +144,30 @@ static inline void add_container(struct world *world)
     struct container container = {
         .id = STR("3ad7b26ded6d"),
         .full_id = STR("3ad7b26ded6d8e7b23da7d48fe889434573036c27ae5a74837233de441c3601e"),
-        .name = STR("web"), .image = STR("nginx:1"), .image_id = STR("6f7e"),
-        .image_repository = STR("nginx"), .image_tag = STR("1"), .image_digest = STR("sha256:d"),
-        .type = STR("docker"), .ip = STR("10.0.0.9"), .cni_json = STR("{\"a\":1}"),
-        .pod_sandbox_id = STR("63060edc2d3aa803"), .healthcheck = STR("./app -v two words"),
-        .mounts = mounts, .nmounts = 2, .labels = labels, .nlabels = 5, .privileged = true,
-        .ecs_cluster = STR("c"), .ecs_task_arn = STR("arn"), .ecs_task_id = STR("id"),
-        .ecs_task_family = STR("f"), .ecs_task_revision = STR("3"), .ecs_service = STR("s"),
-        .aws_account = STR("123"), .aws_region = STR("eu-1"),
+        .name = STR("web"),
+        .image = STR("nginx:1"),
+        .image_id = STR("6f7e"),
+        .image_repository = STR("nginx"),
+        .image_tag = STR("1"),
+        .image_digest = STR("sha256:d"),
+        .type = STR("docker"),
+        .ip = STR("10.0.0.9"),
+        .cni_json = STR("{\"a\":1}"),
+        .pod_sandbox_id = STR("63060edc2d3aa803"),
+        .healthcheck = STR("./app -v two words"),
+        .mounts = mounts,
+        .nmounts = 2,
+        .labels = labels,
+        .nlabels = 5,
+        .privileged = true,
+        .ecs_cluster = STR("c"),
+        .ecs_task_arn = STR("arn"),
+        .ecs_task_id = STR("id"),
+        .ecs_task_family = STR("f"),
+        .ecs_task_revision = STR("3"),
+        .ecs_service = STR("s"),
+        .aws_account = STR("123"),
+        .aws_region = STR("eu-1"),
     };
     assert_int_equal(state_add_container(world->state, &container), 0);
 }
@@ -137,8 +175,10 @@ static inline void add_container(struct world *world)
 static inline struct world world_new(void)
 {
     struct world world = { .state = state_with(0) };
-    world.view = (struct view){ .state = world.state, .source = STR("syscall"),
-                                .hostname = STR("tower"), .first_ts_ns = T0 - 1500000000 };
+    world.view = (struct view){ .state = world.state,
+                                .source = STR("syscall"),
+                                .hostname = STR("tower"),
+                                .first_ts_ns = T0 - 1500000000 };
     assert_int_equal(scratch_init(&world.view.scratch), 0);
     add_process(world.state, 1, 0, "init");
     add_process(world.state, 50, 1, "sshd");
@@ -158,7 +198,8 @@ static inline void world_free(struct world *world)
     state_free(world->state);
 }
 
-static inline struct event *look_open(struct world *world, int64_t tid, int64_t fd, const char *path)
+static inline struct event *look_open(struct world *world, int64_t tid, int64_t fd,
+                                      const char *path)
 {
     return look(world, make_event(KIND_OPEN_X, tid, T0, "qswwwq", fd, path, 1 | 4 | 1 << 14, 0755,
                                   0x801, 77L));
