@@ -19,8 +19,7 @@ static void herald(struct state *state, struct event *event, struct container_sl
     }
     char name[64];
     int n = snprintf(name, sizeof(name), "container:%.*s", STR_ARG(str_first(slot->c.id, 48)));
-    struct image_text text = { .comm = str_from(name, (size_t)n),
-                               .exe = str_from(name, (size_t)n) };
+    struct image_text text = { .comm = str_from(name, (size_t)n) };
     task_set_image(state, task, image_new(&text, NULL));
     task_set_container(task, slot);
     task_changed_all(task);

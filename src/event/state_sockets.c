@@ -324,10 +324,13 @@ static void connect_exit(struct state *state, struct task *task, struct event *e
                    res == -EINPROGRESS ? FD_CONNECT_PENDING
                    : res < 0           ? FD_CONNECT_FAILED
                                        : FD_CONNECTED);
+    if (res < 0 && res != -EINPROGRESS) {
+        return;
+    }
     struct address a = decode_tuple(event_param(event, 1));
     if (a.family) {
         trust_enter_address(event, &a);
-    } else if (res >= 0 || res == -EINPROGRESS) {
+    } else {
         a = decode_address(call_param(task, event, 3, 1));
         a.source.ip.family = a.family == FAMILY_UNIX ? 0 : a.family;
     }
