@@ -161,6 +161,106 @@ static void test_expansion_limit(void **state)
     buf_done(&yaml);
 }
 
+/* How many errors loading `n` repetitions of a line behind a head gives. */
+static uint32_t errors_of(const char *head, const char *line, int n, const char *message)
+{
+    struct buf yaml;
+    buf_init(&yaml, (size_t)64 << 20);
+    buf_putz(&yaml, head);
+    for (int i = 0; i < n; i++) {
+        for (const char *c = line; *c; c++) {
+            if (*c == '#') {
+                buf_i64(&yaml, i);
+            } else {
+                buf_putc(&yaml, *c);
+            }
+        }
+    }
+    struct loaded l = load_begin();
+    load_more(&l, "many.yaml", buf_str(&yaml));
+    load_end(&l);
+    const struct diag_list *diags = loader_diagnostics(l.loader);
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < diags->n; i++) {
+        found += diag_is_error(diags->items[i].code);
+        if (diag_is_error(diags->items[i].code) &&
+            str_find(diags->items[i].message, str_of(message)) < 0) {
+            print_diags(&l);
+            fail_msg("not the expected error");
+        }
+    }
+    load_done(&l);
+    buf_done(&yaml);
+    return found;
+}
+
+static void test_counts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *head, *line, *message;
+        int limit;
+    } cases[] = {
+        { RULE("a", "evt.type=open") "  exceptions:\n", "  - {name: e#, fields: [proc.name]}\n",
+          "more than 1000 exceptions", 1000 },
+        { RULE("a", "evt.type=open") "  tags:\n", "  - t#\n", "more than 1000 tags", 1000 },
+        { RULE("a", "evt.type=open"), "- rule: a\n  tags: [t#]\n  override: {tags: append}\n",
+          "more than 1000 tags", 1000 },
+        { RULE("a", "evt.type=open"), "  k#: x\n", "more than 1000 keys", 995 },
+        { "", "- list: a l#\n  items: [x]\n", "invalid names", 100 },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        for (int over = -1; over <= 1; over++) {
+            uint32_t n =
+                errors_of(cases[i].head, cases[i].line, cases[i].limit + over, cases[i].message);
+            assert_int_equal(n > 0, over > 0);
+        }
+    }
+}
+
+static void test_many_lists(void **state)
+{
+    (void)state;
+    for (int n = 999; n <= 1001; n++) {
+        struct buf yaml;
+        buf_init(&yaml, (size_t)1 << 20);
+        for (int i = 0; i < n; i++) {
+            buf_printf(&yaml, "- list: l%d\n  items: [x%d]\n", i, i);
+        }
+        buf_putz(&yaml, "- rule: a\n  desc: d\n  output: o\n  priority: info\n"
+                        "  condition: evt.type=open and proc.name in (a");
+        for (int i = 0; i < n; i++) {
+            buf_printf(&yaml, ", l%d", i);
+        }
+        buf_putz(&yaml, ")\n");
+        struct loaded l = load_begin();
+        load_more(&l, "lists.yaml", buf_str(&yaml));
+        assert_int_equal(l.result, n > 1000 ? -EINVAL : 0);
+        load_done(&l);
+        buf_done(&yaml);
+    }
+}
+
+/* A chain of macros, each in sight of the ones it uses, which come later. */
+static void test_reversed_chain(void **state)
+{
+    (void)state;
+    struct buf yaml;
+    buf_init(&yaml, (size_t)16 << 20);
+    for (int i = 0; i < 20000; i++) {
+        buf_printf(&yaml, "- macro: m%d\n  condition: evt.type=open\n", i);
+    }
+    for (int i = 19999; i > 0; i--) {
+        buf_printf(&yaml, "- macro: m%d\n  condition: m%d\n", i - 1, i);
+    }
+    struct loader_options options = { .memory_max = (size_t)128 << 20 };
+    struct loader *loader;
+    assert_int_equal(loader_new(&options, &loader), 0);
+    assert_true(loader_add(loader, STR("chain.yaml"), buf_str(&yaml)) < 0);
+    loader_free(loader);
+    buf_done(&yaml);
+}
+
 static void test_unreadable(void **state)
 {
     (void)state;
@@ -278,10 +378,17 @@ static void test_priorities(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_versions),      cmocka_unit_test(test_documents),
-        cmocka_unit_test(test_hostile),       cmocka_unit_test(test_expansion_limit),
-        cmocka_unit_test(test_unreadable),    cmocka_unit_test(test_failing_allocations),
-        cmocka_unit_test(test_small_budgets), cmocka_unit_test(test_selection),
+        cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_documents),
+        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_expansion_limit),
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_many_lists),
+        cmocka_unit_test(test_reversed_chain),
+        cmocka_unit_test(test_unreadable),
+        cmocka_unit_test(test_failing_allocations),
+        cmocka_unit_test(test_small_budgets),
+        cmocka_unit_test(test_selection),
         cmocka_unit_test(test_priorities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

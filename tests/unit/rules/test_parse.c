@@ -67,6 +67,8 @@ static void test_canonical(void **state)
     assert_canonical("not not a", "a");
     assert_canonical("not not not a", "not a");
     assert_canonical("(a)and(b)or(c)", "((a and b) or c)");
+    assert_canonical("a or(not)or b", "(a or (not) or b)");
+    assert_canonical("not(not)", "not (not)");
     assert_canonical("a.b=1", "a.b = 1");
     assert_canonical("a.b ==  x", "a.b == x");
     assert_canonical("a.b exists", "a.b exists");
