@@ -20,23 +20,86 @@ static const struct container host = {
     .type = { "host", 4 },
 };
 
+/* The string value of the key "id" of an object within the outermost: {"container":{"id":"..."}}. */
+static struct str json_inner_id(struct str json)
+{
+    unsigned depth = 0;
+    bool key_seen = false;
+    for (size_t i = 0; i < json.n; i++) {
+        char c = json.p[i];
+        if (c == '{' || c == '[') {
+            depth++;
+        } else if (c == '}' || c == ']') {
+            depth -= depth > 0;
+        } else if (c == '"') {
+            size_t start = ++i;
+            while (i < json.n && json.p[i] != '"') {
+                i += json.p[i] == '\\' ? 2 : 1;
+            }
+            if (i >= json.n) {
+                break;
+            }
+            struct str s = str_from(json.p + start, i - start);
+            if (key_seen) {
+                return s;
+            }
+            struct str rest = str_trim(str_first(str_from_offset(json, i + 1), 8));
+            key_seen = depth == 2 && str_eq(s, STR("id")) && rest.n && rest.p[0] == ':';
+        }
+    }
+    return (struct str){ 0 };
+}
+
+/* Id of the container that the event itself is about; empty: the event is not about one. */
+static struct str event_container_id(const struct event *event)
+{
+    struct str id = { 0 };
+    switch (event->kind) {
+    case KIND_CONTAINER_E:
+        id = event_text(event, 0);
+        break;
+    case KIND_CONTAINER_JSON_E:
+    case KIND_CONTAINER_JSON_2_E:
+        id = json_inner_id(event_text(event, 0));
+        break;
+    case KIND_ASYNCEVENT_E:
+        if (str_starts(event_text(event, 1), STR("container"))) {
+            id = json_inner_id(event_text(event, 2));
+        }
+        break;
+    default:
+        break;
+    }
+    return str_first(id, SHORT_ID);
+}
+
+/* The container of the event or of its task; NULL: neither is known. */
+static const struct container *any_container(const struct view *view)
+{
+    const struct thread *thread = view->event->thread;
+    if (kind_table[view->event->kind].flags & KIND_META) {
+        struct str id = event_container_id(view->event);
+        const struct container *container = id.n ? state_container(view->state, id) : NULL;
+        if (container) {
+            return container;
+        }
+    }
+    return !thread ? NULL : thread->container ? thread->container : &host;
+}
+
 /* NULL: the task, or its container's metadata, is not known. */
 static const struct container *container_of_event(const struct view *view)
 {
-    const struct thread *thread = view->event->thread;
-    if (!thread) {
-        return NULL;
-    }
-    const struct container *container = thread->container ? thread->container : &host;
-    return container->pending ? NULL : container;
+    const struct container *container = any_container(view);
+    return container && !container->pending ? container : NULL;
 }
 
 void extract_container_id(const struct field_ref *field, struct view *view, struct extracted *ret)
 {
     (void)field;
-    const struct thread *thread = view->event->thread;
-    if (thread) {
-        put_str(ret, thread->container ? thread->container->id : host.id);
+    const struct container *container = any_container(view);
+    if (container) {
+        put_str(ret, container->id);
     }
 }
 
@@ -71,7 +134,7 @@ void extract_container_probe(const struct field_ref *field, struct view *view,
                              struct extracted *ret)
 {
     const struct container *container = container_of_event(view);
-    if (!container) {
+    if (!container || container == &host) {
         return;
     }
     struct str probe = field->id == FIELD_CONTAINER_HEALTHCHECK      ? container->healthcheck

@@ -115,7 +115,7 @@ void extract_evt_category(const struct field_ref *field, struct view *view, stru
         put_str(ret, io_category(view->event->fd));
         return;
     }
-    const char *text = category_text(category);
+    const char *text = category == CATEGORY_IPC ? "IPC" : category_text(category);
     put_str(ret, text ? str_of(text) : STR("unknown"));
 }
 

@@ -310,6 +310,16 @@ void extract_fd_ino(const struct field_ref *field, struct view *view, struct ext
     }
 }
 
+/* A new descriptor has a name where there was none; a copy has its original's. */
+static bool gave_name(const struct event *event)
+{
+    bool creates = kind_is_exit(event->kind) && (kind_table[event->kind].flags & KIND_CREATES_FD);
+    return event->fd_name_changed ||
+           (creates && event->fd->name.n &&
+            !str_starts(str_of(kind_table[event->kind].name), STR("dup")) &&
+            event->kind != KIND_FCNTL_X);
+}
+
 void extract_fd_flag(const struct field_ref *field, struct view *view, struct extracted *ret)
 {
     struct fdinfo *fd;
@@ -321,7 +331,7 @@ void extract_fd_flag(const struct field_ref *field, struct view *view, struct ex
         put_bool(ret, fd->flags & FD_CONNECTED);
         return;
     case FIELD_FD_NAME_CHANGED:
-        put_bool(ret, view->event->fd_name_changed);
+        put_bool(ret, gave_name(view->event));
         return;
     case FIELD_FD_IS_UPPER_LAYER:
         put_bool(ret, fd->flags & FD_UPPER_LAYER);

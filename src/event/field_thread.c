@@ -425,13 +425,21 @@ void extract_thread_cpu(const struct field_ref *field, struct view *view, struct
                                                          : system);
 }
 
-/* "subsystem=path" strings; the subsystem may be written with "_cgroup" behind. */
-static bool cgroup_is(struct str line, struct str subsystem, struct str *ret_path)
+/* "subsystem=path"; subsystems have had other names in /proc, and had "_cgroup" behind them. */
+static bool split_cgroup(struct str line, struct str *ret_subsystem, struct str *ret_path)
 {
     ptrdiff_t equals = str_find_char(line, '=');
-    if (equals < 0 || !str_eq(str_first(line, (size_t)equals), subsystem)) {
+    if (equals < 0) {
         return false;
     }
+    struct str name = str_first(line, (size_t)equals);
+    if (str_ends(name, STR("_cgroup"))) {
+        name.n -= strlen("_cgroup");
+    }
+    *ret_subsystem = str_eq(name, STR("io"))     ? STR("blkio")
+                     : str_eq(name, STR("mem"))  ? STR("memory")
+                     : str_eq(name, STR("perf")) ? STR("perf_event")
+                                                 : name;
     *ret_path = str_from_offset(line, (size_t)equals + 1);
     return true;
 }
@@ -447,16 +455,21 @@ void extract_thread_cgroup(const struct field_ref *field, struct view *view, str
     compose_begin(&text, view);
     for (size_t at = 0; at < cgroups.n;) {
         struct str line = str_until_nul(cgroups.p + at, cgroups.n - at);
-        struct str path;
-        if (field->id == FIELD_THREAD_CGROUP && cgroup_is(line, field->key, &path)) {
+        struct str subsystem, path;
+        at += line.n + 1;
+        if (!split_cgroup(line, &subsystem, &path)) {
+            continue;
+        }
+        if (field->id == FIELD_THREAD_CGROUP && str_eq(subsystem, field->key)) {
             put_str(ret, path);
             return;
         }
         if (text.buf.n) {
             compose_putc(&text, ' ');
         }
-        compose_puts(&text, line);
-        at += line.n + 1;
+        compose_puts(&text, subsystem);
+        compose_putc(&text, '=');
+        compose_puts(&text, path);
     }
     if (field->id == FIELD_THREAD_CGROUPS) {
         put_composed(ret, &text);

@@ -160,6 +160,11 @@ void extract_evt_latency_human(const struct field_ref *field, struct view *view,
     struct compose text;
     compose_begin(&text, view);
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (ns >= units[i].ns * 10) {
+            buf_printf(&text.buf, "%" PRIu64 "%s", ns / units[i].ns, units[i].name);
+            put_composed(ret, &text);
+            return;
+        }
         if (ns >= units[i].ns) {
             uint64_t hundredths = ns % units[i].ns * 100 / units[i].ns;
             buf_printf(&text.buf, "%" PRIu64 ".%02" PRIu64 "%s", ns / units[i].ns, hundredths,

@@ -48,8 +48,7 @@ int state_add_interface(struct state *state, const struct interface *interface)
     if (state->ninterfaces == STATE_INTERFACES_MAX) {
         return -ENOSPC;
     }
-    struct interface *p =
-        mem_resize(state->interfaces, state->ninterfaces + (size_t)1, sizeof(*p));
+    struct interface *p = mem_resize(state->interfaces, state->ninterfaces + (size_t)1, sizeof(*p));
     if (!p) {
         return -ENOMEM;
     }

@@ -397,12 +397,42 @@ void output_put_text(const struct output *output, const struct extracted *values
     }
 }
 
+/* Printable ASCII that JSON takes as it is, told eight bytes at a time. */
+static bool is_plain(struct str s)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const uint64_t highs = ones * 0x80;
+    uint64_t found = 0;
+    size_t i = 0;
+    for (; i + 8 <= s.n; i += 8) {
+        uint64_t v;
+        memcpy(&v, s.p + i, sizeof(v));
+        uint64_t quote = v ^ ones * '"';
+        uint64_t backslash = v ^ ones * '\\';
+        found |= v | (v + ones) | (v - ones * 0x20) | (quote - ones) | (backslash - ones);
+    }
+    for (; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        found |= c < 0x20 || c >= 0x7f || c == '"' || c == '\\' ? highs : 0;
+    }
+    return (found & highs) == 0;
+}
+
+static void put_escaped(struct buf *buf, struct str s)
+{
+    if (is_plain(s)) {
+        buf_puts(buf, s);
+    } else {
+        buf_json_escaped(buf, s);
+    }
+}
+
 /* Anything else is printed into the free scratch first, and escaped from there. */
 static void put_value_json(const struct output_part *part, const struct extracted *value,
                            struct view *view, struct buf *buf)
 {
     if (!part->width && is_one_text(part->expr, value)) {
-        buf_json_escaped(buf, value->v[0].s);
+        put_escaped(buf, value->v[0].s);
         return;
     }
     struct scratch *s = &view->scratch;
@@ -410,7 +440,7 @@ static void put_value_json(const struct output_part *part, const struct extracte
     buf_init_fixed(&text, s->p + s->n, s->capacity - s->n);
     put_value(part, value, &text);
     s->truncated |= text.failed;
-    buf_json_escaped(buf, buf_str(&text));
+    put_escaped(buf, buf_str(&text));
 }
 
 void output_put_text_json(const struct output *output, const struct extracted *values,
@@ -471,7 +501,9 @@ static void put_field_json(const struct output_part *part, const struct extracte
     if (is_missing(part->expr, value)) {
         buf_puts(buf, STR("null"));
     } else if (is_one_text(part->expr, value)) {
-        buf_json_str(buf, value->v[0].s);
+        buf_putc(buf, '"');
+        put_escaped(buf, value->v[0].s);
+        buf_putc(buf, '"');
     } else {
         expr_json(part->expr, value, view, buf);
     }

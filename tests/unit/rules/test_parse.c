@@ -110,8 +110,10 @@ static void test_transformers(void **state)
                      "join(\"-\", (a.b, \"c\", 1, b64(d.e))) = x");
     assert_canonical("join(\",\", ()) = x", "join(\",\", ()) = x");
     assert_canonical("concat(a.b, \"x\", c.d) = y", "concat(a.b, \"x\", c.d) = y");
-    assert_canonical("getopt(a.b, \"ab:\")[a] = y", "getopt(a.b, \"ab:\")[a] = y");
-    assert_canonical("getopt(a.b, \"ab:\") intersects (a)", "getopt(a.b, \"ab:\") intersects (a)");
+    assert_canonical("getopt(a.b, \"ab:\")[a] = y", "getopt((a.b), \"ab:\")[a] = y");
+    assert_canonical("getopt((a.b, c.d), \"a\") exists", "getopt((a.b, c.d), \"a\") exists");
+    assert_canonical("getopt(a.b, \"ab:\") intersects (a)",
+                     "getopt((a.b), \"ab:\") intersects (a)");
 }
 
 static void test_refused(void **state)
