@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define CHANCE_MAX       0.85F
 #define CONTENT_COMPARED 4096 /* items; longer runs that are not the same memory count as different */
 
 struct atoms_builder {
@@ -338,6 +339,28 @@ static bool expr_never_mutes(const struct expr *expr)
     return false;
 }
 
+static enum fast fast_of(const struct check *check)
+{
+    const struct expr *left = check->left;
+    if (check->right || check->modifier != MODIFIER_NONE || left->is_list ||
+        left->kind != EXPR_FIELD || check->nconstants != 1 || check->constants[0].n != 1) {
+        return FAST_NONE;
+    }
+    const struct constants *constant = &check->constants[0];
+    if (constant->strs) {
+        return check->op == OP_EQ || check->op == OP_IN ? FAST_TEXT_EQ
+               : check->op == OP_NE                     ? FAST_TEXT_NE
+                                                        : FAST_NONE;
+    }
+    bool compares = (check->op >= OP_EQ && check->op <= OP_GE) || check->op == OP_IN;
+    if (!compares || constant->values[0].type != left->type) {
+        return FAST_NONE;
+    }
+    return type_is_signed(left->type)     ? FAST_SIGNED
+           : type_is_unsigned(left->type) ? FAST_UNSIGNED
+                                          : FAST_NONE;
+}
+
 static int atom_make(struct atoms_builder *b, const struct check *check, struct atom *atom)
 {
     uint32_t volatilities = b->m->sites[atom->site].volatilities;
@@ -357,6 +380,7 @@ static int atom_make(struct atoms_builder *b, const struct check *check, struct 
             return -ENOMEM;
         }
     }
+    atom->fast = (uint8_t)fast_of(check);
     atom_estimate(atom, check);
     atom->cost += b->m->sites[atom->site].cost;
     return 0;
@@ -446,16 +470,29 @@ static bool has_few_values(const struct expr *expr)
     }
 }
 
-static size_t shortest_constant(const struct check *check)
+/* How often a text of this length is found in a value, roughly. */
+static float chance_of_length(size_t n)
 {
-    size_t shortest = SIZE_MAX;
+    return n <= 1 ? 0.3F : n <= 3 ? 0.08F : n <= 5 ? 0.03F : 0.01F;
+}
+
+static float chance_of_parts(const struct check *check)
+{
+    float chance = 0.01F;
     for (uint32_t i = 0; i < check->nconstants; i++) {
         for (uint32_t j = 0; check->constants[i].strs && j < check->constants[i].n; j++) {
-            size_t n = check->constants[i].strs[j].n;
-            shortest = n < shortest ? n : shortest;
+            chance += chance_of_length(check->constants[i].strs[j].n);
+            if (chance > CHANCE_MAX) {
+                return CHANCE_MAX;
+            }
         }
     }
-    return shortest;
+    return chance;
+}
+
+bool atom_is_trivial(const struct check *check)
+{
+    return has_few_values(check->left) && check->nconstants == 1 && check->constants[0].n <= 2;
 }
 
 static float chance_of(const struct check *check)
@@ -477,10 +514,8 @@ static float chance_of(const struct check *check)
     case OP_ENDSWITH:
     case OP_PMATCH:
     case OP_CONTAINS:
-    case OP_ICONTAINS: {
-        size_t n = shortest_constant(check);
-        return (n <= 1 ? 0.6F : n <= 3 ? 0.15F : n <= 5 ? 0.06F : 0.02F) * many;
-    }
+    case OP_ICONTAINS:
+        return chance_of_parts(check);
     case OP_EXISTS:
     case OP_NE:
         return 0.9F;
@@ -497,7 +532,7 @@ void atom_estimate(struct atom *atom, const struct check *check)
 {
     float chance = chance_of(check);
     atom->cost = op_cost(check);
-    atom->chance = chance < 0.95F ? chance : 0.95F;
+    atom->chance = chance < CHANCE_MAX ? chance : CHANCE_MAX;
 }
 
 /* Does the group's search settle it? */
@@ -518,20 +553,62 @@ static bool group_decides(struct matcher *m, const struct atom *atom, uint32_t i
     return certain || !possible;
 }
 
+static bool order_is(enum ast_op op, int order)
+{
+    switch (op) {
+    case OP_NE:
+        return order != 0;
+    case OP_LT:
+        return order < 0;
+    case OP_LE:
+        return order <= 0;
+    case OP_GT:
+        return order > 0;
+    case OP_GE:
+        return order >= 0;
+    default:
+        return order == 0;
+    }
+}
+
+static inline bool fast_value(const struct atom *atom, const struct value *value)
+{
+    const struct constants *constant = &atom->check->constants[0];
+    switch ((enum fast)atom->fast) {
+    case FAST_TEXT_EQ:
+        return str_eq(value->s, constant->strs[0]);
+    case FAST_TEXT_NE:
+        return !str_eq(value->s, constant->strs[0]);
+    case FAST_SIGNED:
+        return order_is(atom->check->op,
+                        (value->i > constant->values[0].i) - (value->i < constant->values[0].i));
+    case FAST_UNSIGNED:
+    case FAST_NONE:
+    default:
+        return order_is(atom->check->op,
+                        (value->u > constant->values[0].u) - (value->u < constant->values[0].u));
+    }
+}
+
 bool atom_compute(struct matcher *m, uint32_t id)
 {
     const struct atom *atom = &m->atoms[id];
     bool value = false;
     m->stats.atoms_evaluated++;
-    if (!atom->check) {
-        return cond_eval(atom->cond, m->view);
-    }
     if (atom->flags & ATOM_EVENT_NAME && nameset_has(&m->names_decide, m->view->event->name)) {
         return nameset_has(atom->names, m->view->event->name);
     }
     if (atom->group != NONE && group_decides(m, atom, id, &value)) {
         return value;
     }
+    if (!atom->check) {
+        return cond_eval(atom->cond, m->view);
+    }
     const struct extracted *left = site_value(m, atom->site);
+    if (atom->fast != FAST_NONE && left->n <= 1) {
+        return left->n && (left->v->type == atom->check->left->type
+                               ? fast_value(atom, left->v)
+                               : check_holds(atom->check, left, NULL));
+    }
     return check_holds(atom->check, left, atom->right == NONE ? NULL : site_value(m, atom->right));
 }

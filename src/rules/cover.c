@@ -10,14 +10,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define COVER_WEIGHT_MAX 0.9F /* rules with a cover that fires more often simply run */
+#define COVER_WEIGHT_MAX 3.0F /* rules whose cover fires more often simply run */
 
 static int cover_of_literal(const struct matcher *m, struct arena *arena, const struct node *node,
                             struct cover *ret)
 {
     const struct atom *atom = &m->atoms[node->literal.atom];
     *ret = (struct cover){ .possible = false };
-    if (node->literal.negated || atom->group == NONE || atom->chance >= COVER_WEIGHT_MAX) {
+    if (node->literal.negated || atom->group == NONE) {
         return 0;
     }
     ret->atoms = ARENA_NEW(arena, uint32_t);

@@ -2,7 +2,7 @@
  * group: atoms on one site that one search decides together.
  *
  * Constants become texts of a set: the items of a list as they are, numbers and addresses by their
- * bytes, networks as prefixes of addresses, globs and regexes by the literal text they begin with. Such
+ * bytes, networks as prefixes of addresses, globs and regexes by the literal text they begin with or hold. Such
  * a text, and a glob's, is only necessary: its row holds the atom as a "maybe" and the atom is then
  * checked directly. A list used by many atoms is added once, with a row that holds them all.
  */
@@ -80,6 +80,46 @@ static struct str literal_prefix(enum ast_op op, struct str pattern)
     return str_first(pattern, n);
 }
 
+/*
+ * The longest text that whatever the regex matches must hold: a run of plain characters outside of
+ * groups and brackets, without the one a quantifier makes optional. Empty where it has alternatives.
+ */
+static struct str literal_inside(enum ast_op op, struct str pattern)
+{
+    struct str best = { 0 };
+    size_t start = 0;
+    (void)op;
+    if (str_find_char(pattern, '|') >= 0 || str_find_char(pattern, '\\') >= 0) {
+        return best;
+    }
+    for (size_t i = 0, depth = 0, bracket = 0; i <= pattern.n; i++) {
+        char c = i < pattern.n ? pattern.p[i] : '^';
+        bool plain = !strchr("^$.[|()?*+{", c) && (unsigned char)c < 0x80 && !depth && !bracket;
+        if (plain) {
+            continue;
+        }
+        size_t end = i > start && strchr("?*{", c) ? i - 1 : i;
+        if (!depth && !bracket && end > start && end - start > best.n) {
+            best = str_from(pattern.p + start, end - start);
+        }
+        start = i + 1;
+        if (bracket) {
+            bracket = c == ']' && i > bracket + 1 ? 0 : bracket;
+        } else if (c == '[') {
+            bracket = i + 1;
+            bracket += i + 1 < pattern.n && pattern.p[i + 1] == '^';
+        } else if (c == '{') {
+            for (; i < pattern.n && pattern.p[i] != '}'; i++) {
+            }
+            start = i + 1;
+        } else {
+            depth += c == '(';
+            depth -= c == ')' && depth;
+        }
+    }
+    return best;
+}
+
 static struct str literal_suffix(struct str glob)
 {
     size_t n = 0;
@@ -144,7 +184,10 @@ static enum group_kind kind_of_text(const struct check *check)
         }
         return all_have(check, glob_suffix) ? GROUP_SUFFIX : GROUP_KINDS;
     case OP_REGEX:
-        return all_have(check, literal_prefix) ? GROUP_PREFIX : GROUP_REGEX;
+        if (all_have(check, literal_prefix)) {
+            return GROUP_PREFIX;
+        }
+        return all_have(check, literal_inside) ? GROUP_CONTAINS : GROUP_REGEX;
     default:
         return GROUP_KINDS;
     }
@@ -171,7 +214,7 @@ static enum group_kind kind_of(const struct check *check)
     bool quirky = left->kind == EXPR_FIELD &&
                   (left->field.id == FIELD_FD_NET || left->field.id == FIELD_EVT_RAWARG ||
                    left->field.id == FIELD_EVT_TYPE);
-    if (check->right || quirky || (left->kind == EXPR_TRANSFORM && left->is_list)) {
+    if (check->right || quirky || atom_is_trivial(check) || (left->kind == EXPR_TRANSFORM && left->is_list)) {
         return GROUP_KINDS;
     }
     if (left->type == TYPE_CHARBUF || left->type == TYPE_BYTEBUF) {
@@ -270,7 +313,9 @@ static int derive_text(struct arena *arena, const struct check *check, enum grou
     bool all = true;
     struct str text = item;
     if (check->op == OP_GLOB || check->op == OP_REGEX) {
-        text = kind == GROUP_PREFIX ? literal_prefix(check->op, item) : literal_suffix(item);
+        text = kind == GROUP_PREFIX     ? literal_prefix(check->op, item)
+               : kind == GROUP_CONTAINS ? literal_inside(check->op, item)
+                                        : literal_suffix(item);
         all = false;
     } else if (check->op == OP_PMATCH && path_is_plain(item)) {
         text = strip_slashes(item);
@@ -290,9 +335,30 @@ static int derive_text(struct arena *arena, const struct check *check, enum grou
 
 static bool is_as_it_is(const struct check *check, enum group_kind kind)
 {
-    return kind == GROUP_EXACT || kind == GROUP_CONTAINS || kind == GROUP_ICONTAINS ||
-           ((kind == GROUP_PREFIX || kind == GROUP_SUFFIX) && check->op != OP_GLOB &&
+    return kind == GROUP_EXACT || kind == GROUP_ICONTAINS ||
+           ((kind == GROUP_PREFIX || kind == GROUP_SUFFIX || kind == GROUP_CONTAINS) && check->op != OP_GLOB &&
             check->op != OP_REGEX);
+}
+
+static bool is_maybe(const struct check *check, enum group_kind kind, const struct constants *run,
+                     uint32_t i)
+{
+    if (kind == GROUP_ADDRESS) {
+        return run->values[i].type == TYPE_IPNET && run->values[i].net.prefix_bits % 8;
+    }
+    return kind != GROUP_NUMBER &&
+           (check->op != OP_PMATCH || glob_has_wildcard(run->strs[i]) ||
+            str_find_char(run->strs[i], '\\') >= 0);
+}
+
+static uint32_t count_maybes(const struct check *check, enum group_kind kind,
+                             const struct constants *run)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < run->n; i++) {
+        n += is_maybe(check, kind, run, i);
+    }
+    return n;
 }
 
 static int derive(struct arena *arena, const struct check *check, enum group_kind kind,
@@ -304,10 +370,10 @@ static int derive(struct arena *arena, const struct check *check, enum group_kin
         ret->ncertain = run->n;
         return 0;
     }
-    bool has_globs = kind != GROUP_NUMBER;
-    ret->certain = ARENA_ARRAY(arena, struct str, run->n);
-    ret->maybe = has_globs ? ARENA_ARRAY(arena, struct str, run->n) : NULL;
-    if (!ret->certain || (has_globs && !ret->maybe)) {
+    uint32_t maybes = count_maybes(check, kind, run);
+    ret->certain = ARENA_ARRAY(arena, struct str, run->n - maybes);
+    ret->maybe = ARENA_ARRAY(arena, struct str, maybes);
+    if (!ret->certain || !ret->maybe) {
         return -ENOMEM;
     }
     for (uint32_t i = 0; i < run->n; i++) {

@@ -204,6 +204,19 @@ static int choose_guards(struct indexer *x, struct class *class)
     return 0;
 }
 
+/* Cheap guards first: those after one that fails are often not tested at all. */
+static void order_guards(const struct matcher *m, struct class *class)
+{
+    for (uint32_t i = 1; i < class->nguards; i++) {
+        struct literal guard = class->guards[i];
+        uint32_t at = i;
+        for (; at && m->atoms[class->guards[at - 1].atom].cost > m->atoms[guard.atom].cost; at--) {
+            class->guards[at] = class->guards[at - 1];
+        }
+        class->guards[at] = guard;
+    }
+}
+
 static uint32_t guard_bits(const struct class *class, const struct literals *literals)
 {
     uint32_t bits = 0;
@@ -216,7 +229,7 @@ static uint32_t guard_bits(const struct class *class, const struct literals *lit
 }
 
 /* Bit of the group in the class; 0 when the class has too many. */
-static uint64_t group_bit(struct class *class, uint32_t group)
+static uint64_t group_bit(const struct matcher *m, struct class *class, uint32_t group)
 {
     for (uint32_t i = 0; i < class->ngroups; i++) {
         if (class->groups[i] == group) {
@@ -227,6 +240,8 @@ static uint64_t group_bit(struct class *class, uint32_t group)
         return 0;
     }
     class->groups[class->ngroups] = group;
+    bool kept = !(m->sites[m->groups[group].site].volatilities & KEPT_NONE);
+    class->kept_groups |= kept ? UINT64_C(1) << class->ngroups : 0;
     return UINT64_C(1) << class->ngroups++;
 }
 
@@ -234,7 +249,7 @@ static uint64_t cover_groups(struct matcher *m, struct class *class, const struc
 {
     uint64_t bits = 0;
     for (uint32_t i = 0; cover->possible && i < cover->n; i++) {
-        uint64_t bit = group_bit(class, m->atoms[cover->atoms[i]].group);
+        uint64_t bit = group_bit(m, class, m->atoms[cover->atoms[i]].group);
         if (!bit) {
             return 0;
         }
@@ -298,6 +313,7 @@ static int fill_triggers(struct indexer *x, struct class *class, struct pair *pa
 static int file_rules(struct indexer *x, struct class *class)
 {
     size_t n = 0;
+    order_guards(x->m, class);
     for (uint32_t i = 0; i < class->nrules; i++) {
         class->rules[i].guards = guard_bits(class, &x->class_guards[i]);
         class->rules[i].groups = cover_groups(x->m, class, &x->class_covers[i]);
@@ -357,7 +373,7 @@ static void unit_add(struct plan *plan, uint32_t guards, uint64_t groups)
 void plan_fill(const struct class *class, struct plan *plan)
 {
     plan->nunits = 0;
-    plan->guards = 0;
+    plan->nalways = 0;
     for (uint32_t i = 0; i < class->nwords; i++) {
         plan->always[i] = 0;
     }
@@ -366,9 +382,11 @@ void plan_fill(const struct class *class, struct plan *plan)
         if (plan->live && !(plan->live[i / 64] >> (i % 64) & 1)) {
             continue;
         }
-        plan->guards |= rule->guards;
-        plan->always[i / 64] |= rule->groups ? 0 : UINT64_C(1) << (i % 64);
-        unit_add(plan, rule->guards, rule->groups);
+        /* What the residual has found possible needs no search for the same again. */
+        uint64_t groups = plan->live && !(rule->groups & ~class->kept_groups) ? 0 : rule->groups;
+        plan->always[i / 64] |= groups ? 0 : UINT64_C(1) << (i % 64);
+        plan->nalways += !groups;
+        unit_add(plan, rule->guards, groups);
     }
 }
 
@@ -437,7 +455,8 @@ static int build(struct indexer *x)
         words = m->classes[i].nwords > words ? m->classes[i].nwords : words;
     }
     m->fired = ARENA_ARRAY(&m->arena, uint64_t, words);
-    return r < 0 ? r : m->fired ? reduce_rows(m) : -ENOMEM;
+    m->fired_words = ARENA_ARRAY(&m->arena, uint64_t, words / 64 + 1);
+    return r < 0 ? r : m->fired && m->fired_words ? reduce_rows(m) : -ENOMEM;
 }
 
 int index_build(struct matcher *m)

@@ -130,65 +130,85 @@ void matcher_next_epoch(struct matcher *m)
     m->epoch = 1;
 }
 
-static uint32_t test_guards(struct matcher *m, const struct class *class, uint32_t wanted)
+/* Guards tested so far, and those that held. */
+struct guards {
+    uint32_t known, held;
+};
+
+static bool guards_hold(struct matcher *m, const struct class *class, uint32_t wanted,
+                        struct guards *guards)
 {
-    uint32_t held = 0;
-    for (uint32_t left = wanted; left; left &= left - 1) {
+    if (wanted & guards->known & ~guards->held) {
+        return false;
+    }
+    for (uint32_t left = wanted & ~guards->known; left; left &= left - 1) {
         uint32_t i = (uint32_t)__builtin_ctz(left);
         struct literal literal = class->guards[i];
-        held |= atom_value(m, literal.atom) != literal.negated ? 1U << i : 0;
+        guards->known |= 1U << i;
+        if (atom_value(m, literal.atom) == literal.negated) {
+            return false;
+        }
+        guards->held |= 1U << i;
     }
-    return held;
+    return true;
 }
 
 static inline void fire(struct matcher *m, const struct class *class, const struct plan *plan,
-                        uint32_t rule, uint32_t held)
+                        uint32_t rule, struct guards *guards)
 {
-    bool possible = !(class->rules[rule].guards & ~held) &&
-                    (!plan->live || plan->live[rule / 64] >> (rule % 64) & 1);
-    m->fired[rule / 64] |= (uint64_t)possible << (rule % 64);
+    if ((!plan->live || plan->live[rule / 64] >> (rule % 64) & 1) &&
+        guards_hold(m, class, class->rules[rule].guards, guards)) {
+        m->fired[rule / 64] |= UINT64_C(1) << (rule % 64);
+        m->fired_words[rule / 4096] |= UINT64_C(1) << (rule / 64 % 64);
+    }
 }
 
 static void trigger_rows(struct matcher *m, const struct class *class, const struct plan *plan,
-                         const struct textset_hits *hits, uint32_t held)
+                         const struct textset_hits *hits, struct guards *guards)
 {
     for (uint32_t i = 0; i < hits->n; i++) {
         uint32_t row = hits->rows[i];
         for (uint32_t j = m->cover_at[row]; j < m->cover_at[row + 1]; j++) {
             const struct trigger *trigger = class_trigger(class, m->cover_members[j]);
             for (uint32_t k = 0; k < trigger->n; k++) {
-                fire(m, class, plan, class->triggered[trigger->first + k], held);
+                fire(m, class, plan, class->triggered[trigger->first + k], guards);
             }
         }
     }
 }
 
-/* Sets the bits of all rules that could match. */
-static bool find_candidates(struct matcher *m, const struct class *class, const struct plan *plan)
+static void fire_always(struct matcher *m, const struct class *class, const struct plan *plan,
+                        struct guards *guards)
 {
-    uint32_t held = plan->guards ? test_guards(m, class, plan->guards) : 0;
+    for (uint32_t i = 0; i < class->nwords; i++) {
+        for (uint64_t bits = plan->always[i]; bits; bits &= bits - 1) {
+            fire(m, class, plan, i * 64 + (uint32_t)__builtin_ctzll(bits), guards);
+        }
+    }
+}
+
+/* Sets the bits of all rules that could match. */
+static void find_candidates(struct matcher *m, const struct class *class, const struct plan *plan)
+{
+    struct guards guards = { 0, 0 };
     uint64_t groups = 0;
-    bool any = false;
     for (uint32_t i = 0; i < plan->nunits; i++) {
-        bool alive = !(plan->units[i].guards & ~held);
-        groups |= alive ? plan->units[i].groups : 0;
-        any = any || alive;
+        const struct unit *unit = &plan->units[i];
+        if (unit->groups & ~groups && guards_hold(m, class, unit->guards, &guards)) {
+            groups |= unit->groups;
+        }
     }
-    if (!any) {
-        return false;
+    if (plan->nalways) {
+        fire_always(m, class, plan, &guards);
     }
-    memcpy(m->fired, plan->always, class->nwords * sizeof(*m->fired));
     for (; groups; groups &= groups - 1) {
         const struct atom_group *group =
             group_run(m, class->groups[(uint32_t)__builtin_ctzll(groups)]);
-        if (group->hits.overflow) {
-            for (uint32_t i = 0; i < class->nrules; i++) {
-                fire(m, class, plan, i, held);
-            }
+        for (uint32_t i = 0; group->hits.overflow && i < class->nrules; i++) {
+            fire(m, class, plan, i, &guards);
         }
-        trigger_rows(m, class, plan, &group->hits, held);
+        trigger_rows(m, class, plan, &group->hits, &guards);
     }
-    return true;
 }
 
 static bool run_steps(struct matcher *m, uint32_t at)
@@ -200,30 +220,41 @@ static bool run_steps(struct matcher *m, uint32_t at)
     return at == STEP_ACCEPT;
 }
 
-static uint32_t run_candidates(struct matcher *m, const struct class *class)
+/* Runs the rules of one word of bits; false: that was the first match and no more are wanted. */
+static bool run_word(struct matcher *m, const struct class *class, uint32_t word, uint32_t *n)
 {
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < class->nwords; i++) {
-        for (uint64_t bits = m->fired[i]; bits; bits &= bits - 1) {
-            uint32_t local = i * 64 + (uint32_t)__builtin_ctzll(bits);
-            const struct matched_rule *rule = &m->rules[class->rules[local].rule];
-            m->stats.rules_run++;
-            if (run_steps(m, rule->start)) {
-                m->matches[n++] = rule->rule;
-                if (!m->options.all) {
-                    return n;
-                }
+    uint64_t bits = m->fired[word];
+    m->fired[word] = 0;
+    m->stats.candidates += (unsigned)__builtin_popcountll(bits);
+    for (; bits; bits &= bits - 1) {
+        uint32_t local = word * 64 + (uint32_t)__builtin_ctzll(bits);
+        const struct matched_rule *rule = &m->rules[class->rules[local].rule];
+        m->stats.rules_run++;
+        if (run_steps(m, rule->start)) {
+            m->matches[(*n)++] = rule->rule;
+            if (!m->options.all) {
+                return false;
             }
         }
     }
-    return n;
+    return true;
 }
 
-static void count_candidates(struct matcher *m, const struct class *class)
+/* Leaves no bits behind. */
+static uint32_t run_candidates(struct matcher *m, const struct class *class)
 {
-    for (uint32_t i = 0; i < class->nwords; i++) {
-        m->stats.candidates += (unsigned)__builtin_popcountll(m->fired[i]);
+    uint32_t n = 0;
+    bool wanted = true;
+    for (uint32_t i = 0; i <= class->nwords / 64; i++) {
+        uint64_t words = m->fired_words[i];
+        m->fired_words[i] = 0;
+        for (; words; words &= words - 1) {
+            uint32_t word = i * 64 + (uint32_t)__builtin_ctzll(words);
+            wanted = wanted && run_word(m, class, word, &n);
+            m->fired[word] = 0;
+        }
     }
+    return n;
 }
 
 uint32_t matcher_run(struct matcher *m, struct view *view, const struct rule *const **ret_rules)
@@ -239,9 +270,9 @@ uint32_t matcher_run(struct matcher *m, struct view *view, const struct rule *co
     m->view = view;
     matcher_next_epoch(m);
     const struct plan *plan = m->residuals ? residual_plan(m, class_id) : &class->all;
-    if (plan->nunits == 0 || !find_candidates(m, class, plan)) {
+    if (plan->nunits == 0) {
         return 0;
     }
-    count_candidates(m, class);
+    find_candidates(m, class, plan);
     return run_candidates(m, class);
 }

@@ -76,6 +76,9 @@ enum atom_flag {
     ATOM_NEVER_MUTES = 1 << 3, /* evt.num, evt.deltatime, evt.count */
 };
 
+/* Atoms on one constant that are compared on the spot. */
+enum fast { FAST_NONE, FAST_TEXT_EQ, FAST_TEXT_NE, FAST_SIGNED, FAST_UNSIGNED };
+
 struct atom {
     const struct check *check; /* NULL: a whole condition, `cond` */
     const struct cond *cond;
@@ -85,6 +88,7 @@ struct atom {
     uint32_t cost;
     uint8_t volatilities;
     uint8_t flags;
+    uint8_t fast; /* enum fast */
     float chance; /* guess of how often it is true */
 };
 
@@ -148,8 +152,8 @@ struct unit { /* rules that need the same guards */
 /* What to do for an event of a class: for all its rules, or those still possible for a thread. */
 struct plan {
     uint64_t *live;   /* NULL: all */
-    uint64_t *always; /* rules without a cover */
-    uint32_t guards;  /* bits of those to be tested */
+    uint64_t *always; /* rules without a cover, or whose cover the thread's residual stands for */
+    uint32_t nalways;
     uint32_t nunits;  /* 0: nothing can match */
     struct unit units[CLASS_UNITS_MAX];
 };
@@ -165,6 +169,7 @@ struct class {
     struct trigger *triggers; /* hashed by atom */
     uint32_t *triggered;      /* class-local rule numbers */
     uint32_t nwords;          /* of bit sets over its rules */
+    uint64_t kept_groups;     /* bits of groups on state that residuals keep */
     struct plan all;
 };
 
@@ -198,6 +203,7 @@ struct matcher {
     uint32_t epoch;
     uint32_t *stamps; /* by atom: epoch * 2 + value */
     uint64_t *fired;  /* bits of a class's rules */
+    uint64_t *fired_words; /* a bit for each word of `fired` that is not 0 */
     const struct rule **matches;
     struct view *view;
 
@@ -214,6 +220,8 @@ void atoms_builder_free(struct atoms_builder *builder);
 int atom_of(struct atoms_builder *builder, const struct check *check, uint32_t *ret);
 int atom_of_cond(struct atoms_builder *builder, const struct cond *cond, uint32_t *ret);
 void atom_estimate(struct atom *atom, const struct check *check);
+/* Is the atom on a field with few values and few constants? Not worth a group. */
+bool atom_is_trivial(const struct check *check);
 uint32_t expr_volatilities(const struct expr *expr);
 bool atom_compute(struct matcher *m, uint32_t atom);
 
@@ -233,7 +241,11 @@ static inline const struct extracted *site_value(struct matcher *m, uint32_t sit
     struct site *s = &m->sites[site];
     if (s->epoch != m->epoch) {
         s->epoch = m->epoch;
-        expr_extract(s->expr, m->view, &s->value);
+        if (s->expr->kind == EXPR_FIELD) {
+            field_extract(&s->expr->field, m->view, &s->value);
+        } else {
+            expr_extract(s->expr, m->view, &s->value);
+        }
     }
     return &s->value;
 }

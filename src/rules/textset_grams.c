@@ -10,6 +10,7 @@
 
 #include <errno.h>
 
+#define PADDED_MAX  256   /* longer values are searched by memmem() */
 #define ANCHORS     8     /* places in a text tried */
 #define ANCHOR_MAX  65535 /* furthest offset of a gram */
 
@@ -125,8 +126,12 @@ int textset_finish_grams(struct textset *set)
             return r;
         }
     }
+    bool few = set->kind == TEXTSET_CONTAINS && set->items <= DIRECT_MAX;
     for (size_t i = 0; i < set->nslots; i++) {
         const struct slot *slot = &set->slots[i];
+        if (few && slot->kind == SLOT_GRAM && slot->mask) {
+            set->direct[set->ndirect++] = slot;
+        }
         if (slot->kind == SLOT_GRAM && slot->mask == 0) {
             set->empty_row = slot->row;
         } else if (slot->kind == SLOT_GRAM) {
@@ -184,10 +189,62 @@ static inline void scan(const struct textset *set, unsigned c, struct str value,
     }
 }
 
+typedef uint8_t bytes16 __attribute__((vector_size(16), aligned(1), may_alias));
+typedef uint64_t words2 __attribute__((vector_size(16)));
+
+static inline bytes16 splat(char c)
+{
+    return (bytes16){ 0 } + (uint8_t)c;
+}
+
+/* Sixteen places at a time by the first and the last byte; 16 bytes more than s.n can be read. */
+static inline bool holds_padded(struct str s, struct str needle)
+{
+    const bytes16 first = splat(needle.p[0]);
+    const bytes16 last = splat(needle.p[needle.n - 1]);
+    for (size_t i = 0; i + needle.n <= s.n; i += 16) {
+        const bytes16 a = *(const bytes16 *)(s.p + i);
+        const bytes16 b = *(const bytes16 *)(s.p + i + needle.n - 1);
+        words2 both = (words2)((a == first) & (b == last));
+        if (!(both[0] | both[1])) {
+            continue;
+        }
+        for (size_t at = i; at < i + 16 && at + needle.n <= s.n; at++) {
+            if (s.p[at] == needle.p[0] && memcmp(s.p + at, needle.p, needle.n) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void find_direct(const struct textset *set, struct str value, struct textset_hits *hits)
+{
+    char padded[PADDED_MAX + 16];
+    bool is_short = value.n && value.n <= PADDED_MAX;
+    if (is_short) {
+        memcpy(padded, value.p, value.n);
+        memset(padded + value.n, 0, 16);
+        value.p = padded;
+    }
+    for (uint32_t i = 0; i < set->ndirect; i++) {
+        struct str needle = *set->direct[i]->item;
+        if (value.n >= needle.n &&
+            (is_short ? holds_padded(value, needle)
+                      : memmem(value.p, value.n, needle.p, needle.n) != NULL)) {
+            hits_push(hits, set->direct[i]->row);
+        }
+    }
+}
+
 void textset_find_grams(const struct textset *set, struct str value, struct textset_hits *hits)
 {
     if (set->empty_row) {
         hits_push(hits, set->empty_row);
+    }
+    if (set->ndirect) {
+        find_direct(set, value, hits);
+        return;
     }
     for (unsigned i = 0; i < GRAM_CLASSES; i++) {
         if (!set->gram_count[i] || (set->one_row && hits->n)) {

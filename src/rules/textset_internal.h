@@ -30,6 +30,7 @@ struct incidence {
 };
 
 #define GRAM_CLASSES 4
+#define DIRECT_MAX   10
 
 struct textset {
     enum textset_kind kind;
@@ -49,6 +50,8 @@ struct textset {
     struct filter filter;
     struct filter gram_filter[GRAM_CLASSES];
     size_t gram_count[GRAM_CLASSES];
+    const struct slot *direct[DIRECT_MAX]; /* few substrings: looked for one by one */
+    uint32_t ndirect;
 };
 
 static inline uint64_t textset_fold(uint64_t a, uint64_t b)

@@ -135,7 +135,9 @@ static void put_list(struct world *w, struct buf *buf, enum operand operand, boo
 static void put_regex(struct world *w, struct buf *buf)
 {
     static const char *const patterns[] = { "/etc/.*", ".*shadow", "(ba)?sh", "/[a-z]+/.*", "x|y",
-                                            "/tmp/kin.*", ".*/lib.*", "[^/]*", "ro+t" };
+                                            "/tmp/kin.*", ".*/lib.*", "[^/]*", "ro+t",
+                                            ".*(shad)?ow", ".*/[]/]?etc/.*", ".*[a]b{0,1}sh",
+                                            "(/[a-z]*){2}/x?sshd", "[^]]*so.6", "x{2}.*" };
     buf_printf(buf, " regex \"%s\"", PICK(w, patterns));
 }
 
