@@ -40,7 +40,9 @@ static const struct param_names no_names = { .data = NULL };
 static uint64_t number(struct str bytes)
 {
     uint64_t v = 0;
-    memcpy(&v, bytes.p ? bytes.p : "", bytes.n < sizeof(v) ? bytes.n : sizeof(v));
+    if (bytes.n) {
+        memcpy(&v, bytes.p, bytes.n < sizeof(v) ? bytes.n : sizeof(v));
+    }
     return v;
 }
 
