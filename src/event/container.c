@@ -10,7 +10,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define SHORT_DIGITS 12
+#define SHORT_DIGITS     12
+#define CONTAINER_ID_MAX 256
 #define JSON_MAX     ((size_t)1 << 20)
 
 void containers_init(struct state *state)
@@ -293,8 +294,9 @@ int state_add_container(struct state *state, const struct container *container)
     return container_put(state, &copy, &arena);
 }
 
-int state_add_container_json(struct state *state, struct str json)
+int container_add_json(struct state *state, struct str json, struct container_slot **ret)
 {
+    char text[CONTAINER_ID_MAX];
     struct arena arena;
     struct container c = { 0 };
     arena_init(&arena, CONTAINER_BYTES_MAX);
@@ -304,7 +306,19 @@ int state_add_container_json(struct state *state, struct str json)
         state->stats.containers_refused++;
         return r;
     }
-    return container_put(state, &c, &arena);
+    struct str id = str_first(c.id, sizeof(text));
+    if (id.n) {
+        id.p = memcpy(text, id.p, id.n);
+    }
+    r = container_put(state, &c, &arena);
+    *ret = r == 0 ? container_find(state, id) : NULL;
+    return r;
+}
+
+int state_add_container_json(struct state *state, struct str json)
+{
+    struct container_slot *slot;
+    return container_add_json(state, json, &slot);
 }
 
 /* Tasks in it keep it, without metadata. */

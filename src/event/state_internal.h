@@ -164,6 +164,8 @@ struct task *task_find(const struct state *state, int64_t tid);
 struct task *task_new(struct state *state, int64_t tid, int64_t pid, uint64_t clone_ts_ns);
 /* Descriptors and image of a task made up because an event names it. NULL: no memory. */
 struct task *task_make_up(struct state *state, int64_t tid);
+/* The task of no process (id -1) that events about a container are of; in it. NULL: no memory. */
+struct task *task_of_container(struct state *state, struct container_slot *slot);
 void task_set_parent(struct state *state, struct task *task, int64_t ptid);
 void task_set_image(struct state *state, struct task *task, struct image *image); /* takes it */
 /* The process (or thread) is over: visible for the grace time. */
@@ -237,6 +239,8 @@ struct container_slot *container_find(const struct state *state, struct str id);
 void task_set_container(struct task *task, struct container_slot *slot);
 /* Short form of a container's id: ids of 64 hexadecimal digits are known by their first 12. */
 struct str container_short_id(struct str id);
+/* As state_add_container_json(); *ret is the container, or NULL. */
+int container_add_json(struct state *state, struct str json, struct container_slot **ret);
 /* container_json.c */
 /* Strings and arrays are allocated from the arena. -EINVAL, -ENOMEM. */
 int container_from_json(struct str json, struct container *ret, struct arena *arena);

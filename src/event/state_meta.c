@@ -17,10 +17,20 @@ static void container_event(struct state *state, struct task *task, struct event
     state_add_container(state, &c);
 }
 
+/* Rules see the event as one of a task in the container. */
+static void container_told(struct state *state, struct event *event, struct str json)
+{
+    struct container_slot *slot;
+    if (container_add_json(state, json, &slot) == 0 && slot) {
+        struct task *task = task_of_container(state, slot);
+        event->thread = task ? &task->t : NULL;
+    }
+}
+
 static void container_json_event(struct state *state, struct task *task, struct event *event)
 {
     (void)task;
-    state_add_container_json(state, event_text(event, 0));
+    container_told(state, event, event_text(event, 0));
 }
 
 static void async_event(struct state *state, struct task *task, struct event *event)
@@ -29,7 +39,7 @@ static void async_event(struct state *state, struct task *task, struct event *ev
     struct str name = event_text(event, 1);
     struct str data = event_text(event, 2);
     if (str_eq(name, STR("container")) || str_eq(name, STR("container_added"))) {
-        state_add_container_json(state, data);
+        container_told(state, event, data);
     } else if (str_eq(name, STR("container_removed"))) {
         struct arena arena;
         struct container c = { 0 };

@@ -15,7 +15,10 @@
 #include "event/state_internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+#define NO_TID (-1)
 
 #define EVICTION_SAMPLE 64
 
@@ -464,6 +467,25 @@ struct task *task_make_up(struct state *state, int64_t tid)
     state->stats.out_of_memory += !task->t.fds;
     state->epoch++; /* its id may be someone's session */
     adopt(state, task);
+    return task;
+}
+
+struct task *task_of_container(struct state *state, struct container_slot *slot)
+{
+    char name[64];
+    struct task *task = task_find(state, NO_TID);
+    task = task ? task : slot_new(state, NO_TID, NO_TID);
+    if (!task) {
+        return NULL;
+    }
+    int n = snprintf(name, sizeof(name), "container:%.*s", STR_ARG(slot->c.id));
+    struct str comm = { name, n < (int)sizeof(name) ? (size_t)n : sizeof(name) - 1 };
+    struct image_text text = { .comm = comm, .exe = comm };
+    task->t.flags |= THREAD_MAIN;
+    task->t.uid = task->t.gid = 0;
+    task_set_image(state, task, image_new(&text, NULL));
+    task_set_container(task, slot);
+    task_changed_all(task);
     return task;
 }
 
