@@ -40,7 +40,7 @@ static const struct param_names no_names = { .data = NULL };
 static uint64_t number(struct str bytes)
 {
     uint64_t v = 0;
-    if (bytes.n) {
+    if (bytes.p) {
         memcpy(&v, bytes.p, bytes.n < sizeof(v) ? bytes.n : sizeof(v));
     }
     return v;

@@ -142,16 +142,24 @@ static void put_arg(struct str arg, struct buf *buf)
     buf_putc(buf, ']');
 }
 
+/* join's list begins at its second argument, getopt's ends before its last one. */
 static void put_args(const struct ast_expr *expr, struct buf *buf)
 {
     bool is_join = str_eq(expr->name, STR("join"));
-    for (uint32_t i = 0; i < expr->nargs; i++) {
-        buf_putz(buf, i ? ", " : "");
-        buf_putz(buf, is_join && i == 1 ? "(" : "");
-        ast_expr_text(expr->args[i], buf);
-    }
-    if (is_join) {
-        buf_putz(buf, expr->nargs > 1 ? ")" : ", ()");
+    bool is_getopt = str_eq(expr->name, STR("getopt"));
+    uint32_t begin = is_join ? 1 : is_getopt ? 0 : UINT32_MAX;
+    uint32_t end = is_join ? expr->nargs : is_getopt ? expr->nargs - 1 : UINT32_MAX;
+    for (uint32_t i = 0; i <= expr->nargs; i++) {
+        buf_putz(buf, i && i < expr->nargs && i != end ? ", " : "");
+        if (i == begin) {
+            buf_putz(buf, i == expr->nargs ? ", (" : "(");
+        }
+        if (i == end) {
+            buf_putz(buf, i < expr->nargs ? "), " : ")");
+        }
+        if (i < expr->nargs) {
+            ast_expr_text(expr->args[i], buf);
+        }
     }
 }
 

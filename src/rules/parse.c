@@ -263,18 +263,10 @@ static bool push_arguments(struct parser *parser)
     return true;
 }
 
-/* join's: argument "," "(" [ arguments ] ")" */
-static bool push_join_arguments(struct parser *parser)
+/* list = "(" [ arguments ] ")" */
+static bool push_list(struct parser *parser)
 {
     struct lexer *lexer = &parser->lexer;
-    if (!push_argument(parser)) {
-        return false;
-    }
-    if (!lex_text(lexer, STR(","))) {
-        fail(parser, "expected a ',' token after join's separator");
-        return false;
-    }
-    lex_blank(lexer);
     if (!lex_text(lexer, STR("("))) {
         fail(parser, "expected a '(' token: join takes a separator and a list");
         return false;
@@ -293,6 +285,38 @@ static bool push_join_arguments(struct parser *parser)
     return true;
 }
 
+/* join's: argument "," list */
+static bool push_join_arguments(struct parser *parser)
+{
+    struct lexer *lexer = &parser->lexer;
+    if (!push_argument(parser)) {
+        return false;
+    }
+    if (!lex_text(lexer, STR(","))) {
+        fail(parser, "expected a ',' token after join's separator");
+        return false;
+    }
+    lex_blank(lexer);
+    return push_list(parser);
+}
+
+/* getopt's: ( list | argument ) "," argument. The first is a list field, when it is no list. */
+static bool push_getopt_arguments(struct parser *parser)
+{
+    struct lexer *lexer = &parser->lexer;
+    lex_blank(lexer);
+    bool is_list = lexer->at < lexer->text.n && lexer->text.p[lexer->at] == '(';
+    if (is_list ? !push_list(parser) : !push_argument(parser)) {
+        return false;
+    }
+    lex_blank(lexer);
+    if (!lex_text(lexer, STR(","))) {
+        fail(parser, "expected a ',' token after getopt's list");
+        return false;
+    }
+    return push_argument(parser);
+}
+
 /* The lexer has just taken "name(". */
 static struct ast_expr *parse_transform(struct parser *parser)
 {
@@ -303,8 +327,11 @@ static struct ast_expr *parse_transform(struct parser *parser)
         return NULL;
     }
     size_t base = parser->asts.n;
-    bool is_join = str_eq(expr->name, STR("join"));
-    if (is_join ? !push_join_arguments(parser) : !push_arguments(parser)) {
+    bool is_getopt = str_eq(expr->name, STR("getopt"));
+    bool ok = str_eq(expr->name, STR("join")) ? push_join_arguments(parser)
+              : is_getopt                     ? push_getopt_arguments(parser)
+                                              : push_arguments(parser);
+    if (!ok) {
         return NULL;
     }
     expr->nargs = (uint32_t)(parser->asts.n - base);
@@ -314,7 +341,7 @@ static struct ast_expr *parse_transform(struct parser *parser)
         return fail(parser, "expected a ')' token closing the transformer");
     }
     parser->depth--;
-    if (str_eq(expr->name, STR("getopt")) && !parse_bracket(parser, &expr->getopt_arg)) {
+    if (is_getopt && !parse_bracket(parser, &expr->getopt_arg)) {
         return NULL;
     }
     return parser->error ? NULL : expr;
