@@ -311,12 +311,15 @@ static bool resolve_all(void)
     return true;
 }
 
-/* What sysdig prints for every event, as one text. */
+/*
+ * What sysdig prints for every event, as one text. It shows members that it never set: it must see
+ * zeroed memory, not what MALLOC_PERTURB_ asks for.
+ */
 static bool run_sysdig(const char *path, struct buf *ret)
 {
     struct buf command;
     buf_init(&command, 65536);
-    buf_printf(&command, "sysdig -r '%s' -p '*", path);
+    buf_printf(&command, "env -u MALLOC_PERTURB_ sysdig -r '%s' -p '*", path);
     for (size_t i = 0; i < ROWS; i++) {
         if (i) {
             buf_putc(&command, COLUMN);
