@@ -142,6 +142,12 @@ static bool meant_unknown(const struct pair *p)
     return is(p->theirs, "<unknown>");
 }
 
+/* The task made up for a container's event has no login; sysdig's has root's. */
+static bool meant_no_login(const struct pair *p)
+{
+    return is(p->type, "container") && is(p->ours, "-1");
+}
+
 /* An event about a container is of no task; sysdig makes one up. */
 static bool meant_no_task(const char *field, const struct pair *p)
 {
@@ -273,7 +279,7 @@ static const struct {
     { "user.name", NULL },
     { "user.homedir", NULL },
     { "user.shell", NULL },
-    { "user.loginuid", NULL },
+    { "user.loginuid", meant_no_login },
     { "user.loginname", NULL },
     { "group.gid", meant_narrow },
     { "group.name", NULL },
