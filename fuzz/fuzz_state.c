@@ -1,7 +1,7 @@
 /*
- * fuzz_state: arbitrary kinds and parameters into the state. A record is kind (u16), thread (u8), time step
- * (u8), number of parameters (u8), then a length (u8) and bytes for each. Ids are few, so that
- * everything meets everything; the tables are small, so that they fill.
+ * fuzz_state: arbitrary kinds and parameters into the state. A record is kind (u16), thread (u8),
+ * time step (u8), number of parameters (u8), then a length (u8) and bytes for each. Ids are few, so
+ * that everything meets everything; the tables are small, so that they fill.
  */
 #include "fuzz.h"
 

@@ -11,7 +11,7 @@
 #include <time.h>
 
 #define QUARTER_S 900
-#define DAY_S 86400
+#define DAY_S     86400
 
 static void put_digits(char *at, uint64_t v, unsigned n)
 {

@@ -21,7 +21,8 @@ struct alert_clock {
 
 struct alert_format {
     bool json;
-    bool time_iso8601; /* in text: 2026-01-31T12:00:00.000000000+0000; else 12:00:00.000000000 local */
+    bool
+        time_iso8601; /* in text: 2026-01-31T12:00:00.000000000+0000; else 12:00:00.000000000 local */
     struct str hostname;
     struct alert_clock *clock; /* NULL: the time zone is looked up for each alert */
 };

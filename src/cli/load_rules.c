@@ -14,6 +14,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,16 +53,18 @@ static int add_directory(struct loader *loader, const char *path)
         return 0;
     }
     int r = 0;
+    struct buf file;
+    buf_init(&file, PATH_MAX);
     for (int i = 0; i < n; i++) {
-        char *file = NULL;
-        if (r == 0 && asprintf(&file, "%s/%s", path, entries[i]->d_name) < 0) {
-            file = NULL;
-            r = -ENOMEM;
+        buf_clear(&file);
+        buf_printf(&file, "%s/%s", path, entries[i]->d_name);
+        buf_putc(&file, '\0');
+        if (r == 0) {
+            r = file.failed ? -ENOMEM : add_file(loader, file.p);
         }
-        r = r == 0 ? add_file(loader, file) : r;
-        free(file);
         free(entries[i]);
     }
+    buf_done(&file);
     free(entries);
     return r;
 }

@@ -5,12 +5,10 @@
 
 #include "rules/ruleset.h"
 
-#include <stdbool.h>
-
 /*
- * Loads files and directories (their *.yaml and *.yml, alphabetically) in the given order. Diagnostics
- * go to standard error: all errors, and warnings where `warnings` says so. 0; EXIT_NEGATIVE when there
- * were errors; EXIT_USAGE when no file was given.
+ * Loads files and directories (their *.yaml and *.yml, alphabetically) in the given order. All errors
+ * go to standard error; warnings are for `rules check`. 0; EXIT_NEGATIVE when there were errors;
+ * EXIT_USAGE when no file was given.
  */
 int cli_load_rules(char **paths, int n, struct ruleset **ret);
 

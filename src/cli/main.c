@@ -22,12 +22,6 @@ struct verb {
     const char *summary;
 };
 
-#pragma weak cli_rules_check
-#pragma weak cli_rules_list
-#pragma weak cli_rules_describe
-#pragma weak cli_rules_fields
-#pragma weak cli_replay
-
 static const struct verb verbs[] = {
     { "rules", "check", cli_rules_check, "check rule files and say everything that is wrong" },
     { "rules", "list", cli_rules_list, "list the rules of files" },
@@ -45,9 +39,7 @@ static void print_usage(FILE *out)
         char name[64];
         snprintf(name, sizeof(name), "%s%s%s", verb->group ? verb->group : "",
                  verb->group ? " " : "", verb->name);
-        if (verb->run) {
-            fprintf(out, "  %-16s %s\n", name, verb->summary);
-        }
+        fprintf(out, "  %-16s %s\n", name, verb->summary);
     }
     fputs("\n  --help           print this, or with a verb, its arguments\n"
           "  --version        print the version\n",
@@ -59,7 +51,7 @@ static const struct verb *find_verb(int argc, char **argv, int *ret_words)
     for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
         const struct verb *verb = &verbs[i];
         int words = verb->group ? 2 : 1;
-        if (!verb->run || argc <= words || strcmp(argv[words], verb->name) != 0 ||
+        if (argc <= words || strcmp(argv[words], verb->name) != 0 ||
             (verb->group && strcmp(argv[1], verb->group) != 0)) {
             continue;
         }

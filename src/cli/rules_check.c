@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 
 #include "base/buf.h"
+#include "base/map.h"
 #include "cli/load_rules.h"
 
 #include <getopt.h>
@@ -49,16 +50,31 @@ static void put_json(const struct diag_list *diags, const struct ruleset *rulese
     buf_putc(buf, '\n');
 }
 
+/* Is it the first with that code and text at that place? A macro's fault comes up in each rule. */
+static bool is_first(struct map *places, const struct diagnostic *d)
+{
+    uint64_t place = hash_u64((uint64_t)d->pos.file << 32 | (uint64_t)d->code) ^
+                     ((uint64_t)d->pos.line << 32 | d->pos.column);
+    uint64_t key = hash_u64(place ^ str_hash(d->message));
+    bool first = d->pos.line == 0 || !map_get(places, key);
+    map_put(places, key, places); /* out of memory: printed twice */
+    return first;
+}
+
 static void put_text(const struct diag_list *diags, const struct ruleset *ruleset, struct buf *buf)
 {
+    struct map places = { 0 };
     uint32_t warnings = 0;
     for (uint32_t i = 0; i < diags->n; i++) {
         const struct diagnostic *d = &diags->items[i];
         struct str file =
             d->pos.file < ruleset->nfiles ? ruleset->files[d->pos.file] : STR("rules");
-        diag_text(d, file, buf);
+        if (is_first(&places, d)) {
+            diag_text(d, file, buf);
+        }
         warnings += !diag_is_error(d->code);
     }
+    map_done(&places);
     buf_printf(buf, "%u file%s, %u rule%s, %u error%s, %u warning%s", ruleset->nfiles,
                ruleset->nfiles == 1 ? "" : "s", ruleset->nrules, ruleset->nrules == 1 ? "" : "s",
                diags->nerrors, diags->nerrors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");

@@ -20,7 +20,7 @@
 
 #define DESCRIBE_OUTPUT_MAX ((size_t)1 << 30)
 #define DESCRIBE_MEMORY_MAX ((size_t)1 << 28) /* of one rule's facts */
-#define EVENTS_SHOWN 100                      /* more than this is "any" */
+#define EVENTS_SHOWN        100               /* more than this is "any" */
 
 static const char usage[] =
     "Usage: hinomi rules describe [--json] [--rule NAME] FILE|DIRECTORY...\n";
@@ -165,9 +165,12 @@ static void gather(struct describer *d, const struct rule *rule, struct facts *f
 static const char *volatility_text(unsigned volatility)
 {
     static const char *const names[VOLATILE_COUNT] = {
-        [VOLATILE_EVENT] = "event",     [VOLATILE_EXEC] = "exec",
-        [VOLATILE_CRED] = "cred",       [VOLATILE_SESSION] = "session",
-        [VOLATILE_CWD] = "cwd",         [VOLATILE_LINEAGE] = "lineage",
+        [VOLATILE_EVENT] = "event",
+        [VOLATILE_EXEC] = "exec",
+        [VOLATILE_CRED] = "cred",
+        [VOLATILE_SESSION] = "session",
+        [VOLATILE_CWD] = "cwd",
+        [VOLATILE_LINEAGE] = "lineage",
         [VOLATILE_CONTAINER] = "container",
     };
     return names[volatility];

@@ -250,7 +250,8 @@ static bool copy_mounts(struct arena *arena, struct container *c)
 }
 
 /* Takes the arena over, also when it fails. */
-static int container_put(struct state *state, struct container *c, struct arena *arena)
+static int container_put(struct state *state, struct container *c, struct arena *arena,
+                         struct container_slot **ret)
 {
     if (c->id.n == 0) {
         arena_done(arena);
@@ -266,21 +267,24 @@ static int container_put(struct state *state, struct container *c, struct arena 
         int r = slot_new(state, c, arena, &slot);
         if (r < 0) {
             arena_done(arena);
-        } else {
-            state->epoch++;
+            return r;
         }
-        return r;
+        state->epoch++;
+        *ret = slot;
+        return 0;
     }
     smap_remove(&state->containers, slot->c.id); /* its key goes with the old arena */
     slot_fill(slot, c, arena);
     smap_put(&state->containers, slot->c.id, slot); /* into the room just made */
     changed(state, slot);
+    *ret = slot;
     return 0;
 }
 
 int state_add_container(struct state *state, const struct container *container)
 {
     struct arena arena;
+    struct container_slot *slot;
     arena_init(&arena, CONTAINER_BYTES_MAX);
     struct container copy = *container;
     if (!copy_strings(&arena, &copy) || !copy_mounts(&arena, &copy) ||
@@ -290,10 +294,16 @@ int state_add_container(struct state *state, const struct container *container)
         state->stats.containers_refused++;
         return -ENOMEM;
     }
-    return container_put(state, &copy, &arena);
+    return container_put(state, &copy, &arena, &slot);
 }
 
 int state_add_container_json(struct state *state, struct str json)
+{
+    struct container_slot *slot;
+    return container_add_json(state, json, &slot);
+}
+
+int container_add_json(struct state *state, struct str json, struct container_slot **ret)
 {
     struct arena arena;
     struct container c = { 0 };
@@ -304,7 +314,7 @@ int state_add_container_json(struct state *state, struct str json)
         state->stats.containers_refused++;
         return r;
     }
-    return container_put(state, &c, &arena);
+    return container_put(state, &c, &arena, ret);
 }
 
 /* Tasks in it keep it, without metadata. */

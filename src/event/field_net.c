@@ -98,11 +98,6 @@ void extract_fd_side_proto(const struct field_ref *field, struct view *view, str
         return;
     }
     uint16_t port = side == SIDE_SOURCE ? fd->sport : fd->dport;
-    const char *name = service_name(port, fd->l4proto == IPPROTO_UDP);
-    if (name) {
-        put_str(ret, str_of(name));
-        return;
-    }
     struct compose text;
     compose_begin(&text, view);
     buf_u64(&text.buf, port);

@@ -245,7 +245,8 @@ static void call_keep(struct state *state, struct thread_call *call, const struc
 struct str state_enter_param(const struct event *event, unsigned i)
 {
     const struct thread_call *call = event->thread ? event->thread->call : NULL;
-    if (!call || !kind_is_exit(event->kind) || i >= call->nparams) {
+    if (!call || !kind_is_exit(event->kind) || i >= call->nparams ||
+        call->at[i] == call->at[i + 1]) {
         return (struct str){ 0 };
     }
     return str_from(call->data + call->at[i], call->at[i + 1] - call->at[i]);

@@ -118,7 +118,6 @@ enum fd_flag {
     FD_CONNECT_FAILED = 1 << 4,
     FD_UPPER_LAYER = 1 << 5,
     FD_LOWER_LAYER = 1 << 6,
-    FD_CLONED = 1 << 7, /* inherited from the parent */
 };
 
 struct fdinfo {

@@ -115,7 +115,8 @@ struct state {
     struct map by_tid;
     struct map waiting; /* parent's id -> first of its children */
     struct task *first_exited, *last_exited;
-    uint32_t hand;        /* where eviction looks next */
+    uint32_t hand;       /* where eviction looks next */
+    struct task *herald; /* whom events about containers are said to be of; NULL: none needed yet */
     struct image *nobody; /* of tasks never seen being born */
 
     char **fd_chunks;
@@ -162,6 +163,8 @@ struct task *task_find(const struct state *state, int64_t tid);
  * Whoever had the id loses it. The image is `nobody`'s, there are no descriptors. NULL: no memory.
  */
 struct task *task_new(struct state *state, int64_t tid, int64_t pid, uint64_t clone_ts_ns);
+/* A task outside the look-up by id, never evicted. */
+struct task *task_new_herald(struct state *state);
 /* Descriptors and image of a task made up because an event names it. NULL: no memory. */
 struct task *task_make_up(struct state *state, int64_t tid);
 void task_set_parent(struct state *state, struct task *task, int64_t ptid);
@@ -233,6 +236,7 @@ size_t unix_name(uint64_t source, uint64_t dest, struct str path, char text[SOCK
 void containers_init(struct state *state);
 void containers_done(struct state *state);
 struct container_slot *container_find(const struct state *state, struct str id);
+int container_add_json(struct state *state, struct str json, struct container_slot **ret);
 /* NULL: the host's. */
 void task_set_container(struct task *task, struct container_slot *slot);
 /* Short form of a container's id: ids of 64 hexadecimal digits are known by their first 12. */

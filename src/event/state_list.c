@@ -10,7 +10,7 @@ struct thread *state_thread_next(const struct state *state, size_t *cursor)
 {
     while (*cursor < state->tasks.high) {
         struct task *task = slab_at(&state->tasks, (uint32_t)(*cursor)++);
-        if (task->used) {
+        if (task->used && task->mapped) {
             return &task->t;
         }
     }
@@ -82,7 +82,7 @@ void state_clear(struct state *state)
             task_remove(state, task->main);
         }
     }
-    state->last_task = NULL;
+    state->last_task = state->herald = NULL;
     state->last_tid = -1;
     containers_done(state);
     containers_init(state);

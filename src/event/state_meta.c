@@ -4,6 +4,27 @@
 #include "event/state_internal.h"
 
 #include <errno.h>
+#include <stdio.h>
+
+/* An event about a container is of a task of its own, so that rules can ask for container fields.
+ */
+static void herald(struct state *state, struct event *event, struct container_slot *slot)
+{
+    if (!state->herald) {
+        state->herald = task_new_herald(state);
+    }
+    struct task *task = state->herald;
+    if (!task) {
+        return;
+    }
+    char name[64];
+    int n = snprintf(name, sizeof(name), "container:%.*s", STR_ARG(str_first(slot->c.id, 48)));
+    struct image_text text = { .comm = str_from(name, (size_t)n) };
+    task_set_image(state, task, image_new(&text, NULL));
+    task_set_container(task, slot);
+    task_changed_all(task);
+    event->thread = &task->t;
+}
 
 static void container_event(struct state *state, struct task *task, struct event *event)
 {
@@ -14,13 +35,23 @@ static void container_event(struct state *state, struct task *task, struct event
         .name = event_text(event, 2),
         .image = event_text(event, 3),
     };
-    state_add_container(state, &c);
+    if (state_add_container(state, &c) == 0) {
+        herald(state, event, container_find(state, c.id));
+    }
+}
+
+static void json_added(struct state *state, struct event *event, struct str json)
+{
+    struct container_slot *slot = NULL;
+    if (container_add_json(state, json, &slot) == 0) {
+        herald(state, event, slot);
+    }
 }
 
 static void container_json_event(struct state *state, struct task *task, struct event *event)
 {
     (void)task;
-    state_add_container_json(state, event_text(event, 0));
+    json_added(state, event, event_text(event, 0));
 }
 
 static void async_event(struct state *state, struct task *task, struct event *event)
@@ -29,7 +60,7 @@ static void async_event(struct state *state, struct task *task, struct event *ev
     struct str name = event_text(event, 1);
     struct str data = event_text(event, 2);
     if (str_eq(name, STR("container")) || str_eq(name, STR("container_added"))) {
-        state_add_container_json(state, data);
+        json_added(state, event, data);
     } else if (str_eq(name, STR("container_removed"))) {
         struct arena arena;
         struct container c = { 0 };

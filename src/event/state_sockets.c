@@ -312,6 +312,8 @@ static void connect_to(struct state *state, struct event *event, struct fd_entry
     }
 }
 
+/* A failed attempt names the descriptor too: whom the process tried to reach is what rules ask for.
+ */
 static void connect_exit(struct state *state, struct task *task, struct event *event)
 {
     if (!task || !event->fd) {

@@ -368,24 +368,8 @@ static struct task *slot_take(struct state *state)
     return task;
 }
 
-static struct task *slot_new(struct state *state, int64_t tid, int64_t pid)
+static void task_init(struct state *state, struct task *task, int64_t tid, int64_t pid)
 {
-    struct task *task = slot_take(state);
-    if (!task) {
-        state->stats.out_of_memory++;
-        return NULL;
-    }
-    struct task *old = task_find(state, tid);
-    if (old) {
-        unmap(state, old);
-    }
-    if (map_put(&state->by_tid, (uint64_t)tid, task) < 0) {
-        task->call.data = NULL;
-        slot_free(state, task);
-        state->stats.out_of_memory++;
-        return NULL;
-    }
-    task->mapped = true;
     task->main = task;
     task->reaper = -1;
     task->call = (struct thread_call){ .kind = NO_CALL, .fd = -1 };
@@ -398,6 +382,41 @@ static struct task *slot_new(struct state *state, int64_t tid, int64_t pid)
     task->t.call = &task->call;
     task->t.nthreads = 1;
     task->t.last_event_ts_ns = state->now_ns;
+}
+
+static struct task *slot_new(struct state *state, int64_t tid, int64_t pid)
+{
+    struct task *task = slot_take(state);
+    if (!task) {
+        state->stats.out_of_memory++;
+        return NULL;
+    }
+    task_init(state, task, tid, pid);
+    struct task *old = task_find(state, tid);
+    if (old) {
+        unmap(state, old);
+    }
+    if (map_put(&state->by_tid, (uint64_t)tid, task) < 0) {
+        slot_free(state, task);
+        state->stats.out_of_memory++;
+        return NULL;
+    }
+    task->mapped = true;
+    return task;
+}
+
+struct task *task_new_herald(struct state *state)
+{
+    struct task *task = slot_take(state);
+    if (!task) {
+        state->stats.out_of_memory++;
+        return NULL;
+    }
+    task_init(state, task, -1, -1);
+    task->pinned = true;
+    task->t.flags |= THREAD_MAIN | THREAD_INVALID;
+    task->t.ptid = 0;
+    task->t.uid = task->t.gid = 0;
     return task;
 }
 

@@ -235,6 +235,15 @@ static void put_items(const struct ast *ast, const char *between, struct buf *bu
     buf_putc(buf, ')');
 }
 
+/* A name `not` would be the operator without parentheses. */
+static void put_name(struct str name, struct buf *buf)
+{
+    bool is_not = str_eq(name, STR("not"));
+    buf_putz(buf, is_not ? "(" : "");
+    buf_puts(buf, name);
+    buf_putz(buf, is_not ? ")" : "");
+}
+
 void ast_text(const struct ast *ast, struct buf *buf)
 {
     switch (ast->kind) {
@@ -249,7 +258,7 @@ void ast_text(const struct ast *ast, struct buf *buf)
         ast_text(ast->items[0], buf);
         break;
     case AST_MACRO:
-        buf_puts(buf, ast->name);
+        put_name(ast->name, buf);
         break;
     case AST_CHECK:
         put_check(&ast->check, buf);

@@ -14,9 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONDITION_DEPTH_MAX 1000 /* nested parentheses and nots in rules */
-#define FILTER_DEPTH_MAX 100     /* the same in single filters */
-#define LITERAL_MAX 65536        /* bytes of one literal */
+#define CONDITION_DEPTH_MAX 1000  /* nested parentheses and nots in rules */
+#define FILTER_DEPTH_MAX    100   /* the same in single filters */
+#define LITERAL_MAX         65536 /* bytes of one literal */
 
 enum ast_kind {
     AST_AND,   /* items */
@@ -59,8 +59,8 @@ struct ast_expr {
     enum ast_expr_kind kind;
     uint32_t offset; /* into the condition's text */
     bool quoted;
-    struct str name; /* the field's name, the literal's value, or the transformer */
-    struct str arg;  /* of a field; .p == NULL: none */
+    struct str name;        /* the field's name, the literal's value, or the transformer */
+    struct str arg;         /* of a field; .p == NULL: none */
     struct ast_expr **args; /* of a transformer, flat: join's separator first */
     uint32_t nargs;
     struct str getopt_arg; /* getopt(...)[x]; .p == NULL: none */
@@ -78,16 +78,16 @@ struct ast_check {
     struct ast_expr *left;
     enum ast_op op;
     enum ast_modifier modifier;
-    bool is_list;               /* the right side is in parentheses */
-    struct ast_values *values;  /* right side: one value, or a list's runs in order */
+    bool is_list;              /* the right side is in parentheses */
+    struct ast_values *values; /* right side: one value, or a list's runs in order */
     uint32_t nvalues;
-    struct ast_expr *right;     /* right side is a field: values unused. val(f) is a TRANSFORM "val" */
+    struct ast_expr *right; /* right side is a field: values unused. val(f) is a TRANSFORM "val" */
 };
 
 struct ast {
     enum ast_kind kind;
     uint32_t offset;
-    struct str macro;   /* which macro this node came from by expansion; empty: the rule itself */
+    struct str macro; /* which macro this node came from by expansion; empty: the rule itself */
     struct ast **items;
     uint32_t nitems;
     struct str name;

@@ -90,8 +90,12 @@ static bool is_text_type(enum field_type type)
 static int number_order(const struct value *a, const struct value *b)
 {
     if (a->type == TYPE_DOUBLE || b->type == TYPE_DOUBLE) {
-        double x = a->type == TYPE_DOUBLE ? a->d : type_is_signed(a->type) ? (double)a->i : (double)a->u;
-        double y = b->type == TYPE_DOUBLE ? b->d : type_is_signed(b->type) ? (double)b->i : (double)b->u;
+        double x = a->type == TYPE_DOUBLE    ? a->d
+                   : type_is_signed(a->type) ? (double)a->i
+                                             : (double)a->u;
+        double y = b->type == TYPE_DOUBLE    ? b->d
+                   : type_is_signed(b->type) ? (double)b->i
+                                             : (double)b->u;
         return (x > y) - (x < y);
     }
     bool a_negative = type_is_signed(a->type) && a->i < 0;
@@ -158,7 +162,8 @@ static bool constant_holds(const struct check *check, const struct constant_curs
                            const struct value *value, const struct value *constant)
 {
     if (check->op == OP_REGEX) {
-        return is_text_type(value->type) && regex_match(check->regexes[cursor->index - 1], value->s);
+        return is_text_type(value->type) &&
+               regex_match(check->regexes[cursor->index - 1], value->s);
     }
     return value_holds(check->op, value, constant);
 }

@@ -153,12 +153,11 @@ static struct where problem_where(const struct loader *loader, const struct comp
 {
     const struct text *text = &rule->condition;
     const struct expansion *expansion = &rule->expansion;
-    for (uint32_t i = 0; i < c->nmacros && problem->macro.n > 0; i++) {
-        if (str_eq(c->macros[i].from->item.name, problem->macro)) {
-            text = &c->macros[i].from->condition;
-            expansion = &c->macros[i].expansion;
-            break;
-        }
+    const struct compiled_macro *macro =
+        problem->macro.n > 0 ? compiled_macro_find(loader, c, problem->macro) : NULL;
+    if (macro) {
+        text = &macro->from->condition;
+        expansion = &macro->expansion;
     }
     return text_where(loader, text, expansion_origin(expansion, problem->offset));
 }
@@ -170,14 +169,7 @@ static void suggest_list(const struct loader *loader, struct str message, struct
     if (!str_starts(message, STR("unknown event type")) || at < 0) {
         return;
     }
-    struct diag_suggestion suggestion;
-    diag_suggest_init(&suggestion, str_from_offset(message, (size_t)at + 1));
-    for (uint32_t i = 0; i < loader->lists.n; i++) {
-        diag_suggest_try(&suggestion, ((const struct item *)loader->lists.items[i])->name);
-    }
-    if (suggestion.distance > 0) {
-        diag_suggest_text(&suggestion, hint);
-    }
+    suggest_item(loader, &loader->lists, str_from_offset(message, (size_t)at + 1), hint);
 }
 
 static void report_problem(struct loader *loader, const struct compilation *c,

@@ -109,7 +109,8 @@ void resolver_deprecated(struct resolver *r, const char *field)
                           ? "only ends of calls are events, so '<' is always and '>' never true"
                           : "it may be removed in a later version";
     char text[ERR_MESSAGE_MAX];
-    snprintf(text, sizeof(text), "usage of deprecated field '%s' has been detected: %s", field, why);
+    snprintf(text, sizeof(text), "usage of deprecated field '%s' has been detected: %s", field,
+             why);
     problem->is_warning = true;
     problem->is_deprecated = true;
     problem->message = arena_text(r, text);
@@ -169,7 +170,8 @@ static bool op_fits_type(struct resolver *r, enum ast_op op, const struct expr *
             return false;
         }
         if (!(OPS_LIST & OP_BIT(op))) {
-            resolver_error(r, "filter error: '%s' operator not supported list filters", op_text(op));
+            resolver_error(r, "filter error: '%s' operator not supported list filters",
+                           op_text(op));
             return false;
         }
         return true;
@@ -230,8 +232,9 @@ static bool right_fits(struct resolver *r, enum ast_op op, const struct expr *le
                        expr_name(left), type_text(left->type), left->is_list ? " (list)" : "",
                        expr_name(right), type_text(right->type), right->is_list ? " (list)" : "");
     } else if (expr_is_event_type(left) && (op == OP_EQ || op == OP_NE || op == OP_IN)) {
-        resolver_error(r, "right-hand field comparisons on `evt.type`/`syscall.type` checks are not "
-                          "supported by event code search");
+        resolver_error(r,
+                       "right-hand field comparisons on `evt.type`/`syscall.type` checks are not "
+                       "supported by event code search");
     } else {
         return true;
     }

@@ -47,7 +47,7 @@ struct expr {
 
 /* A run of constants of one type. Runs of the same list are the same memory: compare `identity`. */
 struct constants {
-    const struct str *strs; /* text types: the items themselves; else NULL */
+    const struct str *strs;     /* text types: the items themselves; else NULL */
     const struct value *values; /* other types */
     uint32_t n;
     struct str list; /* name of the list they come from; empty: none */
@@ -131,6 +131,11 @@ bool check_holds(const struct check *check, const struct extracted *left,
 /* Extracts and checks; walks the whole condition. The reference semantics. */
 bool check_eval(const struct check *check, struct view *view);
 bool cond_eval(const struct cond *cond, struct view *view);
+
+/* Is the outcome known without an event? evt.num counts from 1, so `evt.num = 0` is never true: rules
+ * use such comparisons as placeholders. */
+enum check_truth { CHECK_DEPENDS, CHECK_NEVER, CHECK_ALWAYS };
+enum check_truth check_truth_of(const struct check *check);
 
 /* Event names a condition can be true for. */
 struct nameset {

@@ -13,7 +13,7 @@
 
 #include <errno.h>
 
-#define REGEXES_MAX 20000               /* of one ruleset */
+#define REGEXES_MAX            20000     /* of one ruleset */
 #define REGEX_INSTRUCTIONS_MAX (1 << 22) /* of one ruleset: about 64 MiB */
 
 enum constant_form { FORM_PLAIN, FORM_HEX };

@@ -122,11 +122,12 @@ static bool resolve_unary(struct resolver *r, struct expr *expr)
     }
     if (!unary_type(expr)) {
         const struct expr *arg = expr->args[0];
-        resolver_error(r,
-                       "can't add field transformer: type '%s' is not supported by '%s' transformer "
-                       "applied on %sfield '%s'",
-                       type_text(arg->type), transformer_text(expr->transformer),
-                       arg->is_list ? "list " : "", expr_name(arg));
+        resolver_error(
+            r,
+            "can't add field transformer: type '%s' is not supported by '%s' transformer "
+            "applied on %sfield '%s'",
+            type_text(arg->type), transformer_text(expr->transformer), arg->is_list ? "list " : "",
+            expr_name(arg));
         return false;
     }
     return true;
@@ -208,8 +209,8 @@ static bool resolve_args(struct resolver *r, const struct ast_expr *ast, struct 
     for (uint32_t i = 0; i < ast->nargs; i++) {
         r->offset = ast->args[i]->offset;
         expr->args[i] = resolve_expr(r, ast->args[i]);
-        if (!expr->args[i] || (expr->transformer != TRANSFORM_VAL &&
-                               !transformer_allowed(r, expr->args[i]))) {
+        if (!expr->args[i] ||
+            (expr->transformer != TRANSFORM_VAL && !transformer_allowed(r, expr->args[i]))) {
             return false;
         }
     }

@@ -12,9 +12,9 @@
 /* What stands before the first dot of field names. */
 static bool starts_like_field(struct str text)
 {
-    static const char *const classes[] = { "evt", "syscall", "proc",  "thread",    "fd",  "fdlist",
-                                           "fs",  "user",    "group", "container", "k8s", "dns",
-                                           "tls", "ecs",     "aws" };
+    static const char *const classes[] = { "evt",    "syscall", "proc", "thread", "fd",
+                                           "fdlist", "fs",      "user", "group",  "container",
+                                           "k8s",    "dns",     "tls",  "ecs",    "aws" };
     ptrdiff_t dot = str_find_char(str_first(text, 16), '.');
     if (dot <= 0) {
         return false;
@@ -72,7 +72,8 @@ bool warn_about_text(struct resolver *r, struct str text)
         return true;
     }
     if (is_transformation(bare)) {
-        resolver_warning(r, "'%.*s' may be a valid field transformer misused as a const string value",
+        resolver_warning(r,
+                         "'%.*s' may be a valid field transformer misused as a const string value",
                          STR_ARG(text));
         return true;
     }

@@ -235,8 +235,9 @@ int constant_unhex(struct arena *arena, struct str text, struct str *ret, struct
         int high = digit_of(text.p[i]);
         int low = i + 1 < text.n ? digit_of(text.p[i + 1]) : -1;
         if (high < 0 || low < 0) {
-            return err_set(err, -EINVAL, "filter error: bcontains and bstartswith operator support "
-                                         "hex strings only");
+            return err_set(err, -EINVAL,
+                           "filter error: bcontains and bstartswith operator support "
+                           "hex strings only");
         }
         bytes[i / 2] = (char)(high << 4 | low);
     }

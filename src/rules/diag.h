@@ -15,9 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DIAG_MAX 10000 /* further ones are counted only */
+#define DIAG_MAX         10000 /* further ones are counted only */
 #define DIAG_SNIPPET_MAX 160
-#define DIAG_MEMORY_MAX ((size_t)64 << 20)
+#define DIAG_MEMORY_MAX  ((size_t)64 << 20)
 
 enum diag_code {
     /* errors */
@@ -64,13 +64,13 @@ struct diag_place {
 struct diagnostic {
     enum diag_code code;
     struct source_pos pos;
-    uint32_t offset; /* of pos, bytes from the file's start */
+    uint32_t offset;      /* of pos, bytes from the file's start */
     struct str item_type; /* "rule", "macro", "list", "exception", "rules content", ... */
     struct str item_name;
     struct str message;
-    struct str hint;   /* "did you mean `fd.filename`?"; empty none */
-    struct str snippet; /* the source line, without its newline; cut to DIAG_SNIPPET_MAX */
-    uint32_t caret;     /* column within the snippet, from 1 */
+    struct str hint;          /* "did you mean `fd.filename`?"; empty none */
+    struct str snippet;       /* the source line, without its newline; cut to DIAG_SNIPPET_MAX */
+    uint32_t caret;           /* column within the snippet, from 1 */
     struct diag_place parent; /* around the item (an exception's rule); type empty: none */
     struct diag_place item;   /* where the item begins */
     struct diag_place part;   /* within the item ("rule condition"); type empty: none */
@@ -86,8 +86,9 @@ struct diag_list {
     struct smap seen; /* what was added, to drop repetitions */
 };
 
-const char *diag_code_text(enum diag_code code);   /* "LOAD_ERR_VALIDATE" */
-const char *diag_code_summary(enum diag_code code); /* Falco's codedesc: "Error validating rule ..." */
+const char *diag_code_text(enum diag_code code); /* "LOAD_ERR_VALIDATE" */
+const char *
+diag_code_summary(enum diag_code code); /* Falco's codedesc: "Error validating rule ..." */
 bool diag_is_error(enum diag_code code);
 
 /* The list's memory is `arena`, which must outlive it; diag_done() frees the rest. */

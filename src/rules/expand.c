@@ -215,6 +215,15 @@ static int make_run(struct loader *loader, struct compilation *c, struct compile
     return 0;
 }
 
+/* Such a list can be declared but not used. */
+static int too_many_odd(struct loader *loader, const struct item *item)
+{
+    struct context context = { .type = "list", .name = item->name, .where = item->where };
+    report(loader, &context, &(struct report){ .code = LOAD_ERR_VALIDATE, .where = item->where },
+           "More than %d lists have invalid names", ODD_LISTS_MAX);
+    return 0;
+}
+
 int lists_compile(struct loader *loader, struct compilation *c)
 {
     c->nlists = loader->lists.n;
@@ -226,7 +235,8 @@ int lists_compile(struct loader *loader, struct compilation *c)
     for (uint32_t i = 0; i < c->nlists && r == 0; i++) {
         c->lists[i].from = loader->lists.items[i];
         if (!is_bare(c->lists[i].from->item.name)) {
-            r = add_use(&c->arena, &c->odd_lists, &c->nodd, i);
+            r = c->nodd < ODD_LISTS_MAX ? add_use(&c->arena, &c->odd_lists, &c->nodd, i)
+                                        : too_many_odd(loader, &c->lists[i].from->item);
         }
     }
     for (uint32_t i = 0; i < c->nlists && r == 0; i++) {
@@ -473,6 +483,9 @@ static int replace_all(struct compilation *c, struct needed *needed, struct draf
 {
     unsigned last = 0;
     for (uint32_t i = 0; i < needed->n; i++) {
+        if (needed->n > CONDITION_LISTS_MAX) {
+            return -EDOM;
+        }
         uint32_t index = needed->lists[i];
         struct draft *old = &drafts[last], *new = &drafts[!last];
         buf_clear(&new->text);
@@ -613,6 +626,8 @@ int condition_parse(struct loader *loader, struct compilation *c,
     int r = expand_lists(loader, c, source->text->s, ret_expansion, uses);
     if (r == -E2BIG) {
         err_set(&err, r, "the condition is longer than 16 MiB after its lists were expanded");
+    } else if (r == -EDOM) {
+        err_set(&err, r, "the condition uses more than %d lists", CONDITION_LISTS_MAX);
     } else if (r == 0) {
         struct list_source lists = { loader, c, ret_expansion };
         struct parse_lists callbacks = { run_of, list_at, &lists };

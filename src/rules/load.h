@@ -17,9 +17,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RULES_FILES_MAX 10000
-#define RULES_ITEMS_MAX 1000000 /* lists, macros, rules: of each */
-#define AST_LEVELS_MAX  (4 * CONDITION_DEPTH_MAX)
+#define RULES_FILES_MAX     1000
+#define RULES_ITEMS_MAX     1000000 /* lists, macros, rules: of each */
+#define AST_LEVELS_MAX      (4 * CONDITION_DEPTH_MAX)
+#define RULE_EXCEPTIONS_MAX 1000
+#define RULE_TAGS_MAX       1000
+#define ITEM_KEYS_MAX       1000 /* keys of one map */
+#define CONDITION_LISTS_MAX 1000 /* different lists in one condition */
+#define ODD_LISTS_MAX       100  /* lists whose names hold delimiters: each is searched for */
+#define HINTS_MAX           200 /* diagnostics after which nothing is looked for that resembles a name */
 
 struct where {
     uint32_t file;
@@ -138,7 +144,7 @@ struct compiled_macro {
     struct ast *ast;
     uint64_t nodes;
     uint32_t levels;
-    bool resolved, broken, used;
+    bool resolved, broken, used, on_path;
     uint32_t memo_owner; /* index + 1 of the item that last expanded it while unresolved */
     struct ast *memo;
     struct uses uses;
@@ -169,7 +175,6 @@ struct compilation {
     uint32_t nrules;
     uint32_t *odd_lists; /* lists whose names hold delimiters: found by searching */
     uint32_t nodd;
-    uint32_t *path; /* scratch of macros.c: nmacros of them */
 };
 
 struct loader {
@@ -212,6 +217,10 @@ void report_memory(struct loader *loader);
 struct source_pos position_of(struct loader *loader, struct where where);
 /* Where the byte at `at` of the text is in its file. */
 struct where text_where(const struct loader *loader, const struct text *text, uint32_t at);
+
+/* "did you mean `x`?" for the item of the table whose name is nearest. */
+void suggest_item(const struct loader *loader, const struct table *table, struct str name,
+                  struct buf *hint);
 
 /* ---- collecting (collect.c) */
 
@@ -288,10 +297,12 @@ void compilation_free(struct compilation *compilation);
 /* Unused macros and lists, after the last file. */
 void report_unused(struct loader *loader);
 
+struct compiled_macro *compiled_macro_find(const struct loader *loader, const struct compilation *c,
+                                           struct str name);
 int lists_compile(struct loader *loader, struct compilation *c);
 struct compiled_list *compiled_list_find(const struct loader *loader, const struct compilation *c,
                                          struct str name);
-/* Replaces names of lists. -E2BIG: longer than RULES_EXPANSION_MAX. */
+/* Replaces names of lists. -E2BIG: longer than RULES_EXPANSION_MAX; -EDOM: too many lists. */
 int expand_lists(struct loader *loader, struct compilation *c, struct str text,
                  struct expansion *ret, struct uses *uses);
 /* Offset in the text before expansion. */

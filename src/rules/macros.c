@@ -33,14 +33,11 @@ struct size {
 
 static struct size resolve(struct resolver *resolver, struct ast **slot, uint32_t level);
 
-static struct compiled_macro *find_macro(const struct resolver *resolver, struct str name)
+struct compiled_macro *compiled_macro_find(const struct loader *loader, const struct compilation *c,
+                                           struct str name)
 {
-    const struct collected_macro *macro = table_get(&resolver->loader->macros, name);
-    if (!macro || macro->item.index >= resolver->visibility) {
-        return NULL;
-    }
-    const struct compilation *c = resolver->c;
-    uint32_t low = 0, high = c->nmacros;
+    const struct collected_macro *macro = table_get(&loader->macros, name);
+    uint32_t low = 0, high = macro ? c->nmacros : 0;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (c->macros[middle].from->item.index < macro->item.index) {
@@ -49,7 +46,14 @@ static struct compiled_macro *find_macro(const struct resolver *resolver, struct
             high = middle;
         }
     }
-    return low < c->nmacros && c->macros[low].from == macro ? &c->macros[low] : NULL;
+    return macro && low < c->nmacros && c->macros[low].from == macro ? &c->macros[low] : NULL;
+}
+
+/* The macro of that name, if it is in sight. */
+static struct compiled_macro *find_macro(const struct resolver *resolver, struct str name)
+{
+    struct compiled_macro *macro = compiled_macro_find(resolver->loader, resolver->c, name);
+    return macro && macro->from->item.index < resolver->visibility ? macro : NULL;
 }
 
 static void fail(struct resolver *resolver, enum diag_code code, struct str hint,
@@ -81,26 +85,11 @@ static void fail_unknown(struct resolver *resolver, struct str name)
     } else if (table_get(&resolver->loader->lists, name)) {
         buf_putz(&hint, "that is a list: write `FIELD in (LIST)`");
     } else {
-        struct diag_suggestion suggestion;
-        diag_suggest_init(&suggestion, name);
-        for (uint32_t i = 0; i < macros->n; i++) {
-            diag_suggest_try(&suggestion, ((const struct item *)macros->items[i])->name);
-        }
-        diag_suggest_text(&suggestion, &hint);
+        suggest_item(resolver->loader, macros, name, &hint);
     }
     __builtin_snprintf(message, sizeof(message), "Undefined macro '%.*s' used in filter.",
                        STR_ARG(str_first(name, 100)));
     fail(resolver, LOAD_ERR_VALIDATE, buf_str(&hint), message);
-}
-
-static bool on_path(const struct resolver *resolver, uint32_t index)
-{
-    for (uint32_t i = 0; i < resolver->npath; i++) {
-        if (resolver->c->path[i] == index) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* A tree whose inner nodes are new, so that its macros can be replaced; checks are shared. */
@@ -138,9 +127,11 @@ static struct size expand_unresolved(struct resolver *resolver, struct compiled_
         fail(resolver, LOAD_ERR_COMPILE_CONDITION, STR(""), "the condition's macros are too large");
         return (struct size){ 1, 1 };
     }
-    resolver->c->path[resolver->npath++] = (uint32_t)(macro - resolver->c->macros);
-    struct size size = resolve(resolver, &copy, level);
+    macro->on_path = true;
+    resolver->npath++;
+    struct size size = resolve(resolver, &copy, level + 1);
     resolver->npath--;
+    macro->on_path = false;
     if (resolver->error == 0) {
         macro->memo_owner = resolver->owner;
         macro->memo = copy;
@@ -164,7 +155,7 @@ static struct size resolve_name(struct resolver *resolver, struct ast **slot, ui
         return one;
     }
     uint32_t index = (uint32_t)(macro - resolver->c->macros);
-    if (on_path(resolver, index)) {
+    if (macro->on_path) {
         char message[160];
         __builtin_snprintf(message, sizeof(message), "reference loop in macro '%.*s'",
                            STR_ARG(str_first(name, 100)));
@@ -247,8 +238,7 @@ int macros_compile(struct loader *loader, struct compilation *c)
 {
     c->nmacros = loader->macros.n;
     c->macros = ARENA_ARRAY(&c->arena, struct compiled_macro, c->nmacros);
-    c->path = ARENA_ARRAY(&c->arena, uint32_t, c->nmacros);
-    int r = c->macros && c->path ? 0 : -ENOMEM;
+    int r = c->macros ? 0 : -ENOMEM;
     for (uint32_t i = 0; i < c->nmacros && r == 0; i++) {
         c->macros[i].from = loader->macros.items[i];
     }

@@ -109,34 +109,45 @@ static bool all_zero(const struct check *check)
     return true;
 }
 
-/* A comparison of evt.num whose outcome is known; false: it is not. */
-static bool decide_by_number(const struct check *check, struct nameset *ret)
+static enum check_truth never_if(bool known)
+{
+    return known ? CHECK_NEVER : CHECK_DEPENDS;
+}
+
+static enum check_truth always_if(bool known)
+{
+    return known ? CHECK_ALWAYS : CHECK_DEPENDS;
+}
+
+enum check_truth check_truth_of(const struct check *check)
 {
     if (!is_field(check, FIELD_EVT_NUM) || check->right || check->modifier != MODIFIER_NONE) {
-        return false;
+        return CHECK_DEPENDS;
     }
     uint64_t n = check->nconstants && check->constants[0].n ? check->constants[0].values[0].u : 0;
     switch (check->op) {
     case OP_IN:
-        *ret = no_names();
-        return all_zero(check);
+        return never_if(all_zero(check));
     case OP_EQ:
     case OP_LE:
-        *ret = no_names();
-        return n == 0;
+        return never_if(n == 0);
     case OP_LT:
-        *ret = no_names();
-        return n <= 1;
+        return never_if(n <= 1);
     case OP_NE:
     case OP_GT:
-        *ret = all_names();
-        return n == 0;
+        return always_if(n == 0);
     case OP_GE:
-        *ret = all_names();
-        return n <= 1;
+        return always_if(n <= 1);
     default:
-        return false;
+        return CHECK_DEPENDS;
     }
+}
+
+static bool decide_by_number(const struct check *check, struct nameset *ret)
+{
+    enum check_truth truth = check_truth_of(check);
+    *ret = truth == CHECK_ALWAYS ? all_names() : no_names();
+    return truth != CHECK_DEPENDS;
 }
 
 static void names_of(const struct cond *cond, bool negated, struct nameset *ret)

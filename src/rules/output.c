@@ -99,8 +99,8 @@ static int part_add(struct compiler *c, struct str token, struct expr *expr, uin
 
 static bool is_name_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '_' || c == '.' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.' || c == '-';
 }
 
 static size_t name_length(struct str s)
@@ -196,10 +196,10 @@ static int find_token(struct compiler *c, struct str s, struct str *ret_token, s
     struct err first = { 0 };
     size_t name = name_length(s);
     struct str rest = str_from_offset(s, name);
-    size_t parens = rest.n && rest.p[0] == '(' &&
-                            transformer_find(str_first(s, name)) != TRANSFORM_COUNT
-                        ? parens_length(rest)
-                        : 0;
+    size_t parens =
+        rest.n && rest.p[0] == '(' && transformer_find(str_first(s, name)) != TRANSFORM_COUNT
+            ? parens_length(rest)
+            : 0;
     size_t bracket = bracket_length(str_from_offset(rest, parens));
     size_t length = name + parens + bracket;
     int result = -ENOENT;
@@ -354,8 +354,8 @@ const struct extracted *output_extract(const struct output *output, struct view 
 /* A text that is printed as it is. */
 static bool is_one_text(const struct expr *expr, const struct extracted *value)
 {
-    bool is_list = expr->kind == EXPR_FIELD ? field_table[expr->field.id].flags & FIELD_LIST
-                                            : expr->is_list;
+    bool is_list =
+        expr->kind == EXPR_FIELD ? field_table[expr->field.id].flags & FIELD_LIST : expr->is_list;
     return value->n == 1 && value->v[0].type == TYPE_CHARBUF && !is_list;
 }
 
@@ -373,7 +373,8 @@ static void fit_width(struct buf *buf, size_t start, uint32_t width)
     }
 }
 
-static void put_value(const struct output_part *part, const struct extracted *value, struct buf *buf)
+static void put_value(const struct output_part *part, const struct extracted *value,
+                      struct buf *buf)
 {
     size_t start = buf->n;
     if (is_missing(part->expr, value)) {

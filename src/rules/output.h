@@ -17,8 +17,8 @@
 #include <stdint.h>
 
 #define OUTPUT_FIELDS_MAX 1024
-#define OUTPUT_WIDTH_MAX 4096 /* of %Nfield */
-#define OUTPUT_TEXT_MAX 65536 /* bytes of a template */
+#define OUTPUT_WIDTH_MAX  4096  /* of %Nfield */
+#define OUTPUT_TEXT_MAX   65536 /* bytes of a template */
 
 struct output_part {
     struct str text;      /* literal text before the token */

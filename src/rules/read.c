@@ -287,23 +287,13 @@ static int read_items(struct reader *reader, const struct doc_node *map,
     return keep_items(reader, items, context, ret);
 }
 
-static void suggest_from(const struct table *table, struct str name, struct buf *hint)
-{
-    struct diag_suggestion suggestion;
-    diag_suggest_init(&suggestion, name);
-    for (uint32_t i = 0; i < table->n; i++) {
-        diag_suggest_try(&suggestion, ((const struct item *)table->items[i])->name);
-    }
-    diag_suggest_text(&suggestion, hint);
-}
-
 int item_missing(struct reader *reader, const struct table *table, const struct context *context,
                  const char *message)
 {
     char storage[128];
     struct buf hint;
     buf_init_fixed(&hint, storage, sizeof(storage));
-    suggest_from(table, context->name, &hint);
+    suggest_item(reader->loader, table, context->name, &hint);
     report(reader->loader, context,
            &(struct report){
                .code = LOAD_ERR_VALIDATE, .where = context->where, .hint = buf_str(&hint) },
@@ -648,6 +638,10 @@ static int read_item(struct reader *reader, const struct doc_node *item)
     if (item->kind != DOC_MAP) {
         report(reader->loader, &context, &what,
                "Unexpected element type. Each element should be a yaml associative array.");
+        return -EINVAL;
+    }
+    if (item->n / 2 > ITEM_KEYS_MAX) {
+        report(reader->loader, &context, &what, "The item has more than %d keys", ITEM_KEYS_MAX);
         return -EINVAL;
     }
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {

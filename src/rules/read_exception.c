@@ -107,6 +107,13 @@ static int read_exception(struct reader *reader, const struct doc_node *map, boo
     return r < 0 ? r : read_values(reader, map, append, &context, ret);
 }
 
+static int too_many(struct loader *loader, const struct context *rule)
+{
+    report(loader, rule, &(struct report){ .code = LOAD_ERR_VALIDATE, .where = rule->where },
+           "The rule has more than %d exceptions", RULE_EXCEPTIONS_MAX);
+    return -EINVAL;
+}
+
 int read_exceptions(struct reader *reader, const struct doc_node *map, bool append,
                     const struct context *rule, struct collected_exception **ret, uint32_t *ret_n)
 {
@@ -122,6 +129,9 @@ int read_exceptions(struct reader *reader, const struct doc_node *map, bool appe
                                  .part = "exceptions" },
                "Rule exceptions must be a sequence");
         return -EINVAL;
+    }
+    if (list->n > RULE_EXCEPTIONS_MAX) {
+        return too_many(loader, rule);
     }
     struct collected_exception *all =
         ARENA_ARRAY(&loader->arena, struct collected_exception, list->n);
@@ -331,6 +341,9 @@ static int append_new(struct loader *loader, const struct context *context,
     if (more->nvalues == 0) {
         return fail(loader, context, (struct str){ 0 },
                     "Rule exception must have values property with a list of values");
+    }
+    if (to->nexceptions >= RULE_EXCEPTIONS_MAX) {
+        return too_many(loader, context->parent);
     }
     int r = exception_validate(loader, context->parent, to->source_known, more);
     if (r < 0) {

@@ -109,6 +109,10 @@ static int read_tags(struct reader *reader, const struct doc_node *map,
         bad_value(reader, tags, "tags", context, "Value is not a sequence");
         return -EINVAL;
     }
+    if (tags->n > RULE_TAGS_MAX) {
+        bad_value(reader, tags, "tags", context, "The rule has more than 1000 tags");
+        return -EINVAL;
+    }
     ret->tags = ARENA_ARRAY(&reader->loader->arena, struct str, tags->n);
     if (!ret->tags) {
         return -ENOMEM;
@@ -257,9 +261,15 @@ static struct str join(struct loader *loader, struct str a, struct str b)
     return (struct str){ joined, a.n + b.n + 1 };
 }
 
-static int append_tags(struct loader *loader, const struct rule_values *v,
-                       struct collected_rule *rule)
+static int append_tags(struct loader *loader, const struct context *context,
+                       const struct rule_values *v, struct collected_rule *rule)
 {
+    if (rule->ntags + v->ntags > RULE_TAGS_MAX) {
+        report(loader, context,
+               &(struct report){ .code = LOAD_ERR_VALIDATE, .where = context->where },
+               "The rule has more than %d tags", RULE_TAGS_MAX);
+        return -EINVAL;
+    }
     struct str *tags = ARENA_ARRAY(&loader->arena, struct str, rule->ntags + v->ntags);
     if (!tags) {
         return -ENOMEM;
@@ -291,7 +301,7 @@ static int append_values(struct reader *reader, const struct context *context,
         r = rule->desc.p ? 0 : -ENOMEM;
     }
     if (r == 0 && (v->given >> KEY_TAGS & 1)) {
-        r = append_tags(loader, v, rule);
+        r = append_tags(loader, context, v, rule);
     }
     if (r == 0 && (v->given >> KEY_EXCEPTIONS & 1)) {
         r = exceptions_append(loader, context, rule, v->exceptions, v->nexceptions);

@@ -6,9 +6,9 @@
  * are matched in place.
  */
 extern "C" {
+#include "rules/regex.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "rules/regex.h"
 }
 
 #include <cerrno>

@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define REGEX_TEXT_MAX 4096 /* bytes of a pattern */
-#define REGEX_MEMORY_MAX ((int64_t)8 << 20)
+#define REGEX_TEXT_MAX       4096 /* bytes of a pattern */
+#define REGEX_MEMORY_MAX     ((int64_t)8 << 20)
 #define REGEX_SET_MEMORY_MAX ((int64_t)64 << 20)
 
 #ifdef __cplusplus

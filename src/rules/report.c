@@ -89,6 +89,17 @@ static struct str snippet_of(const struct loader *loader, struct source_pos pos,
     return str_first(line, n);
 }
 
+void suggest_item(const struct loader *loader, const struct table *table, struct str name,
+                  struct buf *hint)
+{
+    struct diag_suggestion suggestion;
+    diag_suggest_init(&suggestion, name);
+    for (uint32_t i = 0; i < table->n && loader->diags.n < HINTS_MAX; i++) {
+        diag_suggest_try(&suggestion, ((const struct item *)table->items[i])->name);
+    }
+    diag_suggest_text(&suggestion, hint);
+}
+
 static struct diag_place place_of(struct loader *loader, const struct context *context)
 {
     return (struct diag_place){

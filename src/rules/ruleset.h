@@ -16,12 +16,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RULES_FILE_MAX ((size_t)64 << 20)     /* bytes of one file */
-#define RULES_MEMORY_MAX ((size_t)1 << 30)    /* all a ruleset may take */
+#define RULES_FILE_MAX       ((size_t)64 << 20) /* bytes of one file */
+#define RULES_MEMORY_MAX     ((size_t)1 << 30)  /* all a ruleset may take */
 #define RULES_YAML_DEPTH_MAX 64
-#define RULES_EXPANSION_MAX ((size_t)16 << 20) /* bytes of one condition after list expansion */
-#define RULES_NODES_MAX 1000000               /* AST nodes of one condition after macro expansion */
-#define ENGINE_VERSION_MINOR 63               /* rule files may require up to 0.63.x */
+#define RULES_EXPANSION_MAX  ((size_t)16 << 20) /* bytes of one condition after list expansion */
+#define RULES_NODES_MAX      1000000 /* AST nodes of one condition after macro expansion */
+#define ENGINE_VERSION_MINOR 63      /* rule files may require up to 0.63.x */
 
 enum priority {
     PRIORITY_EMERGENCY,
@@ -34,7 +34,7 @@ enum priority {
     PRIORITY_DEBUG,
 };
 
-const char *priority_text(enum priority priority); /* "Emergency", ... "Informational" */
+const char *priority_text(enum priority priority);       /* "Emergency", ... "Informational" */
 int priority_parse(struct str text, enum priority *ret); /* case-insensitive; -EINVAL */
 
 struct list {
@@ -72,11 +72,11 @@ struct rule {
     struct str condition_text; /* as written, appends joined, without exceptions */
     const struct exception *exceptions;
     uint32_t nexceptions;
-    const struct ast *ast;     /* expanded, with exceptions */
-    const struct cond *cond;   /* NULL: skipped (unknown filter or source) */
-    struct nameset names;      /* event names it can match */
-    bool any_name;             /* not restricted: LOAD_NO_EVTTYPE */
-    const struct str *macros;  /* macros and lists it uses, directly or not */
+    const struct ast *ast;    /* expanded, with exceptions */
+    const struct cond *cond;  /* NULL: skipped (unknown filter or source) */
+    struct nameset names;     /* event names it can match */
+    bool any_name;            /* not restricted: LOAD_NO_EVTTYPE */
+    const struct str *macros; /* macros and lists it uses, directly or not */
     uint32_t nmacros;
     const struct str *lists;
     uint32_t nlists;
@@ -96,7 +96,7 @@ struct ruleset {
 struct loader;
 
 struct loader_options {
-    size_t memory_max; /* 0: RULES_MEMORY_MAX */
+    size_t memory_max;         /* 0: RULES_MEMORY_MAX */
     const struct str *plugins; /* "name version" of plugins to claim for required_plugin_versions */
     uint32_t nplugins;
 };
@@ -135,6 +135,7 @@ void selection_done(struct selection *selection);
  * many changed. */
 uint32_t selection_set_name(struct selection *s, const struct ruleset *r, struct str pattern,
                             bool as_substring, bool enabled);
-uint32_t selection_set_tag(struct selection *s, const struct ruleset *r, struct str tag, bool enabled);
+uint32_t selection_set_tag(struct selection *s, const struct ruleset *r, struct str tag,
+                           bool enabled);
 /* Disables rules less severe than this. */
 uint32_t selection_set_priority(struct selection *s, const struct ruleset *r, enum priority least);

@@ -299,7 +299,8 @@ static void getopt_found(struct getopt_run *run, struct str name, const struct s
 }
 
 /* One cluster of short options, "-nt hello". *at moves past a value taken from the next word. */
-static void getopt_cluster(struct getopt_run *run, const struct str *words, uint32_t n, uint32_t *at)
+static void getopt_cluster(struct getopt_run *run, const struct str *words, uint32_t n,
+                           uint32_t *at)
 {
     struct str word = words[*at];
     for (size_t i = 1; i < word.n; i++) {

@@ -49,8 +49,7 @@ struct runner {
     unsigned cases, failures;
 };
 
-static void failed(struct runner *r, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+static void failed(struct runner *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static void failed(struct runner *r, const char *format, ...)
 {
@@ -97,7 +96,8 @@ static void resolve(struct runner *r, struct str text, struct resolved *ret)
     arena_reset(&r->arena);
     ret->cache = cond_cache_new(&r->arena);
     struct str copy = arena_str(&r->arena, text);
-    if (parse_condition(&r->arena, copy, CONDITION_DEPTH_MAX, &ast, &offset, &ret->parse_error) == 0) {
+    if (parse_condition(&r->arena, copy, CONDITION_DEPTH_MAX, &ast, &offset, &ret->parse_error) ==
+        0) {
         cond_resolve(&r->arena, ret->cache, ast, &ret->cond, &ret->problems);
     }
 }

@@ -392,8 +392,14 @@ static int event_line(struct scene *scene, struct str rest, struct err *err)
     }
     const struct kind *kind = &kind_table[k];
     struct event *event = &scene->event;
-    *event = (struct event){ .ts_ns = SCENE_TIME_NS, .num = 1, .tid = 1, .kind = k, .fd_num = -1,
-                             .name = kind->name_id, .exact = true, .data = scene->data };
+    *event = (struct event){ .ts_ns = SCENE_TIME_NS,
+                             .num = 1,
+                             .tid = 1,
+                             .kind = k,
+                             .fd_num = -1,
+                             .name = kind->name_id,
+                             .exact = true,
+                             .data = scene->data };
     while (next_pair(scene, &rest, &pair)) {
         if (pair.key.p[0] == '@') {
             event_header(event, pair);
@@ -557,10 +563,16 @@ static int fd_type_of(struct str s)
         const char *name;
         enum fd_type type;
     } types[] = {
-        { "file", FD_FILE_V2 },       { "directory", FD_DIRECTORY }, { "ipv4", FD_IPV4_SOCK },
-        { "ipv6", FD_IPV6_SOCK },     { "ipv4server", FD_IPV4_SERVSOCK },
-        { "ipv6server", FD_IPV6_SERVSOCK }, { "unix", FD_UNIX_SOCK }, { "pipe", FD_FIFO },
-        { "event", FD_EVENT },        { "inotify", FD_INOTIFY },
+        { "file", FD_FILE_V2 },
+        { "directory", FD_DIRECTORY },
+        { "ipv4", FD_IPV4_SOCK },
+        { "ipv6", FD_IPV6_SOCK },
+        { "ipv4server", FD_IPV4_SERVSOCK },
+        { "ipv6server", FD_IPV6_SERVSOCK },
+        { "unix", FD_UNIX_SOCK },
+        { "pipe", FD_FIFO },
+        { "event", FD_EVENT },
+        { "inotify", FD_INOTIFY },
     };
     for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
         if (str_eqz(s, types[i].name)) {
@@ -684,10 +696,10 @@ static int container_line(struct scene *scene, struct str rest, struct err *err)
         const char *key;
         struct str *s;
     } texts[] = {
-        { "id", &c->id },       { "name", &c->name },
-        { "image", &c->image }, { "repository", &c->image_repository },
+        { "id", &c->id },         { "name", &c->name },
+        { "image", &c->image },   { "repository", &c->image_repository },
         { "tag", &c->image_tag }, { "digest", &c->image_digest },
-        { "type", &c->type },   { "ip", &c->ip },
+        { "type", &c->type },     { "ip", &c->ip },
     };
     while (next_pair(scene, &rest, &pair)) {
         bool found = true;

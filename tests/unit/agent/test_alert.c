@@ -96,8 +96,7 @@ static void test_text(void **state)
     assert_string_equal(text_of(&format, "ran %proc.name (%proc.pid)"),
                         "22:13:20.123456789: Warning ran cat (42)\n");
     format.time_iso8601 = true;
-    assert_string_equal(text_of(&format, "x"),
-                        "2023-11-14T22:13:20.123456789+0000: Warning x\n");
+    assert_string_equal(text_of(&format, "x"), "2023-11-14T22:13:20.123456789+0000: Warning x\n");
 }
 
 static void test_text_escapes_controls(void **state)
@@ -106,8 +105,9 @@ static void test_text_escapes_controls(void **state)
     struct alert_format format = { .clock = &zone };
     fake_clear();
     fake_str(FIELD_PROC_NAME, STR("a\nb\x1b[31m\tc\"\\\x7f\x0b\xc3\xa9"));
-    assert_string_equal(text_of(&format, "%proc.name"),
-                        "22:13:20.123456789: Warning a\\nb\\u001b[31m\\tc\"\\\\u007f\\u000b\xc3\xa9\n");
+    assert_string_equal(
+        text_of(&format, "%proc.name"),
+        "22:13:20.123456789: Warning a\\nb\\u001b[31m\\tc\"\\\\u007f\\u000b\xc3\xa9\n");
 }
 
 static void test_json(void **state)
@@ -116,8 +116,7 @@ static void test_json(void **state)
     struct alert_format format = { .json = true, .hostname = STR("host-1"), .clock = &zone };
     struct json_object *o = json_of(&format, "ran %proc.name (%proc.pid) %proc.pname");
     assert_string_equal(member(o, "hostname"), "host-1");
-    assert_string_equal(member(o, "output"),
-                        "22:13:20.123456789: Warning ran cat (42) <NA>");
+    assert_string_equal(member(o, "output"), "22:13:20.123456789: Warning ran cat (42) <NA>");
     assert_string_equal(member(o, "priority"), "Warning");
     assert_string_equal(member(o, "rule"), "Rule \"one\"");
     assert_string_equal(member(o, "source"), "syscall");

@@ -238,7 +238,7 @@ static void test_network(void **unused)
         expect(&w, sides[i][0], server ? "10.0.0.8" : "10.0.0.2");
         expect(&w, sides[i][1], server ? "10.0.0.8" : "10.0.0.2");
         expect(&w, sides[i][2], server ? "443" : "4242");
-        expect(&w, sides[i][3], server ? "https" : "4242");
+        expect(&w, sides[i][3], server ? "443" : "4242");
         w.view.name_of = NULL;
         expect(&w, sides[i][4], NULL);
         w.view.name_of = name_of;

@@ -91,7 +91,11 @@ static void test_metadata_arrives_late(void **unused)
     struct container *before = t->container;
     uint32_t generation = t->generation[VOLATILE_CONTAINER];
     uint64_t epoch = state_epoch(s);
-    run(s, make_event(KIND_CONTAINER_JSON_2_E, -1, T0, "s", JSON));
+    struct event *e = apply(s, make_event(KIND_CONTAINER_JSON_2_E, -1, T0, "s", JSON));
+    assert_text(e->thread->image->comm, "container:0123456789ab");
+    assert_text(e->thread->container->name, "web");
+    state_settle(s, e);
+    assert_null(state_thread(s, -1));
     assert_ptr_equal(t->container, before);
     assert_true(t->generation[VOLATILE_CONTAINER] > generation);
     assert_true(state_epoch(s) > epoch);

@@ -422,8 +422,7 @@ static void test_operators_and_types(void **state)
     refused("fd.types regex 'a.c'", "filter error: 'regex' operator not supported list filters");
     refused("len(fd.types) contains 1",
             "filter error: 'contains' operator not supported for numeric filters");
-    refused("evt.around[5] < 5",
-            "filter error: evt.around supports only '=' comparison operator");
+    refused("evt.around[5] < 5", "filter error: evt.around supports only '=' comparison operator");
     refused("evt.rawarg[0] = 1", "filter error: '=' operator not supported for type 'DYN'");
 }
 
@@ -496,9 +495,10 @@ static void test_transformer_types(void **state)
     refused("tolower(proc.pid) = 1",
             "can't add field transformer: type 'INT64' is not supported by 'tolower' transformer "
             "applied on field 'proc.pid'");
-    refused("len(proc.pid) = 1",
-            "can't add field transformer: type 'INT64' is not supported by 'len' transformer applied "
-            "on field 'proc.pid'");
+    refused(
+        "len(proc.pid) = 1",
+        "can't add field transformer: type 'INT64' is not supported by 'len' transformer applied "
+        "on field 'proc.pid'");
     refused("tolower(proc.aname) = x", "field 'proc.aname' does not support transformers");
     refused("concat(proc.name, proc.pid) = x", "concat() arguments must be strings");
     refused("concat(proc.name) = x", "concat() requires at least 2 arguments");
@@ -513,15 +513,17 @@ static void test_warnings(void **state)
     warned("proc.name regex '^bash$'",
            "regex check with '^bash$' may be optimized with simpler operators such as '=', "
            "'contains', 'startswith', 'endswith'");
-    warned("proc.name regex '.*ash'",
-           "regex check with '.*ash' may be optimized with simpler operators such as '=', 'contains', "
-           "'startswith', 'endswith'");
+    warned(
+        "proc.name regex '.*ash'",
+        "regex check with '.*ash' may be optimized with simpler operators such as '=', 'contains', "
+        "'startswith', 'endswith'");
     warned("proc.name = proc.pname",
            "'proc.pname' may be a valid field misused as a const string value");
     warned("proc.name in (a, 'evt.arg[1]')",
            "'evt.arg[1]' may be a valid field misused as a const string value");
-    warned("proc.name = 'tolower(proc.pname)'",
-           "'tolower(proc.pname)' may be a valid field transformer misused as a const string value");
+    warned(
+        "proc.name = 'tolower(proc.pname)'",
+        "'tolower(proc.pname)' may be a valid field transformer misused as a const string value");
     assert_true(problem_of("evt.dir = <", true)->is_deprecated);
     assert_non_null(strstr(problems.items[0].message.p, "evt.dir"));
     resolved("proc.name regex 'a.c' and fd.name = /proc.name and proc.name = example.com");
@@ -604,16 +606,17 @@ static void test_event_names(void **state)
 static void test_event_number_placeholders(void **state)
 {
     (void)state;
-    static const char *const never[] = { "evt.num = 0",     "evt.num < 1",       "evt.num <= 0",
-                                         "evt.num in (0)",  "evt.num in ()",     "not evt.num != 0",
-                                         "not evt.num > 0", "not evt.num >= 1",  "not evt.num >= 0",
-                                         "evt.num < 0",     "evt.num in (0, 0)", "not evt.num >= 0" };
+    static const char *const never[] = {
+        "evt.num = 0",      "evt.num < 1",      "evt.num <= 0",      "evt.num in (0)",
+        "evt.num in ()",    "not evt.num != 0", "not evt.num > 0",   "not evt.num >= 1",
+        "not evt.num >= 0", "evt.num < 0",      "evt.num in (0, 0)", "not evt.num >= 0"
+    };
     for (size_t i = 0; i < sizeof(never) / sizeof(*never); i++) {
         names_are(never[i], NULL, NULL);
     }
-    static const char *const always[] = { "evt.num >= 0", "evt.num > 0",   "evt.num != 0",
-                                          "evt.num >= 1", "not evt.num=0", "evt.num = 1",
-                                          "evt.num < 2",  "evt.num > 1",   "not evt.num = 1",
+    static const char *const always[] = { "evt.num >= 0", "evt.num > 0",      "evt.num != 0",
+                                          "evt.num >= 1", "not evt.num=0",    "evt.num = 1",
+                                          "evt.num < 2",  "evt.num > 1",      "not evt.num = 1",
                                           "evt.num <= 1", "evt.num in (0, 1)" };
     for (size_t i = 0; i < sizeof(always) / sizeof(*always); i++) {
         names_are_all(always[i]);
@@ -686,8 +689,9 @@ static void test_long_literals(void **state)
 static void test_memory_runs_out(void **state)
 {
     (void)state;
-    struct ast *ast = parsed("proc.name in (a, b) and not proc.pid in (1, 2) or fd.name regex 'a.c' "
-                             "or join('-', (proc.name, proc.pid)) = x or proc.nam = x");
+    struct ast *ast =
+        parsed("proc.name in (a, b) and not proc.pid in (1, 2) or fd.name regex 'a.c' "
+               "or join('-', (proc.name, proc.pid)) = x or proc.nam = x");
     unsigned failures = 0;
     for (uint64_t n = 1; n < 200; n++) {
         struct arena small;

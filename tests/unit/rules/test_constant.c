@@ -153,8 +153,8 @@ static void test_unhex(void **state)
     assert_int_equal(bytes.n, 0);
     assert_int_equal(constant_unhex(&arena, STR("123"), &bytes, &err), -EINVAL);
     assert_int_equal(constant_unhex(&arena, STR("zz"), &bytes, &err), -EINVAL);
-    assert_string_equal(err.message,
-                        "filter error: bcontains and bstartswith operator support hex strings only");
+    assert_string_equal(
+        err.message, "filter error: bcontains and bstartswith operator support hex strings only");
     arena_done(&arena);
     arena_init(&arena, 8);
     assert_int_equal(constant_unhex(&arena, STR("1234"), &bytes, &err), -ENOMEM);
@@ -164,10 +164,10 @@ static void test_unhex(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_integers),  cmocka_unit_test(test_bad_integers),
-        cmocka_unit_test(test_doubles),   cmocka_unit_test(test_ports),
-        cmocka_unit_test(test_booleans),  cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_networks),  cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_integers), cmocka_unit_test(test_bad_integers),
+        cmocka_unit_test(test_doubles),  cmocka_unit_test(test_ports),
+        cmocka_unit_test(test_booleans), cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_networks), cmocka_unit_test(test_texts),
         cmocka_unit_test(test_unhex),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

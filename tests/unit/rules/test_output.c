@@ -250,8 +250,7 @@ static void test_memory_runs_out(void **state)
         struct err err = { 0 };
         arena_init(&small, 1 << 20);
         mem_fail_after(n);
-        int r = output_compile(&small, STR("a %proc.name %toupper(fd.name)"), &output,
-                               NULL, &err);
+        int r = output_compile(&small, STR("a %proc.name %toupper(fd.name)"), &output, NULL, &err);
         mem_fail_after(0);
         assert_true(r == 0 || r == -ENOMEM);
         failures += r < 0;
@@ -272,18 +271,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_text),
-        TEST(test_widths),
-        TEST(test_transformers),
-        TEST(test_arguments),
-        TEST(test_fields_json),
-        TEST(test_bytes_beside_text),
-        TEST(test_lists),
-        TEST(test_errors),
-        TEST(test_deprecated),
-        TEST(test_many_fields),
-        TEST(test_full_scratch),
-        TEST(test_memory_runs_out),
+        TEST(test_text),        TEST(test_widths),       TEST(test_transformers),
+        TEST(test_arguments),   TEST(test_fields_json),  TEST(test_bytes_beside_text),
+        TEST(test_lists),       TEST(test_errors),       TEST(test_deprecated),
+        TEST(test_many_fields), TEST(test_full_scratch), TEST(test_memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,6 +67,8 @@ static void test_canonical(void **state)
     assert_canonical("not not a", "a");
     assert_canonical("not not not a", "not a");
     assert_canonical("(a)and(b)or(c)", "((a and b) or c)");
+    assert_canonical("a or(not)or b", "(a or (not) or b)");
+    assert_canonical("not(not)", "not (not)");
     assert_canonical("a.b=1", "a.b = 1");
     assert_canonical("a.b ==  x", "a.b == x");
     assert_canonical("a.b exists", "a.b exists");
@@ -108,8 +110,10 @@ static void test_transformers(void **state)
                      "join(\"-\", (a.b, \"c\", 1, b64(d.e))) = x");
     assert_canonical("join(\",\", ()) = x", "join(\",\", ()) = x");
     assert_canonical("concat(a.b, \"x\", c.d) = y", "concat(a.b, \"x\", c.d) = y");
-    assert_canonical("getopt(a.b, \"ab:\")[a] = y", "getopt(a.b, \"ab:\")[a] = y");
-    assert_canonical("getopt(a.b, \"ab:\") intersects (a)", "getopt(a.b, \"ab:\") intersects (a)");
+    assert_canonical("getopt(a.b, \"ab:\")[a] = y", "getopt((a.b), \"ab:\")[a] = y");
+    assert_canonical("getopt((a.b, c.d), \"a\") exists", "getopt((a.b, c.d), \"a\") exists");
+    assert_canonical("getopt(a.b, \"ab:\") intersects (a)",
+                     "getopt((a.b), \"ab:\") intersects (a)");
 }
 
 static void test_refused(void **state)

@@ -80,8 +80,8 @@ static void test_limits(void **state)
     char long_pattern[REGEX_TEXT_MAX + 1];
     memset(long_pattern, 'a', sizeof(long_pattern));
     assert_int_equal(refused(str_from(long_pattern, REGEX_TEXT_MAX + 1), &err), -E2BIG);
-    assert_true(matches(str_from(long_pattern, REGEX_TEXT_MAX),
-                        str_from(long_pattern, REGEX_TEXT_MAX)));
+    assert_true(
+        matches(str_from(long_pattern, REGEX_TEXT_MAX), str_from(long_pattern, REGEX_TEXT_MAX)));
     assert_true(refused(STR("((((a{30}){30}){30}){30}){30}"), &err) < 0);
     assert_true(refused(STR("(\xe7\x81\xab{1000}){1000}"), &err) < 0);
 }

@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""The verbs `rules check`, `rules parse` and `rules list` as a user sees them: exit statuses, what goes
+to which output, the JSON's shape. Usage: rules.py HINOMI"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HINOMI = sys.argv.pop(1)
+RULE = """- rule: {name}
+  desc: d
+  condition: {condition}
+  output: o
+  priority: {priority}
+  tags: [{tags}]
+"""
+
+
+def rule(name, condition="evt.type=open", priority="INFO", tags="t"):
+    return RULE.format(name=name, condition=condition, priority=priority, tags=tags)
+
+
+def run(*arguments, stdin=""):
+    if isinstance(stdin, str):
+        stdin = stdin.encode()
+    done = subprocess.run([HINOMI, *arguments], input=stdin, capture_output=True, timeout=60)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+class Cli(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def file(self, name, text):
+        path = os.path.join(self.folder.name, name)
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(text)
+        return path
+
+    def test_usage(self):
+        for arguments in ([], ["nope"], ["rules"], ["rules", "nope"], ["rules", "check"],
+                          ["rules", "check", "--nope", "x"], ["rules", "list"],
+                          ["rules", "list", "--nope"], ["rules", "parse", "x"]):
+            status, out, err = run(*arguments)
+            self.assertEqual((status, out), (2, ""), arguments)
+            self.assertTrue(err)
+        for arguments in (["--help"], ["--version"], ["rules", "check", "--help"],
+                          ["rules", "list", "--help"], ["rules", "parse", "--help"]):
+            status, out, err = run(*arguments)
+            self.assertEqual((status, err), (0, ""), arguments)
+            self.assertTrue(out)
+
+    def test_check_good(self):
+        status, out, _ = run("rules", "check", self.file("a.yaml", rule("a")))
+        self.assertEqual(status, 0)
+        self.assertEqual(out, "1 file, 1 rule, 0 errors, 0 warnings\n")
+
+    def test_check_bad(self):
+        path = self.file("a.yaml", rule("a", "evt.type=open and proc.nam=x"))
+        status, out, _ = run("rules", "check", path)
+        self.assertEqual(status, 1)
+        self.assertTrue(out.startswith(path + ":3:32: error: rule `a`: "))
+        self.assertIn("did you mean `proc.name`?", out)
+
+    def test_check_missing(self):
+        status, out, _ = run("rules", "check", os.path.join(self.folder.name, "none.yaml"))
+        self.assertEqual(status, 1)
+        self.assertIn("LOAD_ERR_FILE_READ", out)
+
+    def test_check_json(self):
+        good = self.file("a.yaml", rule("a"))
+        bad = self.file("b.yaml", "- macro: m\n  condition: (\n")
+        status, out, err = run("rules", "check", "--json", good, bad)
+        self.assertEqual((status, err), (1, ""))
+        first, second = json.loads(out)
+        self.assertEqual((first["name"], first["successful"], first["errors"]), (good, True, []))
+        self.assertFalse(second["successful"])
+        error = second["errors"][0]
+        self.assertEqual(error["code"], "LOAD_ERR_COMPILE_CONDITION")
+        self.assertEqual(error["codedesc"], "Error compiling condition")
+        self.assertEqual((error["line"], error["column"]), (2, 14))
+        kinds = [place["item_type"] for place in error["context"]["locations"]]
+        self.assertEqual(kinds, ["rules content", "macro", "condition expression"])
+        position = error["context"]["locations"][1]["position"]
+        self.assertEqual(position, {"name": bad, "line": 0, "column": 2, "offset": 2})
+        self.assertIn("^", error["context"]["snippet"])
+        self.assertEqual(second["warnings"][0]["code"], "LOAD_UNUSED_MACRO")
+
+    def test_directory(self):
+        self.file("b.yml", rule("second", priority="debug"))
+        self.file("a.yaml", rule("first"))
+        self.file(".hidden.yaml", "nonsense")
+        self.file("c.txt", "nonsense")
+        status, out, _ = run("rules", "list", "--json", self.folder.name)
+        self.assertEqual(status, 0)
+        rules = json.loads(out)
+        self.assertEqual([r["name"] for r in rules], ["first", "second"])
+        self.assertEqual(rules[1]["priority"], "Debug")
+        self.assertEqual(rules[0]["tags"], ["t"])
+        self.assertEqual(rules[0]["source"], "syscall")
+
+    def test_list(self):
+        path = self.file("a.yaml", rule("one", tags="x") + "  enabled: false\n" + rule("two"))
+        self.assertEqual(run("rules", "list", "--tag", "x", path)[1],
+                         "disabled Informational one [x]\n")
+        status, out, err = run("rules", "list", self.file("b.yaml", "- a"))
+        self.assertEqual((status, out), (1, ""))
+        self.assertIn("Unexpected element type", err)
+
+    def test_parse(self):
+        lines = ['{"filter":"a.b=1"}', "", '{"filter":"a.b="}', "nonsense", "[]", '{"filter":1}',
+                 '{"filter":"a"} x', '{"filter":"\\u0000"}', '{"filter":"a.b = \\"\\u706b\\""}']
+        status, out, err = run("rules", "parse", stdin="\n".join(lines))
+        self.assertEqual((status, err), (0, ""))
+        answers = [json.loads(line) for line in out.splitlines()]
+        self.assertEqual(len(answers), len(lines) - 1)
+        self.assertEqual(answers[0], {"ok": True, "canonical": "a.b = 1"})
+        self.assertEqual((answers[1]["ok"], answers[1]["column"]), (False, 5))
+        self.assertFalse(any(answer["ok"] for answer in answers[1:-1]))
+        self.assertEqual(answers[-1]["canonical"], "a.b = \u706b")
+
+    def test_parse_long_line(self):
+        long = b'{"filter":"' + b"x" * (5 << 20) + b'"}\n{"filter":"a"}\n\xff\n'
+        status, out, _ = run("rules", "parse", stdin=long)
+        self.assertEqual(status, 0)
+        answers = [json.loads(line) for line in out.splitlines()]
+        self.assertEqual([answer["ok"] for answer in answers], [False, True, False])
+
+
+unittest.main()
