@@ -22,7 +22,7 @@
 #include <stdlib.h>
 
 #define ROW_IS_LIST    (UINT32_C(1) << 31)
-#define FILTER_FROM    ((size_t)512) /* smaller tables stay in the cache by themselves */
+#define FILTER_FROM    ((size_t)24) /* of smaller tables a probe is as cheap */
 #define LENGTH_BUCKETS ((size_t)1 << 17)
 
 int textset_new(enum textset_kind kind, size_t items_hint, struct textset **ret)
