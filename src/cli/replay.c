@@ -38,10 +38,10 @@ static const char help[] =
     "  --disable-rule NAME   no rules whose name holds this text; may be repeated\n"
     "  --stats               more figures in the summary\n"
     "  --filter CONDITION    print the events for which this is true instead of running rules\n"
-    "  --format FORMAT       how: text with %fields (default: number, time, process, kind, arguments)\n"
+    "  --format FORMAT       how: text with %fields (default: number, time, process, kind, "
+    "arguments)\n"
     "\n"
     "Exit status: 0 all read, 1 the rules or the capture are wrong, 2 usage.\n";
-
 
 enum option {
     OPT_RULES,
