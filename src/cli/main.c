@@ -61,26 +61,36 @@ static const struct verb *find_verb(int argc, char **argv, int *ret_words)
     return NULL;
 }
 
+static bool is_group(const char *word)
+{
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
+        if (verbs[i].group && strcmp(word, verbs[i].group) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int usage_error(int argc, char **argv)
 {
-    if (argc < 2) {
+    if (argc < 2 || (argc == 2 && is_group(argv[1]))) {
         fputs("hinomi: a verb is missing\n\n", stderr);
     } else {
-        bool is_group = false;
-        for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
-            is_group |= verbs[i].group && strcmp(argv[1], verbs[i].group) == 0;
-        }
-        const char *word = is_group && argc > 2 ? argv[2] : argv[1];
-        fprintf(stderr, "hinomi: there is no verb \"%s%s%s\"\n\n",
-                is_group && argc > 2 ? argv[1] : "", is_group && argc > 2 ? " " : "", word);
+        bool grouped = is_group(argv[1]);
+        fprintf(stderr, "hinomi: there is no verb \"%s%s%s\"\n\n", grouped ? argv[1] : "",
+                grouped ? " " : "", grouped ? argv[2] : argv[1]);
     }
     print_usage(stderr);
     return EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
+        print_usage(stdout);
+        return EXIT_OK;
+    }
+    if (argc == 3 && is_group(argv[1]) && strcmp(argv[2], "--help") == 0) {
         print_usage(stdout);
         return EXIT_OK;
     }
@@ -91,4 +101,14 @@ int main(int argc, char **argv)
     int words;
     const struct verb *verb = find_verb(argc, argv, &words);
     return verb ? verb->run(argc - words, argv + words) : usage_error(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+    int status = run(argc, argv);
+    if (fflush(stdout) != 0 && status == EXIT_OK) {
+        perror("hinomi: standard output");
+        return EXIT_NEGATIVE;
+    }
+    return status;
 }

@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "cli/load_rules.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 
@@ -115,6 +116,9 @@ static int check(char **paths, int n, bool json)
     int r = cli_add_rules(loader, paths, n);
     if (r == 0) {
         r = loader_finish(loader, true, &ruleset, &err);
+    }
+    if (r == 0 && ruleset->nfiles == 0) {
+        r = err_set(&err, -ENOENT, "there are no .yaml or .yml files");
     }
     if (r == 0) {
         status = print(loader, ruleset, json);

@@ -93,6 +93,9 @@ static int list(char **paths, int n, bool json, const char *tag)
         put_text(ruleset, tag, &buf);
     }
     bool ok = !buf.failed && fwrite(buf.p, 1, buf.n, stdout) == buf.n && fflush(stdout) == 0;
+    if (!ok) {
+        fputs("hinomi: cannot write the list\n", stderr);
+    }
     buf_done(&buf);
     ruleset_free(ruleset);
     return ok ? EXIT_OK : EXIT_NEGATIVE;

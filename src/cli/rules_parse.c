@@ -88,6 +88,7 @@ static void answer_line(struct parse_session *session)
         return;
     }
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    buf_putc(&session->line, '\n'); /* what ends a bare word or number */
     struct str line = buf_str(&session->line);
     struct json_object *json = json_tokener_parse_ex(tokener, line.p, (int)line.n);
     enum json_tokener_error error = json_tokener_get_error(tokener);
@@ -95,8 +96,9 @@ static void answer_line(struct parse_session *session)
     if (error != json_tokener_success || str_trim(str_from_offset(line, end)).n > 0) {
         char message[128];
         snprintf(message, sizeof(message), "not a line of JSON: %s",
-                 error == json_tokener_success ? "something follows the object"
-                                               : json_tokener_error_desc(error));
+                 error == json_tokener_success    ? "something follows the object"
+                 : error == json_tokener_continue ? "it ends too early"
+                                                  : json_tokener_error_desc(error));
         answer_error(session, message, 0);
     } else {
         answer_json(session, json);
@@ -147,6 +149,10 @@ static int parse_lines(struct parse_session *session)
             return EXIT_NEGATIVE;
         }
     }
+    if (ferror(stdin)) {
+        perror("hinomi: standard input");
+        return EXIT_NEGATIVE;
+    }
     return EXIT_OK;
 }
 
@@ -163,7 +169,7 @@ int cli_rules_parse(int argc, char **argv)
     }
     struct parse_session session = { 0 };
     arena_init(&session.arena, PARSE_MEMORY_MAX);
-    buf_init(&session.line, LINE_MAX_SIZE);
+    buf_init(&session.line, LINE_MAX_SIZE + 1);
     buf_init(&session.answer, ANSWER_MAX_SIZE);
     buf_init(&session.canonical, ANSWER_MAX_SIZE);
     int status = parse_lines(&session);

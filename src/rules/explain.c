@@ -47,7 +47,7 @@ int explain_build(struct matcher *m)
     for (uint32_t i = 0; i < m->nrules; i++) {
         struct matched_rule *rule = &m->rules[i];
         describe(m, rule, rule->tree, i + 1);
-        if (rule->rule->any_name) {
+        if (rule->rule->any_name && tree_truth(rule->tree) != TRUTH_FALSE) {
             rule->not_muted = "it is not restricted to event types";
         }
         m->stats.uncovered_rules += !rule->covered;
@@ -79,8 +79,9 @@ void matcher_plan(const struct matcher *m, const struct rule *rule, struct rule_
         ret->why_not = "it is not enabled";
         return;
     }
+    bool never = tree_truth(found->tree) == TRUTH_FALSE;
     ret->covered = found->covered;
-    ret->mutable = !found->not_muted && (found->volatilities & ~KEPT_NONE);
+    ret->mutable = !found->not_muted && (never || found->volatilities & ~KEPT_NONE);
     ret->why_not = found->not_muted ? found->not_muted
                    : ret->mutable   ? NULL
                                     : "all it tests changes with each event";
