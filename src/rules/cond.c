@@ -105,9 +105,10 @@ void resolver_deprecated(struct resolver *r, const char *field)
     if (!problem) {
         return;
     }
-    const char *why = strcmp(field, "evt.dir") == 0
-                          ? "only ends of calls are events, so '<' is always and '>' never true"
-                          : "it may be removed in a later version";
+    const char *why =
+        strcmp(field, "evt.dir") == 0
+            ? "sensors report the ends of calls ('<'), only old captures hold beginnings ('>')"
+            : "it may be removed in a later version";
     char text[ERR_MESSAGE_MAX];
     snprintf(text, sizeof(text), "usage of deprecated field '%s' has been detected: %s", field,
              why);
