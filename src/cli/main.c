@@ -86,8 +86,6 @@ static const struct verb *find_verb(int argc, char **argv, int *ret_words)
 
 static bool is_group(const char *word)
 {
-    for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
-        if (verbs[i].group && strcmp(word, verbs[i].group) == 0) {
     for (size_t i = 0; i < VERBS; i++) {
         if (verbs[i].group && strcmp(verbs[i].group, word) == 0) {
             return true;
@@ -96,14 +94,6 @@ static bool is_group(const char *word)
     return false;
 }
 
-static int usage_error(int argc, char **argv)
-{
-    if (argc < 2 || (argc == 2 && is_group(argv[1]))) {
-        fputs("hinomi: a verb is missing\n\n", stderr);
-    } else {
-        bool grouped = is_group(argv[1]);
-        fprintf(stderr, "hinomi: there is no verb \"%s%s%s\"\n\n", grouped ? argv[1] : "",
-                grouped ? " " : "", grouped ? argv[2] : argv[1]);
 /* The verb whose whole name, or last word, is nearly this; NULL none. */
 static const struct verb *resembling(const char *word)
 {
@@ -148,7 +138,6 @@ static int usage_error(int argc, char **argv)
     return EXIT_USAGE;
 }
 
-static int run(int argc, char **argv)
 static bool asks_for_help(const char *word)
 {
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
@@ -171,15 +160,11 @@ static int run_help(int argc, char **argv)
     return EXIT_OK;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     char name[NAME_SIZE + sizeof("hinomi ")];
     if (argc >= 2 && asks_for_help(argv[1])) {
         return run_help(argc, argv);
-    }
-    if (argc == 3 && is_group(argv[1]) && strcmp(argv[2], "--help") == 0) {
-        print_usage(stdout);
-        return EXIT_OK;
     }
     if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
         puts("hinomi " HINOMI_VERSION);
