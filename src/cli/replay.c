@@ -20,7 +20,6 @@
 #define FLUSH_SIZE     ((size_t)64 << 10)
 #define LARGE_CAPTURE  (UINT64_C(64) << 20)
 #define PROGRESS_EVERY (200 * NS_PER_MS)
-#define TICK_EVENTS    65536 /* the clock is looked at once in so many */
 
 static const char help[] =
     "Usage: hinomi replay --rules FILE|DIRECTORY... [OPTION...] CAPTURE\n"
@@ -248,9 +247,9 @@ void replay_progress_start(struct replay_progress *p, const struct sensor *senso
     p->next_ns = p->start_ns + PROGRESS_EVERY;
 }
 
-void replay_progress_tick(struct replay_progress *p, const struct sensor *sensor, uint64_t events)
+void replay_progress_tick(struct replay_progress *p, const struct sensor *sensor)
 {
-    if (!p->wanted || events % TICK_EVENTS) {
+    if (!p->wanted) {
         return;
     }
     uint64_t now = clock_boot_ns();
@@ -262,8 +261,8 @@ void replay_progress_tick(struct replay_progress *p, const struct sensor *sensor
     p->next_ns = now + PROGRESS_EVERY;
     p->shown = true;
     fprintf(stderr, "\r%3.0f %%  %.1f M events  %.2f M events/s ",
-            100.0 * (double)stats.bytes_in / (double)stats.bytes_total, (double)events / 1e6,
-            (double)events * 1e3 / (double)(now - p->start_ns));
+            100.0 * (double)stats.bytes_in / (double)stats.bytes_total, (double)stats.events / 1e6,
+            (double)stats.events * 1e3 / (double)(now - p->start_ns));
 }
 
 void replay_progress_end(struct replay_progress *p)

@@ -111,7 +111,9 @@ static int run_events(struct filter_run *run)
         if (r < 0) {
             break;
         }
-        replay_progress_tick(&run->progress, run->sensor, event->num);
+        if (event->num % TICK_EVENTS == 0) {
+            replay_progress_tick(&run->progress, run->sensor);
+        }
     }
     replay_progress_end(&run->progress);
     struct err flush_err = { 0 };

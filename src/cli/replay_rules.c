@@ -93,17 +93,22 @@ static int open_all(struct rules_run *run)
 static int run_events(struct rules_run *run)
 {
     struct err err = { 0 };
+    const struct buf *buf = &run->output.buf;
+    size_t seen = 0;
     uint64_t events = 0;
     int r;
     replay_progress_start(&run->progress, run->sensor);
     while ((r = pipeline_step(run->pipeline, run->sensor, &run->output.buf, &err)) > 0) {
-        if (run->output.buf.n) {
+        if (buf->n != seen || buf->failed) {
             r = replay_output_flush(&run->output, false, &err);
             if (r < 0) {
                 break;
             }
+            seen = buf->n;
         }
-        replay_progress_tick(&run->progress, run->sensor, ++events);
+        if (++events % TICK_EVENTS == 0) {
+            replay_progress_tick(&run->progress, run->sensor);
+        }
     }
     replay_progress_end(&run->progress);
     struct err flush_err = { 0 };

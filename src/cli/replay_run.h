@@ -36,8 +36,9 @@ struct replay_progress {
     uint64_t start_ns, next_ns;
 };
 void replay_progress_start(struct replay_progress *progress, const struct sensor *sensor);
-void replay_progress_tick(struct replay_progress *progress, const struct sensor *sensor,
-                          uint64_t events);
+/* To be called once in TICK_EVENTS events: the clock is looked at. */
+#define TICK_EVENTS 65536
+void replay_progress_tick(struct replay_progress *progress, const struct sensor *sensor);
 void replay_progress_end(struct replay_progress *progress);
 
 /* Each returns an exit code. */

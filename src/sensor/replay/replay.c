@@ -40,8 +40,11 @@ struct replay {
 
 CLEANUP_DEFINE(struct sensor, sensor_close);
 
+/* What only errors and lists need stays out of the path of events. */
+#define RARE __attribute__((cold, noinline))
+
 /* Sets the message with where in the input it is; at: offset within the block. */
-static int wrong(struct replay *r, size_t at, const char *what)
+RARE static int wrong(struct replay *r, size_t at, const char *what)
 {
     char where[64] = "";
     if (source_is_gzip(r->stream.source)) {
@@ -52,7 +55,7 @@ static int wrong(struct replay *r, size_t at, const char *what)
                    (unsigned long long)(r->block_at + at), where, what);
 }
 
-static int wrong_block(struct replay *r, uint32_t type, size_t n, const char *what)
+RARE static int wrong_block(struct replay *r, uint32_t type, size_t n, const char *what)
 {
     char text[160];
     snprintf(text, sizeof text, "block of type 0x%x and %zu bytes: %s", type, n, what);
@@ -63,7 +66,7 @@ static int wrong_block(struct replay *r, uint32_t type, size_t n, const char *wh
  * The lengths of an event of the first version do not say how many they are: the largest number, up to
  * what the kind had, with which lengths and values end where the event ends. -1: none.
  */
-static int count_params(uint16_t kind, const uint8_t *lengths, size_t n)
+RARE static int count_params(uint16_t kind, const uint8_t *lengths, size_t n)
 {
     unsigned max = kind < OLD_KINDS ? old_kind_nparams[kind] : kind_table[kind].nparams;
     size_t values = 0;
@@ -81,28 +84,27 @@ static int count_params(uint16_t kind, const uint8_t *lengths, size_t n)
 static bool place_params(struct event *e, const uint8_t *lengths, uint64_t nparams, bool wide,
                          size_t n)
 {
-    uint64_t size = wide ? 4 : 2;
+    unsigned shift = wide ? 2 : 1;
     uint64_t at = 0;
-    if (nparams > n / size) {
+    if (nparams > n >> shift) {
         return false;
     }
-    e->data = lengths + nparams * size;
-    n -= nparams * size;
+    e->data = lengths + (nparams << shift);
+    n -= nparams << shift;
     unsigned count = nparams < KIND_PARAMS_MAX ? (unsigned)nparams : KIND_PARAMS_MAX;
-    for (unsigned i = 0; i < count; i++) {
-        e->at[i] = (uint32_t)at;
-        at += wide ? load_u32(lengths + (size_t)4 * i) : load_u16(lengths + (size_t)2 * i);
-        if (at > n) {
-            return false;
-        }
-    }
-    e->at[count] = (uint32_t)at;
     e->nparams = (uint16_t)count;
-    return true;
+    e->at[0] = 0;
+    for (unsigned i = 0; i < count; i++) {
+        at += wide ? load_u32(lengths + (size_t)4 * i) : load_u16(lengths + (size_t)2 * i);
+        e->at[i + 1] = (uint32_t)at;
+    }
+    return at <= n;
 }
 
-/* 1: r->event is filled; 0: of a kind not known here; negative: corrupt. */
-static int read_event(struct replay *r, const uint8_t *body, size_t n, unsigned shape)
+/* 1: r->event is filled; 0: of a kind not known here; negative: corrupt. Inlined for the shapes of
+ * today's captures, with what they need only. */
+static inline __attribute__((always_inline)) int read_event(struct replay *r, const uint8_t *body,
+                                                            size_t n, unsigned shape)
 {
     struct event *e = &r->event;
     size_t header = shape & EVENT_IS_V2 ? EVENT_HEADER_V2 : EVENT_HEADER_V1;
@@ -176,7 +178,7 @@ static int read_section(struct replay *r, const uint8_t *body, size_t n)
 }
 
 /* Blocks that are not events. 0 or negative. */
-static int read_other(struct replay *r, uint32_t type, const uint8_t *body, size_t n)
+RARE static int read_other(struct replay *r, uint32_t type, const uint8_t *body, size_t n)
 {
     struct err err = { 0 };
     if (type == BLOCK_SECTION) {
@@ -216,8 +218,15 @@ static unsigned event_shape(uint32_t type)
     }
 }
 
+/* Events of other shapes, and what is not an event. */
+RARE static int read_rarer(struct replay *r, uint32_t type, const uint8_t *body, size_t n)
+{
+    unsigned shape = event_shape(type);
+    return shape ? read_event(r, body, n, shape) : read_other(r, type, body, n);
+}
+
 /* The input's end: clean, or in the middle of something. `got` is a stream call's result. */
-static int at_end(struct replay *r, int got, size_t wanted)
+RARE static int at_end(struct replay *r, int got, size_t wanted)
 {
     if (got < 0) {
         return err_set(&r->failed, got, "%s: byte %llu: %s", r->path,
@@ -267,11 +276,14 @@ static int read_block(struct replay *r, bool *ret_end)
     if (load_u32(block + n - 4) != n) {
         return wrong_block(r, type, n, "the lengths before and after it differ");
     }
-    unsigned shape = event_shape(type);
-    if (!shape) {
-        return read_other(r, type, block + 8, n - BLOCK_OVERHEAD);
+    if (__builtin_expect(type == BLOCK_EVENT_FLAGS_V2, 1)) {
+        return read_event(r, block + 8, n - BLOCK_OVERHEAD,
+                          EVENT_IS_EVENT | EVENT_IS_V2 | EVENT_HAS_FLAGS);
     }
-    return read_event(r, block + 8, n - BLOCK_OVERHEAD, shape);
+    if (type == BLOCK_EVENT_V2) {
+        return read_event(r, block + 8, n - BLOCK_OVERHEAD, EVENT_IS_EVENT | EVENT_IS_V2);
+    }
+    return read_rarer(r, type, block + 8, n - BLOCK_OVERHEAD);
 }
 
 /* The next event is in r->event: 1. 0 at the end, negative error. */
@@ -308,12 +320,6 @@ static int replay_next(struct sensor *sensor, struct event **ret, struct err *er
     }
     struct event *e = &r->event;
     e->num = ++r->stats.events;
-    e->thread = NULL;
-    e->fd = NULL;
-    e->fd_num = -1;
-    e->delta_ns = 0;
-    e->enter_ts_ns = 0;
-    e->fd_name_changed = false;
     e->truncated = false;
     *ret = e;
     return 1;
@@ -367,6 +373,7 @@ int replay_open_with(const char *path, const struct replay_options *options, str
     r->sensor.ops = &replay_ops;
     r->lists.state = state;
     r->event.exact = true;
+    r->event.fd_num = -1;
     snprintf(r->path, sizeof r->path, "%s", strcmp(path, "-") == 0 ? "standard input" : path);
     int result = source_open(path, &source, &r->stream.source, err);
     if (result < 0) {

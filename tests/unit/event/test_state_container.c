@@ -283,12 +283,47 @@ static void test_paths(void **unused)
     }
 }
 
+/* Every place of a pair in paths of every length about the scan's word size. */
+static void test_path_scans(void **unused)
+{
+    (void)unused;
+    for (size_t n = 0; n <= 40; n++) {
+        char path[40];
+        memset(path, 'a', sizeof(path));
+        path[0] = '/';
+        struct str s = { path, n };
+        assert_int_equal(path_is_clean(s), n > 0);
+        assert_false(path_has_double_slash(s));
+        for (size_t i = 1; i < n; i++) {
+            path[i] = '.';
+            assert_int_equal(path_is_clean(s), i > 1);
+            assert_false(path_has_double_slash(s));
+            path[i] = '/';
+            assert_int_equal(path_is_clean(s), i > 1 && i + 1 < n);
+            assert_int_equal(path_has_double_slash(s), i == 1);
+            if (i + 1 < n) {
+                path[i + 1] = '.';
+                assert_false(path_is_clean(s));
+                path[i + 1] = '/';
+                assert_false(path_is_clean(s));
+                assert_true(path_has_double_slash(s));
+                path[i + 1] = 'a';
+            }
+            path[i] = 'a';
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cgroup_ids), cmocka_unit_test(test_metadata_arrives_late),
-        cmocka_unit_test(test_bad_json),   cmocka_unit_test(test_container_limit),
-        cmocka_unit_test(test_users),      cmocka_unit_test(test_user_limit),
+        cmocka_unit_test(test_path_scans),
+        cmocka_unit_test(test_cgroup_ids),
+        cmocka_unit_test(test_metadata_arrives_late),
+        cmocka_unit_test(test_bad_json),
+        cmocka_unit_test(test_container_limit),
+        cmocka_unit_test(test_users),
+        cmocka_unit_test(test_user_limit),
         cmocka_unit_test(test_paths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
