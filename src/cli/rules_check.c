@@ -15,6 +15,12 @@
 
 static const char usage[] =
     "Usage: hinomi rules check [--json] FILE|DIRECTORY...\n\n"
+    "Says everything that is wrong in rule files, each with place, source line and, where there "
+    "is\n"
+    "one, a hint. Files are read in the order given, those of a directory (.yaml, .yml)\n"
+    "alphabetically; a file can refer to earlier ones.\n\n"
+    "  --json      an array: per file name, successful, errors, warnings\n"
+    "  --help      print this\n\n"
     "Exit status: 0 no errors (warnings do not count), 1 errors, 2 usage.\n";
 
 /* Diagnostics of one file, errors or warnings. */
@@ -149,7 +155,7 @@ int cli_rules_check(int argc, char **argv)
         json = true;
     }
     if (optind == argc) {
-        fputs(usage, stderr);
+        fprintf(stderr, "%s: no rule files given\n\n%s", argv[0], usage);
         return EXIT_USAGE;
     }
     return check(argv + optind, argc - optind, json);

@@ -158,12 +158,20 @@ static int parse_lines(struct parse_session *session)
 
 int cli_rules_parse(int argc, char **argv)
 {
-    static const char usage[] = "Usage: hinomi rules parse < CONDITIONS.ndjson\n\n"
-                                "Reads lines {\"filter\":\"...\"}, writes for each {\"ok\":true,"
-                                "\"canonical\":\"...\"}\nor {\"ok\":false,\"error\":\"...\","
-                                "\"column\":N}.\n";
+    static const char usage[] =
+        "Usage: hinomi rules parse < CONDITIONS.ndjson\n\n"
+        "Reads conditions from standard input, a line of JSON each, and answers each with a "
+        "line:\n\n"
+        "  {\"filter\":\"proc.name=sh\"}  {\"ok\":true,\"canonical\":\"proc.name = sh\"}\n"
+        "  {\"filter\":\"proc.name=\"}    {\"ok\":false,\"error\":\"...\",\"column\":11}\n\n"
+        "Grammar only: fields, macros and lists need not exist. A line may have 4 MiB.\n\n"
+        "  --help      print this\n\n"
+        "Exit status: 0 all lines answered, 1 standard output cannot be written, 2 usage.\n";
     if (argc > 1) {
         bool help = strcmp(argv[1], "--help") == 0;
+        if (!help) {
+            fprintf(stderr, "%s: takes no arguments: %s\n\n", argv[0], argv[1]);
+        }
         fputs(usage, help ? stdout : stderr);
         return help ? EXIT_OK : EXIT_USAGE;
     }

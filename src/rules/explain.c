@@ -106,6 +106,26 @@ static void put_field(const struct expr *expr, struct buf *buf)
 
 #define ITEMS_SHOWN 8
 
+/* Text and numbers; addresses and the like are only counted. */
+static bool put_constant(const struct constants *run, uint32_t i, bool first, struct buf *buf)
+{
+    const struct value *value = run->strs ? NULL : &run->values[i];
+    if (value && !type_is_signed(value->type) && !type_is_unsigned(value->type)) {
+        return false;
+    }
+    buf_putz(buf, first ? " " : ", ");
+    if (!value) {
+        buf_printf(buf, "%.*s", STR_ARG(run->strs[i]));
+    } else if (value->type == TYPE_BOOL) {
+        buf_putz(buf, value->u ? "true" : "false");
+    } else if (type_is_signed(value->type)) {
+        buf_printf(buf, "%lld", (long long)value->i);
+    } else {
+        buf_printf(buf, "%llu", (unsigned long long)value->u);
+    }
+    return true;
+}
+
 static void put_constants(const struct check *check, struct buf *buf)
 {
     uint32_t shown = 0;
@@ -113,12 +133,12 @@ static void put_constants(const struct check *check, struct buf *buf)
     for (uint32_t i = 0; i < check->nconstants; i++) {
         const struct constants *run = &check->constants[i];
         n += run->n;
-        for (uint32_t j = 0; run->strs && j < run->n && shown < ITEMS_SHOWN; j++, shown++) {
-            buf_printf(buf, "%s%.*s", shown ? ", " : " ", STR_ARG(run->strs[j]));
+        for (uint32_t j = 0; j < run->n && shown < ITEMS_SHOWN; j++) {
+            shown += put_constant(run, j, shown == 0, buf);
         }
     }
     if (n > shown) {
-        buf_printf(buf, "%s%u more", shown ? ", and " : " ", n - shown);
+        buf_printf(buf, shown ? ", and %u more" : " (%u values)", n - shown);
     }
 }
 
