@@ -421,6 +421,29 @@ static void test_out_of_memory(void **state)
     end(&f);
 }
 
+/* Regexes that the texts they must hold rule out for most values still match those they should. */
+static void test_regexes(void **state)
+{
+    (void)state;
+    static const char *const patterns[] = {
+        ".*[[:alpha:]]hadow", ".*[^[:digit:]]shadow", "[[:punct:]]etc/s[]h[]adow", ".*/shadow",
+        "/etc/s[[:]?hadow",   ".*/[s]hadow",          "/etc/sx?hado(w|x)",         ".*x{0}shadow",
+    };
+    struct fixture f;
+    char text[256];
+    begin(&f);
+    for (size_t i = 0; i < sizeof(patterns) / sizeof(*patterns); i++) {
+        snprintf(text, sizeof(text), "evt.type = open and fd.name regex '%s'", patterns[i]);
+        add(&f, text);
+    }
+    build(&f, true);
+    assert_string_equal(open_file(&f, "/etc/shadow", 1, 5), "0 1 2 3 4 5 6 7");
+    settle(&f);
+    assert_string_equal(open_file(&f, "/etc/shadowy", 1, 5), "");
+    settle(&f);
+    end(&f);
+}
+
 /* An `or` of thousands of tests takes memory in proportion. */
 static void test_wide(void **state)
 {
@@ -468,7 +491,7 @@ int main(void)
         cmocka_unit_test(test_demand),       cmocka_unit_test(test_residual),
         cmocka_unit_test(test_deep),         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_nothing),      cmocka_unit_test(test_constants),
-        cmocka_unit_test(test_wide),
+        cmocka_unit_test(test_wide),         cmocka_unit_test(test_regexes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
