@@ -78,7 +78,7 @@ static int usage_error(int argc, char **argv)
     return EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
         print_usage(stdout);
@@ -91,4 +91,16 @@ int main(int argc, char **argv)
     int words;
     const struct verb *verb = find_verb(argc, argv, &words);
     return verb ? verb->run(argc - words, argv + words) : usage_error(argc, argv);
+}
+
+/* Output that could not be written makes a success a failure. */
+int main(int argc, char **argv)
+{
+    int r = run(argc, argv);
+    bool lost = ferror(stdout);
+    if (fflush(stdout) != 0 || lost) {
+        perror("hinomi: cannot write to standard output");
+        return r == EXIT_OK ? EXIT_NEGATIVE : r;
+    }
+    return r;
 }
