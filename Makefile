@@ -9,6 +9,8 @@
 BUILD        ?= build
 PREFIX       ?= /usr/local
 FUZZ_SECONDS ?= 20
+# Worlds of 1,000 events each that the matcher is compared in; millions of events: PROPERTY_WORLDS=5000.
+PROPERTY_WORLDS ?= 200
 ARGS         ?=
 
 MESON_TEST = meson test --print-errorlogs
@@ -39,7 +41,8 @@ build-fuzz/build.ninja:
 fuzz:
 	@tools/deps.sh build fuzz
 	@$(MAKE) --no-print-directory build-fuzz/build.ninja
-	@ninja -C build-fuzz fuzzers
+	@ninja -C build-fuzz fuzzers tests/property/property-matcher
+	@build-fuzz/tests/property/property-matcher $(PROPERTY_WORLDS) 1000 $$(date +%s)
 	@tools/fuzz.sh build-fuzz $(FUZZ_SECONDS) $(ARGS)
 
 lint:
@@ -72,7 +75,8 @@ install: $(BUILD)/build.ninja
 
 demo:
 	@tools/deps.sh build
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@ninja -C $(BUILD) hinomi
 	@BUILD=$(BUILD) tools/demo.sh $(ARGS)
 
 clean:

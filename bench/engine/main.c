@@ -76,7 +76,8 @@ static double measure(struct matcher *matcher)
         for (unsigned j = 0; j < PASSES; j++) {
             pass(matcher);
         }
-        times[i] = (double)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - start) / ((double)stream.n * PASSES);
+        times[i] =
+            (double)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - start) / ((double)stream.n * PASSES);
     }
     return median(times, REPEATS);
 }
@@ -126,23 +127,25 @@ static void run(const char *name, const struct ruleset *ruleset, bool compare, s
         exit(1);
     }
     *ret = (struct figures){ .build_ms = since_ms(start) };
-    const char *verdict = !compare                              ? "not compared"
+    const char *verdict = !compare                          ? "not compared"
                           : equal(ruleset, matcher, &fired) ? "equal"
-                                                                : "DIFFERENT";
+                                                            : "DIFFERENT";
     double total = measure(matcher);
     matcher_get_stats(matcher, &stats);
     ret->ns = total - state_ns;
     ret->bytes = stats.bytes;
-    printf("%-34s %7.2f M/s  with state %6.2f M/s  %7.2f candidates  %5.2f %% fire  build %8.2f ms  "
-           "%9.1f KB  %s\n",
-           name, 1e3 / ret->ns, 1e3 / total, (double)stats.candidates / (double)stats.events,
-           100.0 * fired / stream.n, ret->build_ms, (double)stats.bytes / 1024.0, verdict);
+    printf(
+        "%-34s %7.2f M/s  with state %6.2f M/s  %7.2f candidates  %5.2f %% fire  build %8.2f ms  "
+        "%9.1f KB  %s\n",
+        name, 1e3 / ret->ns, 1e3 / total, (double)stats.candidates / (double)stats.events,
+        100.0 * fired / stream.n, ret->build_ms, (double)stats.bytes / 1024.0, verdict);
     if (getenv("BENCH_DETAILS")) {
-        printf("  atoms evaluated %.2f an event, residuals served %.2f, built %.5f, rules run %.2f\n",
-               (double)stats.atoms_evaluated / (double)stats.events,
-               (double)stats.residual_hits / (double)stats.events,
-               (double)stats.residual_builds / (double)stats.events,
-               (double)stats.rules_run / (double)stats.events);
+        printf(
+            "  atoms evaluated %.2f an event, residuals served %.2f, built %.5f, rules run %.2f\n",
+            (double)stats.atoms_evaluated / (double)stats.events,
+            (double)stats.residual_hits / (double)stats.events,
+            (double)stats.residual_builds / (double)stats.events,
+            (double)stats.rules_run / (double)stats.events);
     }
     matcher_free(matcher);
 }
@@ -219,16 +222,22 @@ static double rules_of_one_kind(uint32_t n)
         stream_path(i * 7, path, sizeof(path));
         if (i < 40) {
             stream_path(i * 37 % STREAM_PATHS, path, sizeof(path));
-            snprintf(text, sizeof(text), "evt.type in (open, openat) and evt.is_open_read=true and "
-                                         "fd.num>=0 and fd.name = %s", path);
+            snprintf(text, sizeof(text),
+                     "evt.type in (open, openat) and evt.is_open_read=true and "
+                     "fd.num>=0 and fd.name = %s",
+                     path);
         } else if (i % 2) {
-            snprintf(text, sizeof(text), "evt.type in (open, openat) and evt.is_open_read=true and "
-                                         "fd.num>=0 and fd.name startswith %s/x%u and "
-                                         "not proc.name in (runc, a%u)", path, i, i);
+            snprintf(text, sizeof(text),
+                     "evt.type in (open, openat) and evt.is_open_read=true and "
+                     "fd.num>=0 and fd.name startswith %s/x%u and "
+                     "not proc.name in (runc, a%u)",
+                     path, i, i);
         } else {
-            snprintf(text, sizeof(text), "evt.type in (open, openat) and evt.is_open_read=true and "
-                                         "fd.num>=0 and fd.name in (/opt/none/%u, /opt/none/%u.d) and "
-                                         "not proc.pname = b%u", i, i, i);
+            snprintf(text, sizeof(text),
+                     "evt.type in (open, openat) and evt.is_open_read=true and "
+                     "fd.num>=0 and fd.name in (/opt/none/%u, /opt/none/%u.d) and "
+                     "not proc.pname = b%u",
+                     i, i, i);
         }
         must_add(&made, text, NULL);
     }
@@ -245,8 +254,10 @@ static void uncovered_rules(uint32_t n)
     char text[256];
     made_rules_init(&made, n, MEMORY);
     for (uint32_t i = 0; i < n; i++) {
-        snprintf(text, sizeof(text), "evt.type in (open, openat) and fd.num > %u and "
-                                     "fd.name != /none/%u", 1000 + i, i);
+        snprintf(text, sizeof(text),
+                 "evt.type in (open, openat) and fd.num > %u and "
+                 "fd.name != /none/%u",
+                 1000 + i, i);
         must_add(&made, text, NULL);
     }
     snprintf(text, sizeof(text), "%u rules without a cover", n);
@@ -256,7 +267,8 @@ static void uncovered_rules(uint32_t n)
 
 static struct str *make_items(struct arena *arena, uint32_t n)
 {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-_./ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyz0123456789-_./ABCDEFGHIJKLMNOPQRSTUVWXYZ";
     struct str *items = ARENA_ARRAY(arena, struct str, n);
     for (uint32_t i = 0; items && i < n; i++) {
         /* Short items of the value's alphabet would hit everything: those begin with '#'. */
@@ -327,7 +339,8 @@ static void regexes(uint32_t n)
     char text[256];
     made_rules_init(&made, n, MEMORY);
     for (uint32_t i = 0; i < n; i++) {
-        snprintf(text, sizeof(text), "evt.type in (open, openat) and fd.name regex \"%s%u/[a-z]+%s\"",
+        snprintf(text, sizeof(text),
+                 "evt.type in (open, openat) and fd.name regex \"%s%u/[a-z]+%s\"",
                  i % 2 ? "/usr/lib/app" : ".*/none", i, i % 2 ? "[.]so.*" : "");
         must_add(&made, text, NULL);
     }
@@ -347,7 +360,8 @@ static void json_alerts(void)
     const char *deprecated;
     struct err err = { 0 };
     struct buf out;
-    struct rule rule = { .name = STR("bench"), .priority = PRIORITY_NOTICE,
+    struct rule rule = { .name = STR("bench"),
+                         .priority = PRIORITY_NOTICE,
                          .source = STR("syscall") };
     struct alert_format how = { .json = true, .hostname = STR("host") };
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);

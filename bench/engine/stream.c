@@ -23,19 +23,24 @@ static uint32_t below(uint32_t n)
     return (uint32_t)(random_state >> 33) % n;
 }
 
-static const char *const names[] = { "nginx", "python3", "node", "java", "postgres", "redis-server",
-                                     "bash", "sh", "cron", "sshd", "containerd", "systemd" };
-static const char *const tools[] = { "ls", "cat", "grep", "sed", "date", "curl", "ps", "id", "git",
-                                     "make" };
+static const char *const names[] = { "nginx",    "python3",      "node",       "java",
+                                     "postgres", "redis-server", "bash",       "sh",
+                                     "cron",     "sshd",         "containerd", "systemd" };
+static const char *const tools[] = { "ls",   "cat", "grep", "sed", "date",
+                                     "curl", "ps",  "id",   "git", "make" };
 
 void stream_path(uint32_t i, char *ret, size_t size)
 {
     static const char *const parts[][2] = {
-        { "/usr/lib/x86_64-linux-gnu/lib", ".so.6" }, { "/proc/", "/stat" },
-        { "/usr/share/app/locale/", ".mo" },          { "/var/lib/app/data/segment-", ".db" },
-        { "/home/app/project/src/module", ".c" },     { "/tmp/session-", ".tmp" },
+        { "/usr/lib/x86_64-linux-gnu/lib", ".so.6" },
+        { "/proc/", "/stat" },
+        { "/usr/share/app/locale/", ".mo" },
+        { "/var/lib/app/data/segment-", ".db" },
+        { "/home/app/project/src/module", ".c" },
+        { "/tmp/session-", ".tmp" },
         { "/usr/lib/python3/dist-packages/pkg", "/__init__.py" },
-        { "/var/log/app/request-", ".log" },          { "/etc/app/conf.d/", ".conf" },
+        { "/var/log/app/request-", ".log" },
+        { "/etc/app/conf.d/", ".conf" },
         { "/sys/fs/cgroup/system.slice/", "/memory.current" },
     };
     snprintf(ret, size, "%s%u%s", parts[i % 10][0], i, parts[i % 10][1]);
@@ -67,12 +72,12 @@ static struct event *exec_event(int64_t tid, uint64_t now)
     const char *tool = tools[below(10)];
     size_t n = cgroups(tid, text, sizeof(text));
     snprintf(path, sizeof(path), "/usr/bin/%s", tool);
-    return make_event(KIND_EXECVE_19_X, tid, now, "qsBqqqsqqqwwwsBBwqwwqqqqqqwsqw", INT64_C(0), path,
-                      "-l\0/srv/data", (size_t)13, tid, tid, (int64_t)PID_FIRST, "/srv",
+    return make_event(KIND_EXECVE_19_X, tid, now, "qsBqqqsqqqwwwsBBwqwwqqqqqqwsqw", INT64_C(0),
+                      path, "-l\0/srv/data", (size_t)13, tid, tid, (int64_t)PID_FIRST, "/srv",
                       (uint64_t)1024, (uint64_t)1, (uint64_t)2, 3, 4, 5, tool, text, n,
-                      "PATH=/usr/bin:/bin\0HOME=/root", (size_t)30, 0, tid, 0xffffffff, 0, (uint64_t)0,
-                      (uint64_t)0, (uint64_t)0, (uint64_t)100, (uint64_t)200, (uint64_t)300, 0, path,
-                      tid, 0);
+                      "PATH=/usr/bin:/bin\0HOME=/root", (size_t)30, 0, tid, 0xffffffff, 0,
+                      (uint64_t)0, (uint64_t)0, (uint64_t)0, (uint64_t)100, (uint64_t)200,
+                      (uint64_t)300, 0, path, tid, 0);
 }
 
 static struct event *other_event(int64_t tid, uint64_t now)
@@ -90,8 +95,8 @@ static struct event *other_event(int64_t tid, uint64_t now)
     case 3:
         return make_event(KIND_CLOSE_X, tid, now, "qq", INT64_C(0), fd);
     default:
-        return make_event(KIND_READ_X, tid, now, "qBqw", INT64_C(16), "GET / HTTP/1.1\r\n", (size_t)16,
-                          fd, 4096);
+        return make_event(KIND_READ_X, tid, now, "qBqw", INT64_C(16), "GET / HTTP/1.1\r\n",
+                          (size_t)16, fd, 4096);
     }
 }
 
@@ -104,9 +109,15 @@ static int add_processes(struct state *state)
         const char *name = names[i % 12];
         size_t n = cgroups(pid, text, sizeof(text));
         snprintf(exepath, sizeof(exepath), "/usr/bin/%s", name);
-        struct thread_init init = { .t = { .tid = pid, .pid = pid, .vtid = pid, .vpid = pid,
-                                           .ptid = i ? PID_FIRST + i / 4 : 1, .sid = PID_FIRST,
-                                           .vpgid = pid, .pgid = pid, .loginuid = -1,
+        struct thread_init init = { .t = { .tid = pid,
+                                           .pid = pid,
+                                           .vtid = pid,
+                                           .vpid = pid,
+                                           .ptid = i ? PID_FIRST + i / 4 : 1,
+                                           .sid = PID_FIRST,
+                                           .vpgid = pid,
+                                           .pgid = pid,
+                                           .loginuid = -1,
                                            .fdlimit = 1024 },
                                     .comm = str_of(name),
                                     .exe = str_of(exepath),
@@ -124,10 +135,13 @@ static int add_processes(struct state *state)
     for (unsigned i = 1; i <= 7; i++) {
         char id[80];
         snprintf(id, sizeof(id), "%064u", i);
-        struct container container = { .id = str_from(id, 12), .full_id = str_of(id),
-                                       .name = STR("web"), .image = STR("docker.io/library/nginx:1"),
+        struct container container = { .id = str_from(id, 12),
+                                       .full_id = str_of(id),
+                                       .name = STR("web"),
+                                       .image = STR("docker.io/library/nginx:1"),
                                        .image_repository = STR("docker.io/library/nginx"),
-                                       .image_tag = STR("1"), .type = STR("docker") };
+                                       .image_tag = STR("1"),
+                                       .type = STR("docker") };
         state_add_container(state, &container);
     }
     return state_add_user(state, (struct str){ 0 }, &root);

@@ -24,23 +24,26 @@ static const struct box host = { .cgroups = "cpuset=/;cpu=/system.slice;memory=/
 #define DB_ID  "b81d44e0c3fa1099887766554433221100ffeeddccbbaa998877665544332211"
 static const struct box web = {
     .cgroups = "cpuset=/docker/" WEB_ID ";cpu=/docker/" WEB_ID ";memory=/docker/" WEB_ID,
-    .json = "{\"container\":{\"Mounts\":[],\"env\":[],\"id\":\"3f6a1c9b7e20\",\"image\":\"nginx:1.25\","
-            "\"imagedigest\":\"sha256:a484819eb60211f5299034ac80f6a681b06f89e65866ce91f356ed7c72af059c"
-            "\",\"imageid\":\"e784f4560448b14a66f55c26e1b4dad2c2877cc73d001b7cd0b18e24a700a070\","
-            "\"imagerepo\":\"nginx\",\"imagetag\":\"1.25\",\"ip\":\"172.17.0.2\",\"is_pod_sandbox\":"
-            "false,\"labels\":{\"maintainer\":\"shop\"},\"name\":\"shop-web\",\"port_mappings\":[],"
-            "\"privileged\":false,\"type\":0}}",
+    .json =
+        "{\"container\":{\"Mounts\":[],\"env\":[],\"id\":\"3f6a1c9b7e20\",\"image\":\"nginx:1.25\","
+        "\"imagedigest\":\"sha256:a484819eb60211f5299034ac80f6a681b06f89e65866ce91f356ed7c72af059c"
+        "\",\"imageid\":\"e784f4560448b14a66f55c26e1b4dad2c2877cc73d001b7cd0b18e24a700a070\","
+        "\"imagerepo\":\"nginx\",\"imagetag\":\"1.25\",\"ip\":\"172.17.0.2\",\"is_pod_sandbox\":"
+        "false,\"labels\":{\"maintainer\":\"shop\"},\"name\":\"shop-web\",\"port_mappings\":[],"
+        "\"privileged\":false,\"type\":0}}",
     .vpid_offset = 2000,
     .ip = { 172, 17, 0, 2 },
 };
 static const struct box db = {
     .cgroups = "cpuset=/docker/" DB_ID ";cpu=/docker/" DB_ID ";memory=/docker/" DB_ID,
-    .json = "{\"container\":{\"Mounts\":[],\"env\":[],\"id\":\"b81d44e0c3fa\",\"image\":\"postgres:16\","
-            "\"imagedigest\":\"sha256:4aea012537edfad80f98d870a36e6b90b4c09b27be7f4b4759d72db863baeebb"
-            "\",\"imageid\":\"8e4fc9e184896b0d56cde02e4ae64ac0ba1e4e3dd9a5e5d6a4b5d9e5d6a4b5d9\","
-            "\"imagerepo\":\"postgres\",\"imagetag\":\"16\",\"ip\":\"172.17.0.3\",\"is_pod_sandbox\":"
-            "false,\"labels\":{},\"name\":\"shop-db\",\"port_mappings\":[],\"privileged\":false,"
-            "\"type\":0}}",
+    .json =
+        "{\"container\":{\"Mounts\":[],\"env\":[],\"id\":\"b81d44e0c3fa\",\"image\":\"postgres:"
+        "16\","
+        "\"imagedigest\":\"sha256:4aea012537edfad80f98d870a36e6b90b4c09b27be7f4b4759d72db863baeebb"
+        "\",\"imageid\":\"8e4fc9e184896b0d56cde02e4ae64ac0ba1e4e3dd9a5e5d6a4b5d9e5d6a4b5d9\","
+        "\"imagerepo\":\"postgres\",\"imagetag\":\"16\",\"ip\":\"172.17.0.3\",\"is_pod_sandbox\":"
+        "false,\"labels\":{},\"name\":\"shop-db\",\"port_mappings\":[],\"privileged\":false,"
+        "\"type\":0}}",
     .vpid_offset = 2400,
     .ip = { 172, 17, 0, 3 },
 };
@@ -50,28 +53,31 @@ struct machine {
 };
 
 static const char *const web_files[] = {
-    "/usr/share/nginx/html/index.html", "/usr/share/nginx/html/css/site.css",
-    "/usr/share/nginx/html/js/app.js", "/usr/share/nginx/html/img/logo.svg",
+    "/usr/share/nginx/html/index.html",         "/usr/share/nginx/html/css/site.css",
+    "/usr/share/nginx/html/js/app.js",          "/usr/share/nginx/html/img/logo.svg",
     "/usr/share/nginx/html/products/list.json", "/usr/share/nginx/html/favicon.ico",
 };
 static const char *const libraries[] = {
-    "libc.so.6", "libselinux.so.1", "libpcre2-8.so.0", "libcap.so.2", "libm.so.6",
-    "libz.so.1", "libcrypto.so.3", "libdl.so.2",
+    "libc.so.6", "libselinux.so.1", "libpcre2-8.so.0", "libcap.so.2",
+    "libm.so.6", "libz.so.1",       "libcrypto.so.3",  "libdl.so.2",
 };
 static const char *const sources[] = {
-    "src/main.c", "src/list.c", "src/list.h", "src/server/accept.c", "src/server/accept.h",
-    "include/config.h", "src/store/page.c", "src/store/page.h", "src/util/str.c", "src/util/str.h",
+    "src/main.c",          "src/list.c",       "src/list.h",       "src/server/accept.c",
+    "src/server/accept.h", "include/config.h", "src/store/page.c", "src/store/page.h",
+    "src/util/str.c",      "src/util/str.h",
 };
 static const char request[] = "GET /products/list.json?page=2 HTTP/1.1\r\nHost: shop.example\r\n"
                               "User-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\nAccept: */*\r\n\r\n";
-static const char response[] = "HTTP/1.1 200 OK\r\nServer: nginx/1.25.3\r\nContent-Type: "
-                               "application/json\r\nContent-Length: 2318\r\nConnection: keep-alive\r\n";
+static const char response[] =
+    "HTTP/1.1 200 OK\r\nServer: nginx/1.25.3\r\nContent-Type: "
+    "application/json\r\nContent-Length: 2318\r\nConnection: keep-alive\r\n";
 
 #define PICK(gen, array) ((array)[gen_below(gen, sizeof(array) / sizeof((array)[0]))])
 
 static void noise(struct gen *g, char *p, size_t n)
 {
-    static const char letters[] = "etaoin shrdlu cmfwyp vbgkqjxz_0123456789<>/=\"{}\n ETAOINSHRDLU.,-+";
+    static const char letters[] =
+        "etaoin shrdlu cmfwyp vbgkqjxz_0123456789<>/=\"{}\n ETAOINSHRDLU.,-+";
     for (size_t i = 0; i < n; i += 8) {
         uint64_t r = gen_random(g);
         for (size_t j = i; j < n && j < i + 8; j++, r >>= 8) {
@@ -159,7 +165,8 @@ static void web_request(struct machine *machine, struct gen *g)
 
 static void database_query(struct machine *machine, struct gen *g)
 {
-    static const char query[] = "SELECT id, name, price FROM products WHERE shop = $1 ORDER BY rank";
+    static const char query[] =
+        "SELECT id, name, price FROM products WHERE shop = $1 ORDER BY rank";
     struct proc *client = &machine->worker[gen_below(g, WORKERS)];
     struct proc *p = &machine->postgres;
     uint16_t port = (uint16_t)(32768 + gen_below(g, 28000));
@@ -241,7 +248,8 @@ static void walk_files(struct machine *machine, struct gen *g)
     for (unsigned i = 8 + gen_below(g, 24); i > 0; i--) {
         unsigned n = gen_below(g, 5000);
         bool missing = gen_below(g, 3) == 0;
-        snprintf(path, sizeof path, "/srv/data/%02x/%02x/object-%u.bin", n & 0xff, n >> 6 & 0xff, n);
+        snprintf(path, sizeof path, "/srv/data/%02x/%02x/object-%u.bin", n & 0xff, n >> 6 & 0xff,
+                 n);
         act_stat(g, p, path, missing ? -ENOENT : 0);
         if (missing) {
             act_open(g, p, path, OPEN_READ, -ENOENT);
@@ -335,10 +343,17 @@ struct running {
 
 static int start_running(struct state *state, const struct running *r)
 {
-    struct proc p = { .pid = r->pid, .ppid = r->ppid, .sid = r->tty ? 900 : r->pid,
-                      .vpgid = r->pid - r->box->vpid_offset, .box = r->box, .cwd = r->cwd,
-                      .uid = r->uid, .gid = r->uid, .tty = r->tty,
-                      .loginuid = r->tty ? (int64_t)r->uid : -1, .next_fd = PROC_FIRST_FD };
+    struct proc p = { .pid = r->pid,
+                      .ppid = r->ppid,
+                      .sid = r->tty ? 900 : r->pid,
+                      .vpgid = r->pid - r->box->vpid_offset,
+                      .box = r->box,
+                      .cwd = r->cwd,
+                      .uid = r->uid,
+                      .gid = r->uid,
+                      .tty = r->tty,
+                      .loginuid = r->tty ? (int64_t)r->uid : -1,
+                      .next_fd = PROC_FIRST_FD };
     proc_set(&p, r->comm, r->exepath, r->argv);
     if (r->keep) {
         *r->keep = p;
@@ -373,27 +388,126 @@ struct machine *machine_new(struct state *state)
         { NULL, &host, 1, 0, "systemd", "/usr/lib/systemd/systemd", "/", { "/sbin/init" }, 0, 0 },
         { NULL, &host, 700, 1, "sshd", "/usr/sbin/sshd", "/", { "/usr/sbin/sshd", "-D" }, 0, 0 },
         { NULL, &host, 880, 700, "sshd", "/usr/sbin/sshd", "/", { "sshd: dev@pts/0" }, 1000, 0 },
-        { &m->bash, &host, 900, 880, "bash", "/usr/bin/bash", "/home/dev", { "-bash" }, 1000, 34816 },
-        { &m->make, &host, 950, 900, "make", "/usr/bin/make", "/home/dev/shop", { "make", "-j2" },
-          1000, 34816 },
-        { &m->cron, &host, 650, 1, "cron", "/usr/sbin/cron", "/", { "/usr/sbin/cron", "-f" }, 0, 0 },
-        { &m->agent, &host, 660, 1, "backupd", "/usr/sbin/backupd", "/", { "/usr/sbin/backupd" }, 0, 0 },
-        { NULL, &host, 1900, 1, "containerd-shim", "/usr/bin/containerd-shim-runc-v2", "/",
-          { "/usr/bin/containerd-shim-runc-v2" }, 0, 0 },
-        { NULL, &web, 2001, 1900, "nginx", "/usr/sbin/nginx", "/",
-          { "nginx: master process nginx" }, 0, 0 },
-        { &m->worker[0], &web, 2029, 2001, "nginx", "/usr/sbin/nginx", "/",
-          { "nginx: worker process" }, 101, 0 },
-        { &m->worker[1], &web, 2030, 2001, "nginx", "/usr/sbin/nginx", "/",
-          { "nginx: worker process" }, 101, 0 },
-        { &m->worker[2], &web, 2031, 2001, "nginx", "/usr/sbin/nginx", "/",
-          { "nginx: worker process" }, 101, 0 },
-        { &m->worker[3], &web, 2032, 2001, "nginx", "/usr/sbin/nginx", "/",
-          { "nginx: worker process" }, 101, 0 },
-        { NULL, &host, 2390, 1, "containerd-shim", "/usr/bin/containerd-shim-runc-v2", "/",
-          { "/usr/bin/containerd-shim-runc-v2" }, 0, 0 },
-        { &m->postgres, &db, 2401, 2390, "postgres", "/usr/lib/postgresql/16/bin/postgres",
-          "/var/lib/postgresql/data", { "postgres" }, 999, 0 },
+        { &m->bash,
+          &host,
+          900,
+          880,
+          "bash",
+          "/usr/bin/bash",
+          "/home/dev",
+          { "-bash" },
+          1000,
+          34816 },
+        { &m->make,
+          &host,
+          950,
+          900,
+          "make",
+          "/usr/bin/make",
+          "/home/dev/shop",
+          { "make", "-j2" },
+          1000,
+          34816 },
+        { &m->cron,
+          &host,
+          650,
+          1,
+          "cron",
+          "/usr/sbin/cron",
+          "/",
+          { "/usr/sbin/cron", "-f" },
+          0,
+          0 },
+        { &m->agent,
+          &host,
+          660,
+          1,
+          "backupd",
+          "/usr/sbin/backupd",
+          "/",
+          { "/usr/sbin/backupd" },
+          0,
+          0 },
+        { NULL,
+          &host,
+          1900,
+          1,
+          "containerd-shim",
+          "/usr/bin/containerd-shim-runc-v2",
+          "/",
+          { "/usr/bin/containerd-shim-runc-v2" },
+          0,
+          0 },
+        { NULL,
+          &web,
+          2001,
+          1900,
+          "nginx",
+          "/usr/sbin/nginx",
+          "/",
+          { "nginx: master process nginx" },
+          0,
+          0 },
+        { &m->worker[0],
+          &web,
+          2029,
+          2001,
+          "nginx",
+          "/usr/sbin/nginx",
+          "/",
+          { "nginx: worker process" },
+          101,
+          0 },
+        { &m->worker[1],
+          &web,
+          2030,
+          2001,
+          "nginx",
+          "/usr/sbin/nginx",
+          "/",
+          { "nginx: worker process" },
+          101,
+          0 },
+        { &m->worker[2],
+          &web,
+          2031,
+          2001,
+          "nginx",
+          "/usr/sbin/nginx",
+          "/",
+          { "nginx: worker process" },
+          101,
+          0 },
+        { &m->worker[3],
+          &web,
+          2032,
+          2001,
+          "nginx",
+          "/usr/sbin/nginx",
+          "/",
+          { "nginx: worker process" },
+          101,
+          0 },
+        { NULL,
+          &host,
+          2390,
+          1,
+          "containerd-shim",
+          "/usr/bin/containerd-shim-runc-v2",
+          "/",
+          { "/usr/bin/containerd-shim-runc-v2" },
+          0,
+          0 },
+        { &m->postgres,
+          &db,
+          2401,
+          2390,
+          "postgres",
+          "/usr/lib/postgresql/16/bin/postgres",
+          "/var/lib/postgresql/data",
+          { "postgres" },
+          999,
+          0 },
     };
     int r = fill_users(state);
     for (size_t i = 0; i < sizeof all / sizeof all[0] && r == 0; i++) {

@@ -10,11 +10,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-#define DATA_MAX   80 /* bytes of a payload that are captured */
+#define DATA_MAX    80         /* bytes of a payload that are captured */
 #define CLONE_FLAGS 0x1800000u /* CHILD_SETTID, CHILD_CLEARTID */
-#define IN_PIDNS   (1u << 29)
-#define DISK       0x800001
-#define CPUS       4
+#define IN_PIDNS    (1u << 29)
+#define DISK        0x800001
+#define CPUS        4
 
 uint64_t gen_random(struct gen *g)
 {
@@ -72,20 +72,35 @@ int proc_existing(struct state *state, const struct proc *p)
 {
     char cgroups[1024];
     struct thread_init init = {
-        .t = { .tid = p->pid, .pid = p->pid, .ptid = p->ppid, .sid = p->sid, .vpgid = p->vpgid,
-               .pgid = p->vpgid, .vtid = p->pid - p->box->vpid_offset,
-               .vpid = p->pid - p->box->vpid_offset, .uid = p->uid, .gid = p->gid, .tty = p->tty,
-               .loginuid = p->loginuid, .fdlimit = 1024,
+        .t = { .tid = p->pid,
+               .pid = p->pid,
+               .ptid = p->ppid,
+               .sid = p->sid,
+               .vpgid = p->vpgid,
+               .pgid = p->vpgid,
+               .vtid = p->pid - p->box->vpid_offset,
+               .vpid = p->pid - p->box->vpid_offset,
+               .uid = p->uid,
+               .gid = p->gid,
+               .tty = p->tty,
+               .loginuid = p->loginuid,
+               .fdlimit = 1024,
                .cap_effective = p->uid ? 0 : UINT64_C(0x1ffffffffff),
                .cap_permitted = p->uid ? 0 : UINT64_C(0x1ffffffffff) },
-        .comm = str_of(p->comm), .exe = str_of(p->exe), .exepath = str_of(p->exepath),
-        .args = str_from(p->args, p->nargs), .cwd = str_of(p->cwd), .root = STR("/"),
+        .comm = str_of(p->comm),
+        .exe = str_of(p->exe),
+        .exepath = str_of(p->exepath),
+        .args = str_from(p->args, p->nargs),
+        .cwd = str_of(p->cwd),
+        .root = STR("/"),
         .env = str_from("PATH=/usr/bin\0HOME=/root\0LANG=C.UTF-8", 38),
         .cgroups = str_from(cgroups, put_cgroups(p, cgroups, sizeof cgroups)),
     };
     int r = state_add_thread(state, &init);
     for (int64_t fd = 0; fd < PROC_FIRST_FD && r == 0; fd++) {
-        struct fdinfo info = { .type = FD_FILE_V2, .open_flags = 3, .opener_uid = -1,
+        struct fdinfo info = { .type = FD_FILE_V2,
+                               .open_flags = 3,
+                               .opener_uid = -1,
                                .name = p->tty ? STR("/dev/pts/0") : STR("/dev/null") };
         info.nameraw = info.name;
         r = state_add_fd(state, p->pid, fd, &info);
@@ -309,7 +324,8 @@ int act_connect(struct gen *g, struct proc *p, const uint8_t ip[4], uint16_t por
     return fd;
 }
 
-int act_accept(struct gen *g, struct proc *p, const uint8_t peer[4], uint16_t port, uint16_t own_port)
+int act_accept(struct gen *g, struct proc *p, const uint8_t peer[4], uint16_t port,
+               uint16_t own_port)
 {
     int fd = p->next_fd++;
     struct made_event *m = begin(g, KIND_ACCEPT4_6_X, p->pid);

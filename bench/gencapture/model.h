@@ -19,9 +19,9 @@ enum open_flag {
     OPEN_CLOEXEC = 1 << 12,
 };
 
-#define PROC_ARGS_MAX  512
-#define PROC_FIRST_FD  3
-#define GEN_START_NS   UINT64_C(1780000000000000000)
+#define PROC_ARGS_MAX 512
+#define PROC_FIRST_FD 3
+#define GEN_START_NS  UINT64_C(1780000000000000000)
 
 struct box {
     const char *cgroups; /* entries separated by ';' */

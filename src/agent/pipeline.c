@@ -43,8 +43,8 @@ static int compile_outputs(struct pipeline *p, struct err *err)
 }
 
 int pipeline_new(const struct ruleset *ruleset, const struct selection *selection,
-                 struct state *state, const struct pipeline_options *options,
-                 struct pipeline **ret, struct err *err)
+                 struct state *state, const struct pipeline_options *options, struct pipeline **ret,
+                 struct err *err)
 {
     CLEANUP(cleanup_pipeline_free) struct pipeline *p = mem_zalloc(sizeof *p);
     if (!p) {

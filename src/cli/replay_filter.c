@@ -16,9 +16,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define MEMORY_MAX     ((size_t)256 << 20)
-#define OUTPUT_MAX     ((size_t)64 << 20)
-#define DEFAULT_FORMAT "%evt.num %evt.time %evt.cpu %proc.name (%thread.tid) %evt.dir %evt.type %evt.args"
+#define MEMORY_MAX ((size_t)256 << 20)
+#define OUTPUT_MAX ((size_t)64 << 20)
+#define DEFAULT_FORMAT                                                                             \
+    "%evt.num %evt.time %evt.cpu %proc.name (%thread.tid) %evt.dir %evt.type %evt.args"
 
 struct filter_run {
     struct arena arena;
@@ -66,7 +67,8 @@ static int compile(struct filter_run *run, const struct replay_arguments *a)
     const char *deprecated;
     struct err err = { 0 };
     struct cond_problems problems = { 0 };
-    if (parse_condition(&run->arena, str_of(a->filter), FILTER_DEPTH_MAX, &ast, &offset, &err) < 0) {
+    if (parse_condition(&run->arena, str_of(a->filter), FILTER_DEPTH_MAX, &ast, &offset, &err) <
+        0) {
         char at[48];
         snprintf(at, sizeof at, "--filter: column %u", offset + 1);
         return fail(at, err.message);

@@ -83,7 +83,8 @@ static int open_all(struct rules_run *run)
         .matcher = { .all = a->all },
         .format = { .json = a->json, .hostname = replay_host(run->sensor) },
     };
-    if (pipeline_new(run->ruleset, &run->selection, run->state, &options, &run->pipeline, &err) < 0) {
+    if (pipeline_new(run->ruleset, &run->selection, run->state, &options, &run->pipeline, &err) <
+        0) {
         return fail(err.message);
     }
     return EXIT_OK;
@@ -143,15 +144,17 @@ static void print_stats(const struct rules_run *run)
     fprintf(stderr, "capture: %llu bytes, %llu of the file; %llu blocks or events skipped\n",
             (unsigned long long)sensor.bytes, (unsigned long long)sensor.bytes_in,
             (unsigned long long)sensor.skipped);
+    fprintf(
+        stderr,
+        "state: %llu threads, %llu descriptors, %llu containers, %llu users; %llu threads evicted, "
+        "%llu descriptors refused, %llu events of unknown tasks\n",
+        (unsigned long long)state.threads, (unsigned long long)state.fds,
+        (unsigned long long)state.containers, (unsigned long long)state.users,
+        (unsigned long long)state.threads_evicted, (unsigned long long)state.fds_refused,
+        (unsigned long long)state.orphan_events);
     fprintf(stderr,
-            "state: %llu threads, %llu descriptors, %llu containers, %llu users; %llu threads evicted, "
-            "%llu descriptors refused, %llu events of unknown tasks\n",
-            (unsigned long long)state.threads, (unsigned long long)state.fds,
-            (unsigned long long)state.containers, (unsigned long long)state.users,
-            (unsigned long long)state.threads_evicted, (unsigned long long)state.fds_refused,
-            (unsigned long long)state.orphan_events);
-    fprintf(stderr,
-            "matcher: %u rules, %u atoms (%u grouped), %u rules always run; %llu candidates, %llu rules "
+            "matcher: %u rules, %u atoms (%u grouped), %u rules always run; %llu candidates, %llu "
+            "rules "
             "run, %llu atoms evaluated, %llu KiB\n",
             matcher.rules, matcher.atoms, matcher.atoms_grouped, matcher.uncovered_rules,
             (unsigned long long)matcher.candidates, (unsigned long long)matcher.rules_run,
@@ -164,9 +167,10 @@ static void print_summary(const struct rules_run *run)
     struct pipeline_stats stats;
     pipeline_get_stats(run->pipeline, &stats);
     double seconds = (double)(run->ended_ns - run->started_ns) / 1e9;
-    fprintf(stderr, "%llu events in %.3f s (%.0f events/s), %llu alerts\n",
-            (unsigned long long)stats.events, seconds,
-            seconds > 0 ? (double)stats.events / seconds : 0.0, (unsigned long long)stats.alerts);
+    fprintf(stderr, "%llu event%s in %.3f s (%.0f events/s), %llu alert%s\n",
+            (unsigned long long)stats.events, stats.events == 1 ? "" : "s", seconds,
+            seconds > 0 ? (double)stats.events / seconds : 0.0, (unsigned long long)stats.alerts,
+            stats.alerts == 1 ? "" : "s");
     print_counts(run, &stats);
     if (run->arguments->stats) {
         print_stats(run);
@@ -175,7 +179,8 @@ static void print_summary(const struct rules_run *run)
 
 int replay_rules(const struct replay_arguments *a)
 {
-    CLEANUP(run_done) struct rules_run run = {
+    CLEANUP(run_done)
+    struct rules_run run = {
         .arguments = a,
         .output.at_once = isatty(STDOUT_FILENO),
         .started_ns = clock_boot_ns(),

@@ -28,11 +28,11 @@ struct event {
     uint16_t name; /* name id: kind_table[kind].name_id, or the call of a generic event */
     uint16_t cpu;
     uint16_t nparams;
-    uint32_t flags;    /* of the capture */
-    uint8_t via;       /* enum event_via */
-    uint8_t outcome;   /* enum event_outcome */
-    bool exact;        /* false: pointed-to arguments may differ from what the kernel used */
-    bool truncated;    /* some parameter was cut */
+    uint32_t flags;  /* of the capture */
+    uint8_t via;     /* enum event_via */
+    uint8_t outcome; /* enum event_outcome */
+    bool exact;      /* false: pointed-to arguments may differ from what the kernel used */
+    bool truncated;  /* some parameter was cut */
     const uint8_t *data;
     uint32_t at[KIND_PARAMS_MAX + 1]; /* parameter i is data[at[i] .. at[i + 1]) */
 

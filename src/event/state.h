@@ -18,14 +18,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STATE_THREADS_DEFAULT 262144
+#define STATE_THREADS_DEFAULT     262144
 #define STATE_FDS_PER_PROCESS_MAX 65536
-#define STATE_CONTAINERS_MAX 16384
-#define STATE_USERS_MAX 65536
-#define STATE_INTERFACES_MAX 4096
-#define STATE_MEMORY_DEFAULT ((size_t)1 << 30) /* texts, descriptor sets, metadata */
-#define STATE_ANCESTORS_MAX 128   /* also what ends a loop of parents */
-#define STATE_EXIT_GRACE_NS UINT64_C(5000000000) /* exited processes stay visible this long */
+#define STATE_CONTAINERS_MAX      16384
+#define STATE_USERS_MAX           65536
+#define STATE_INTERFACES_MAX      4096
+#define STATE_ANCESTORS_MAX       128                  /* also what ends a loop of parents */
+#define STATE_EXIT_GRACE_NS       UINT64_C(5000000000) /* exited processes stay visible this long */
+#define STATE_MEMORY_DEFAULT      ((size_t)1 << 30)    /* texts, descriptor sets, metadata */
 
 /*
  * What exec gave a task; immutable, shared by forks and threads, counted. Strings lie in one block
@@ -48,7 +48,7 @@ struct image {
     bool exe_upper_layer;
     bool exe_lower_layer;
     bool exe_from_memfd;
-    bool exe_known; /* the four above and exe_ino mean something */
+    bool exe_known;    /* the four above and exe_ino mean something */
     struct str sha256; /* lower-case hex; empty until someone computed it: state_sha256() */
     bool sha256_asked;
     char sha256_text[64];
@@ -75,8 +75,8 @@ struct container {
     bool privileged, host_pid, host_network, host_ipc;
     bool pending; /* metadata not here yet: fields are empty and undecidable */
     /* ECS, from the task metadata endpoint */
-    struct str ecs_cluster, ecs_task_arn, ecs_task_id, ecs_task_family, ecs_task_revision, ecs_service,
-        aws_account, aws_region;
+    struct str ecs_cluster, ecs_task_arn, ecs_task_id, ecs_task_family, ecs_task_revision,
+        ecs_service, aws_account, aws_region;
     uint32_t index;
 };
 
@@ -106,9 +106,28 @@ struct interface {
 };
 
 enum fd_type {
-    FD_UNKNOWN, FD_FILE, FD_FILE_V2, FD_DIRECTORY, FD_IPV4_SOCK, FD_IPV6_SOCK, FD_IPV4_SERVSOCK,
-    FD_IPV6_SERVSOCK, FD_UNIX_SOCK, FD_FIFO, FD_EVENT, FD_SIGNALFD, FD_EVENTPOLL, FD_INOTIFY,
-    FD_TIMERFD, FD_UNSUPPORTED, FD_NETLINK, FD_BPF, FD_USERFAULTFD, FD_IO_URING, FD_MEMFD, FD_PIDFD,
+    FD_UNKNOWN,
+    FD_FILE,
+    FD_FILE_V2,
+    FD_DIRECTORY,
+    FD_IPV4_SOCK,
+    FD_IPV6_SOCK,
+    FD_IPV4_SERVSOCK,
+    FD_IPV6_SERVSOCK,
+    FD_UNIX_SOCK,
+    FD_FIFO,
+    FD_EVENT,
+    FD_SIGNALFD,
+    FD_EVENTPOLL,
+    FD_INOTIFY,
+    FD_TIMERFD,
+    FD_UNSUPPORTED,
+    FD_NETLINK,
+    FD_BPF,
+    FD_USERFAULTFD,
+    FD_IO_URING,
+    FD_MEMFD,
+    FD_PIDFD,
 };
 
 enum fd_flag {
@@ -122,9 +141,9 @@ enum fd_flag {
 };
 
 struct fdinfo {
-    uint8_t type;    /* enum fd_type */
-    uint8_t l4proto; /* IPPROTO_TCP, IPPROTO_UDP, ... 0 unknown */
-    uint16_t flags;  /* enum fd_flag */
+    uint8_t type;        /* enum fd_type */
+    uint8_t l4proto;     /* IPPROTO_TCP, IPPROTO_UDP, ... 0 unknown */
+    uint16_t flags;      /* enum fd_flag */
     uint32_t open_flags; /* PPM_O_* as in events */
     uint32_t dev;
     uint32_t mode;
@@ -162,9 +181,9 @@ struct thread {
     uint64_t pidns_init_start_ts_ns;
     int64_t fdlimit;
     uint64_t vmsize_kb, vmrss_kb, vmswap_kb, pfmajor, pfminor;
-    struct image *image; /* never NULL */
-    struct shared_str *cwd;     /* NULL unknown; ends with '/' only for the root */
-    struct shared_str *cgroups; /* "cpu=/a" NUL "memory=/b" NUL; NULL unknown */
+    struct image *image;         /* never NULL */
+    struct shared_str *cwd;      /* NULL unknown; ends with '/' only for the root */
+    struct shared_str *cgroups;  /* "cpu=/a" NUL "memory=/b" NUL; NULL unknown */
     struct container *container; /* NULL: the host, or not known yet */
     struct fdtable *fds;
     uint32_t nchildren; /* living and graced processes whose parent this is (main threads only) */
@@ -185,7 +204,7 @@ struct thread {
 };
 
 struct state_config {
-    uint32_t threads_max; /* 0: STATE_THREADS_DEFAULT */
+    uint32_t threads_max;   /* 0: STATE_THREADS_DEFAULT */
     uint64_t exit_grace_ns; /* 0: STATE_EXIT_GRACE_NS */
     size_t memory_max;      /* 0: STATE_MEMORY_DEFAULT; of what the input sizes */
     /* Lower-case hex SHA-256 of a thread's executable, asked for once per image; NULL: not available.

@@ -34,9 +34,9 @@ enum field_type {
     TYPE_ABSTIME, /* u: ns since 1970 */
     TYPE_PORT,    /* u: host order */
     TYPE_IPADDR,  /* ip */
-    TYPE_IPNET,   /* an address field compared with networks: the field yields ip, a constant is net */
-    TYPE_DOUBLE,  /* d */
-    TYPE_DYN,     /* evt.rawarg: the type of the argument, in value.type */
+    TYPE_IPNET, /* an address field compared with networks: the field yields ip, a constant is net */
+    TYPE_DOUBLE, /* d */
+    TYPE_DYN,    /* evt.rawarg: the type of the argument, in value.type */
     TYPE_COUNT,
 };
 

@@ -11,8 +11,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define CHANCE_MAX       0.85F
-#define CONTENT_COMPARED 4096 /* items; longer runs that are not the same memory count as different */
+#define CHANCE_MAX 0.85F
+#define CONTENT_COMPARED                                                                           \
+    4096 /* items; longer runs that are not the same memory count as different */
 
 struct atoms_builder {
     struct matcher *m;
@@ -606,9 +607,9 @@ bool atom_compute(struct matcher *m, uint32_t id)
     }
     const struct extracted *left = site_value(m, atom->site);
     if (atom->fast != FAST_NONE && left->n <= 1) {
-        return left->n && (left->v->type == atom->check->left->type
-                               ? fast_value(atom, left->v)
-                               : check_holds(atom->check, left, NULL));
+        return left->n &&
+               (left->v->type == atom->check->left->type ? fast_value(atom, left->v)
+                                                         : check_holds(atom->check, left, NULL));
     }
     return check_holds(atom->check, left, atom->right == NONE ? NULL : site_value(m, atom->right));
 }

@@ -139,9 +139,8 @@ static int need_of_path(struct builder *b, const struct check *check, struct nee
             struct str text = check->constants[i].strs[j];
             /* What a path without a slash has for its directory. */
             bool is_root = str_eq(text, STR("/")) && check->left->field.id != FIELD_FD_NAME;
-            need->paths[need->npaths++] =
-                is_root ? (struct path_predicate){ PATH_PREFIX, STR("") }
-                        : (struct path_predicate){ test, text };
+            need->paths[need->npaths++] = is_root ? (struct path_predicate){ PATH_PREFIX, STR("") }
+                                                  : (struct path_predicate){ test, text };
         }
     }
     need->any_path = need->npaths == 0;
@@ -266,8 +265,7 @@ static int build_kind(struct builder *b, uint32_t name, struct demand_kind *kind
 {
     const struct class *class = &b->m->classes[b->m->class_of[name]];
     kind->wanted = class->nrules != 0;
-    struct demand_clause *clauses =
-        ARENA_ARRAY(&b->m->arena, struct demand_clause, class->nrules);
+    struct demand_clause *clauses = ARENA_ARRAY(&b->m->arena, struct demand_clause, class->nrules);
     if (!clauses) {
         return -ENOMEM;
     }
@@ -296,7 +294,8 @@ static int build_kind(struct builder *b, uint32_t name, struct demand_kind *kind
 /* Names of one class share clauses, but for those that open files. */
 int demand_build(struct matcher *m)
 {
-    static const char *const opens[] = { "open", "openat", "openat2", "open_by_handle_at", "creat" };
+    static const char *const opens[] = { "open", "openat", "openat2", "open_by_handle_at",
+                                         "creat" };
     struct demand *demand = ARENA_NEW(&m->arena, struct demand);
     uint32_t *made = ARENA_ARRAY(&m->arena, uint32_t, (size_t)m->nclasses * 2);
     if (!demand || !made) {
@@ -419,7 +418,8 @@ static bool paths_pass(const struct demand_clause *clause, struct view *view)
 static bool clause_passes(const struct demand_clause *clause, struct view *view, uint8_t access)
 {
     int64_t result;
-    if (event_result(view->event, &result) && !(result < 0 ? clause->want_failed : clause->want_ok)) {
+    if (event_result(view->event, &result) &&
+        !(result < 0 ? clause->want_failed : clause->want_ok)) {
         return false;
     }
     return (clause->access == ACCESS_ANY || clause->access & access) && paths_pass(clause, view);

@@ -11,15 +11,18 @@
 #include <stdint.h>
 
 enum demand_test_kind {
-    DEMAND_ANY,        /* no test: every event of the kind */
-    DEMAND_ACCESS,     /* opens: bits of DEMAND_READ.. wanted */
-    DEMAND_RESULT,     /* want_ok, want_failed */
-    DEMAND_PATH,       /* path predicates, any of which */
-    DEMAND_SOCKET,     /* families, ports, prefixes */
+    DEMAND_ANY,    /* no test: every event of the kind */
+    DEMAND_ACCESS, /* opens: bits of DEMAND_READ.. wanted */
+    DEMAND_RESULT, /* want_ok, want_failed */
+    DEMAND_PATH,   /* path predicates, any of which */
+    DEMAND_SOCKET, /* families, ports, prefixes */
 };
 
 enum demand_access {
-    DEMAND_READ = 1 << 0, DEMAND_WRITE = 1 << 1, DEMAND_CREATE = 1 << 2, DEMAND_EXEC = 1 << 3,
+    DEMAND_READ = 1 << 0,
+    DEMAND_WRITE = 1 << 1,
+    DEMAND_CREATE = 1 << 2,
+    DEMAND_EXEC = 1 << 3,
     DEMAND_OTHER = 1 << 4,
 };
 
@@ -32,7 +35,7 @@ struct path_predicate {
 
 /* One alternative: an event that fails any of its tests cannot make the rules behind it match. */
 struct demand_clause {
-    uint8_t access;      /* enum demand_access, ~0 any */
+    uint8_t access; /* enum demand_access, ~0 any */
     bool want_ok, want_failed;
     const struct path_predicate *paths; /* any of them; npaths == 0: no test on the path */
     uint32_t npaths;

@@ -214,7 +214,8 @@ static enum group_kind kind_of(const struct check *check)
     bool quirky = left->kind == EXPR_FIELD &&
                   (left->field.id == FIELD_FD_NET || left->field.id == FIELD_EVT_RAWARG ||
                    left->field.id == FIELD_EVT_TYPE);
-    if (check->right || quirky || atom_is_trivial(check) || (left->kind == EXPR_TRANSFORM && left->is_list)) {
+    if (check->right || quirky || atom_is_trivial(check) ||
+        (left->kind == EXPR_TRANSFORM && left->is_list)) {
         return GROUP_KINDS;
     }
     if (left->type == TYPE_CHARBUF || left->type == TYPE_BYTEBUF) {
@@ -275,7 +276,7 @@ static int derive_path(struct arena *arena, struct str item, struct str *ret, bo
         ptrdiff_t slash = str_find_char(item, '/');
         struct str component = slash < 0 ? item : str_first(item, (size_t)slash);
         item = slash < 0 ? str_from_offset(item, item.n) : str_from_offset(item, (size_t)slash + 1);
-        if (component.n == 0) {
+        if (component.n == 0 || !component.p) {
             continue;
         }
         *ret_all = !glob_has_wildcard(component) && str_find_char(component, '\\') < 0;
@@ -336,8 +337,8 @@ static int derive_text(struct arena *arena, const struct check *check, enum grou
 static bool is_as_it_is(const struct check *check, enum group_kind kind)
 {
     return kind == GROUP_EXACT || kind == GROUP_ICONTAINS ||
-           ((kind == GROUP_PREFIX || kind == GROUP_SUFFIX || kind == GROUP_CONTAINS) && check->op != OP_GLOB &&
-            check->op != OP_REGEX);
+           ((kind == GROUP_PREFIX || kind == GROUP_SUFFIX || kind == GROUP_CONTAINS) &&
+            check->op != OP_GLOB && check->op != OP_REGEX);
 }
 
 static bool is_maybe(const struct check *check, enum group_kind kind, const struct constants *run,
@@ -346,9 +347,8 @@ static bool is_maybe(const struct check *check, enum group_kind kind, const stru
     if (kind == GROUP_ADDRESS) {
         return run->values[i].type == TYPE_IPNET && run->values[i].net.prefix_bits % 8;
     }
-    return kind != GROUP_NUMBER &&
-           (check->op != OP_PMATCH || glob_has_wildcard(run->strs[i]) ||
-            str_find_char(run->strs[i], '\\') >= 0);
+    return kind != GROUP_NUMBER && (check->op != OP_PMATCH || glob_has_wildcard(run->strs[i]) ||
+                                    str_find_char(run->strs[i], '\\') >= 0);
 }
 
 static uint32_t count_maybes(const struct check *check, enum group_kind kind,
@@ -382,7 +382,7 @@ static int derive(struct arena *arena, const struct check *check, enum group_kin
             ret->certain[ret->ncertain++] = str_from(&run->values[i].u, sizeof(uint64_t));
         } else if (kind == GROUP_ADDRESS) {
             r = derive_address(arena, &run->values[i], ret);
-        } else {
+        } else if (run->strs) {
             r = derive_text(arena, check, kind, run->strs[i], ret);
         }
         if (r < 0) {
@@ -450,9 +450,9 @@ static int add_constants(struct builder *b, uint32_t group, enum group_kind kind
 {
     const struct check *check = b->m->atoms[id].check;
     bool inexact = check->modifier == MODIFIER_ONEOF || check->modifier == MODIFIER_ALLOF;
-    const void *identity = constants->identity                      ? constants->identity
-                           : constants->strs                        ? (const void *)constants->strs
-                                                                    : (const void *)constants->values;
+    const void *identity = constants->identity ? constants->identity
+                           : constants->strs   ? (const void *)constants->strs
+                                               : (const void *)constants->values;
     uint64_t certain_key = run_key(group, check, identity, false);
     uint64_t maybe_key = run_key(group, check, identity, true);
     uint32_t member = id << 1 | inexact;
@@ -680,19 +680,22 @@ static void search_regexes(struct atom_group *group, struct str value)
 /* Without doubled slashes; of longer paths only the part that an item can match. */
 static void search_path(struct atom_group *group, struct str value)
 {
-    while (value.n && value.p[0] == '/') {
+    while (value.n && value.p && value.p[0] == '/') {
         value = str_from_offset(value, 1);
     }
-    if (str_find(value, STR("//")) < 0) {
+    if (!value.p || str_find(value, STR("//")) < 0) {
         textset_find(group->set, value, &group->hits);
         return;
     }
     char copy[PATH_VALUE_MAX];
     size_t n = 0;
+    bool after_slash = false;
     for (size_t i = 0; i < value.n && n < sizeof(copy); i++) {
-        if (value.p[i] != '/' || copy[n - 1] != '/') {
+        bool slash = value.p[i] == '/';
+        if (!slash || !after_slash) {
             copy[n++] = value.p[i];
         }
+        after_slash = slash;
     }
     textset_find(group->set, str_from(copy, n), &group->hits);
 }

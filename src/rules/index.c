@@ -17,8 +17,8 @@
 
 struct indexer {
     struct matcher *m;
-    struct arena arena;     /* for the whole build */
-    struct cover *covers;   /* by rule; of rules that no check on names tells apart */
+    struct arena arena;   /* for the whole build */
+    struct cover *covers; /* by rule; of rules that no check on names tells apart */
     struct literals *guards;
     bool *nameless;
     struct cover *class_covers; /* by class-local rule */
@@ -174,7 +174,7 @@ static int choose_guards(struct indexer *x, struct class *class)
         n += x->class_guards[i].n;
     }
     CLEANUP(cleanup_free) struct literal *all = mem_alloc((n + 1) * sizeof(*all));
-    uint32_t counts[GUARDS_MAX];
+    uint32_t counts[GUARDS_MAX] = { 0 };
     if (!all) {
         return -ENOMEM;
     }
@@ -434,7 +434,7 @@ static int reduce_rows(struct matcher *m)
 static int build(struct indexer *x)
 {
     struct matcher *m = x->m;
-    uint32_t first[NAMES];
+    uint32_t first[NAMES] = { 0 };
     int r = find_classes(x, first);
     if (r < 0) {
         return r;

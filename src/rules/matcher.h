@@ -17,8 +17,8 @@
 struct matcher;
 
 struct matcher_options {
-    bool all;            /* rule_matching: all; otherwise only the first match in definition order */
-    bool no_residuals;   /* for tests and benchmarks: nothing kept per thread */
+    bool all;          /* rule_matching: all; otherwise only the first match in definition order */
+    bool no_residuals; /* for tests and benchmarks: nothing kept per thread */
     uint32_t threads_max; /* the state's bound on threads; 0: STATE_THREADS_DEFAULT */
 };
 
@@ -50,11 +50,11 @@ void matcher_get_stats(const struct matcher *matcher, struct matcher_stats *ret)
 
 /* What `hinomi rules describe` prints of a rule's place in the index. */
 struct rule_plan {
-    bool covered;           /* false: runs for every event of its kinds */
-    bool mutable;           /* false: residuals cannot mute it (and why_not says why) */
+    bool covered; /* false: runs for every event of its kinds */
+    bool mutable; /* false: residuals cannot mute it (and why_not says why) */
     const char *why_not;
     uint32_t natoms;
-    uint32_t volatilities;  /* bit set of enum volatility */
+    uint32_t volatilities; /* bit set of enum volatility */
 };
 void matcher_plan(const struct matcher *matcher, const struct rule *rule, struct rule_plan *ret);
 /* The cover's atoms, one per line of text. */

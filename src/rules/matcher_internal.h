@@ -26,7 +26,7 @@
 #define NONE               UINT32_MAX
 
 /* Bit sets of enum volatility. */
-#define KEPT_NONE      (1U << VOLATILE_EVENT)
+#define KEPT_NONE (1U << VOLATILE_EVENT)
 #define KEPT_BY_EPOCH                                                                              \
     (1U << VOLATILE_CRED | 1U << VOLATILE_SESSION | 1U << VOLATILE_LINEAGE |                       \
      1U << VOLATILE_CONTAINER)
@@ -105,8 +105,9 @@ enum truth { TRUTH_FALSE, TRUTH_TRUE, TRUTH_UNKNOWN };
 struct node {
     enum node_kind kind;
     enum truth truth; /* of the last tree_fold() */
-    uint32_t nitems;
+    uint32_t nitems; /* 0: known to be true (AND) or false (OR); only a whole tree is */
     struct node **items;
+    const struct cond *cond; /* LITERAL: what it tests */
     struct literal literal;
     float cost;   /* expected, of deciding it */
     float chance; /* guess of how often it is true */
@@ -126,7 +127,7 @@ struct matched_rule {
     uint32_t start; /* first step */
     uint32_t volatilities;
     uint32_t natoms;
-    bool covered; /* in all its classes */
+    bool covered;          /* in all its classes */
     const char *not_muted; /* why residuals cannot decide it; NULL: they can */
     const uint32_t *cover; /* atoms, of the class with most */
     uint32_t ncover;
@@ -140,7 +141,7 @@ struct filed_rule {
 };
 
 struct trigger {
-    uint32_t atom; /* NONE: free */
+    uint32_t atom;     /* NONE: free */
     uint32_t first, n; /* of class->triggered */
 };
 
@@ -154,11 +155,12 @@ struct plan {
     uint64_t *live;   /* NULL: all */
     uint64_t *always; /* rules without a cover, or whose cover the thread's residual stands for */
     uint32_t nalways;
-    uint32_t nunits;  /* 0: nothing can match */
+    uint32_t nunits; /* 0: nothing can match */
     struct unit units[CLASS_UNITS_MAX];
 };
 
-struct class {
+struct class
+{
     uint32_t nrules;
     struct filed_rule *rules; /* in definition order */
     uint32_t nguards;
@@ -201,8 +203,8 @@ struct matcher {
     struct nameset names_decide; /* names that are the value of evt.type */
 
     uint32_t epoch;
-    uint32_t *stamps; /* by atom: epoch * 2 + value */
-    uint64_t *fired;  /* bits of a class's rules */
+    uint32_t *stamps;      /* by atom: epoch * 2 + value */
+    uint64_t *fired;       /* bits of a class's rules */
     uint64_t *fired_words; /* a bit for each word of `fired` that is not 0 */
     const struct rule **matches;
     struct view *view;
@@ -269,6 +271,13 @@ static inline struct atom_group *group_run(struct matcher *m, uint32_t i)
 /* tree.c */
 int tree_build(struct atoms_builder *builder, struct arena *arena, const struct cond *cond,
                struct node **ret);
+/* TRUE or FALSE when the whole condition is known without an event. */
+static inline enum truth tree_truth(const struct node *tree)
+{
+    bool known = tree->kind != NODE_LITERAL && tree->nitems == 0;
+    return !known ? TRUTH_UNKNOWN : tree->kind == NODE_AND ? TRUTH_TRUE : TRUTH_FALSE;
+}
+
 /* After all atoms have their estimates: orders the tree by cost. */
 void tree_order(const struct matcher *m, struct node *node);
 size_t tree_steps(const struct node *node);
@@ -291,7 +300,7 @@ struct literals {
 struct cover {
     uint32_t *atoms; /* sorted, unique */
     uint32_t n;
-    float weight;    /* expected rule runs an event */
+    float weight; /* expected rule runs an event */
     bool possible;
 };
 

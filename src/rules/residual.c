@@ -21,7 +21,7 @@
 #define SETS_MAX       1024
 #define SETS_MIN       16
 #define SETS_BYTES     ((size_t)64 << 20) /* for interned sets and their plans */
-#define EVENTS_MIN     4  /* of a thread before its residual is computed */
+#define EVENTS_MIN     4                  /* of a thread before its residual is computed */
 #define STEPS_AN_EVENT 16 /* further events to wait for by size of the computation */
 #define UNKNOWN_SET    UINT32_MAX
 

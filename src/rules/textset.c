@@ -22,7 +22,7 @@
 #include <stdlib.h>
 
 #define ROW_IS_LIST    (UINT32_C(1) << 31)
-#define FILTER_FROM    ((size_t)512) /* smaller tables stay in the cache by themselves */
+#define FILTER_FROM    ((size_t)24) /* of smaller tables a probe is as cheap */
 #define LENGTH_BUCKETS ((size_t)1 << 17)
 
 int textset_new(enum textset_kind kind, size_t items_hint, struct textset **ret)
@@ -363,8 +363,8 @@ static inline uint32_t find_anchored(const struct textset *set, struct str value
     for (size_t level = 0;; level++) {
         size_t left = value.n - 8 * level;
         uint64_t word = word_at(value, level, reverse);
-        uint32_t longer = find_ends(set, value, hash, word,
-                                    left < 8 ? mask & ((2U << left) - 1) : mask, reverse);
+        uint32_t longer =
+            find_ends(set, value, hash, word, left < 8 ? mask & ((2U << left) - 1) : mask, reverse);
         row = longer ? longer : row;
         if (left < 8 || (row && set->one_row)) {
             return row;

@@ -18,12 +18,12 @@ enum textset_kind {
     TEXTSET_EXACT,
     TEXTSET_PREFIX,
     TEXTSET_SUFFIX,
-    TEXTSET_PATH,      /* whole components: /etc holds /etc and /etc/x, not /etcx */
+    TEXTSET_PATH, /* whole components: /etc holds /etc and /etc/x, not /etcx */
     TEXTSET_CONTAINS,
     TEXTSET_ICONTAINS, /* ASCII letters of either case */
 };
 
-#define TEXTSET_HITS_MAX 64
+#define TEXTSET_HITS_MAX  64
 #define TEXTSET_ITEMS_MAX ((size_t)1 << 27)
 
 /* Rows found, all different. overflow: more were found than fit. */

@@ -10,9 +10,9 @@
 
 #include <errno.h>
 
-#define PADDED_MAX  256   /* longer values are searched by memmem() */
-#define ANCHORS     8     /* places in a text tried */
-#define ANCHOR_MAX  65535 /* furthest offset of a gram */
+#define PADDED_MAX 256   /* longer values are searched by memmem() */
+#define ANCHORS    8     /* places in a text tried */
+#define ANCHOR_MAX 65535 /* furthest offset of a gram */
 
 static const uint8_t gram_width[GRAM_CLASSES] = { 6, 4, 2, 1 };
 

@@ -34,16 +34,16 @@ struct incidence {
 
 struct textset {
     enum textset_kind kind;
-    bool one_row;      /* all texts belong to only_row: the first one found ends a search */
-    uint32_t only_row; /* 0: none yet */
+    bool one_row;       /* all texts belong to only_row: the first one found ends a search */
+    uint32_t only_row;  /* 0: none yet */
     uint32_t empty_row; /* of the empty text: paths and substrings */
     uint8_t root_mask;
     uint64_t seed[3];
     uint64_t lengths; /* bit n: texts of n bytes; bit 63: longer ones */
     struct slot *slots;
     size_t nslots;
-    size_t used;  /* slots in use */
-    size_t items; /* distinct texts */
+    size_t used;                  /* slots in use */
+    size_t items;                 /* distinct texts */
     struct incidence *incidences; /* while building: further rows of a text */
     size_t nincidences;
     size_t incidences_capacity;
@@ -91,8 +91,8 @@ static inline bool filter_has(const struct filter *filter, uint64_t hash)
 int filter_init(struct filter *filter, size_t items);
 static inline void filter_add(struct filter *filter, uint64_t hash)
 {
-    filter->words[hash >> filter->shift] |= UINT64_C(1) << (hash & 63) |
-                                            UINT64_C(1) << (hash >> 6 & 63);
+    filter->words[hash >> filter->shift] |= UINT64_C(1) << (hash & 63) | UINT64_C(1)
+                                                                             << (hash >> 6 & 63);
 }
 
 static inline size_t slot_home(const struct textset *set, uint64_t hash)

@@ -34,47 +34,79 @@ static const struct {
     enum operand operand;
     bool is_list; /* only in, intersects, exists */
 } fields[] = {
-    { "fd.name", TEXTS, false },          { "fd.name", TEXTS, false },
-    { "fd.name", TEXTS, false },          { "fd.directory", TEXTS, false },
-    { "fd.filename", TEXTS, false },      { "fd.nameraw", TEXTS, false },
-    { "evt.arg.flags", TEXTS, false },    { "evt.arg.name", TEXTS, false },
-    { "fs.path.name", TEXTS, false },     { "proc.name", TEXTS, false },
-    { "proc.name", TEXTS, false },        { "proc.cmdline", TEXTS, false },
-    { "proc.exepath", TEXTS, false },     { "proc.args", TEXTS, false },
-    { "proc.env", TEXTS, false },         { "proc.cwd", TEXTS, false },
-    { "proc.pname", TEXTS, false },       { "proc.aname", TEXTS, false },
-    { "proc.aname[2]", TEXTS, false },    { "proc.pcmdline", TEXTS, false },
-    { "proc.sname", TEXTS, false },       { "user.name", TEXTS, false },
-    { "group.name", TEXTS, false },       { "thread.cap_effective", TEXTS, false },
-    { "container.id", TEXTS, false },     { "container.name", TEXTS, false },
+    { "fd.name", TEXTS, false },
+    { "fd.name", TEXTS, false },
+    { "fd.name", TEXTS, false },
+    { "fd.directory", TEXTS, false },
+    { "fd.filename", TEXTS, false },
+    { "fd.nameraw", TEXTS, false },
+    { "evt.arg.flags", TEXTS, false },
+    { "evt.arg.name", TEXTS, false },
+    { "fs.path.name", TEXTS, false },
+    { "proc.name", TEXTS, false },
+    { "proc.name", TEXTS, false },
+    { "proc.cmdline", TEXTS, false },
+    { "proc.exepath", TEXTS, false },
+    { "proc.args", TEXTS, false },
+    { "proc.env", TEXTS, false },
+    { "proc.cwd", TEXTS, false },
+    { "proc.pname", TEXTS, false },
+    { "proc.aname", TEXTS, false },
+    { "proc.aname[2]", TEXTS, false },
+    { "proc.pcmdline", TEXTS, false },
+    { "proc.sname", TEXTS, false },
+    { "user.name", TEXTS, false },
+    { "group.name", TEXTS, false },
+    { "thread.cap_effective", TEXTS, false },
+    { "container.id", TEXTS, false },
+    { "container.name", TEXTS, false },
     { "container.image.repository", TEXTS, false },
     { "container.privileged", FLAG, false },
-    { "proc.pid", NUMBERS, false },       { "proc.ppid", NUMBERS, false },
-    { "proc.apid", NUMBERS, false },      { "user.uid", NUMBERS, false },
-    { "proc.sid", NUMBERS, false },       { "fd.num", NUMBERS, false },
-    { "evt.rawres", NUMBERS, false },     { "proc.tty", NUMBERS, false },
-    { "evt.num", NUMBERS, false },        { "fd.port", NUMBERS, false },
-    { "fd.sport", NUMBERS, false },       { "fd.ip", ADDRESSES, false },
-    { "fd.sip", ADDRESSES, false },       { "fd.net", NETS, false },
-    { "fd.snet", NETS, false },           { "evt.is_open_read", FLAG, false },
-    { "evt.is_open_write", FLAG, false }, { "evt.is_open_create", FLAG, false },
-    { "evt.failed", FLAG, false },        { "proc.is_exe_upper_layer", FLAG, false },
-    { "fd.typechar", TEXTS, false },      { "fd.types", TEXTS, true },
-    { "evt.type", NAMES, false },         { "evt.type", NAMES, false },
-    { "evt.res", TEXTS, false },          { "evt.dir", TEXTS, false },
-    { "tolower(fd.name)", TEXTS, false }, { "basename(fd.name)", TEXTS, false },
+    { "proc.pid", NUMBERS, false },
+    { "proc.ppid", NUMBERS, false },
+    { "proc.apid", NUMBERS, false },
+    { "user.uid", NUMBERS, false },
+    { "proc.sid", NUMBERS, false },
+    { "fd.num", NUMBERS, false },
+    { "evt.rawres", NUMBERS, false },
+    { "proc.tty", NUMBERS, false },
+    { "evt.num", NUMBERS, false },
+    { "fd.port", NUMBERS, false },
+    { "fd.sport", NUMBERS, false },
+    { "fd.ip", ADDRESSES, false },
+    { "fd.sip", ADDRESSES, false },
+    { "fd.net", NETS, false },
+    { "fd.snet", NETS, false },
+    { "evt.is_open_read", FLAG, false },
+    { "evt.is_open_write", FLAG, false },
+    { "evt.is_open_create", FLAG, false },
+    { "evt.failed", FLAG, false },
+    { "proc.is_exe_upper_layer", FLAG, false },
+    { "fd.typechar", TEXTS, false },
+    { "fd.types", TEXTS, true },
+    { "evt.type", NAMES, false },
+    { "evt.type", NAMES, false },
+    { "evt.res", TEXTS, false },
+    { "evt.dir", TEXTS, false },
+    { "tolower(fd.name)", TEXTS, false },
+    { "basename(fd.name)", TEXTS, false },
 };
 
-static const char *const words[] = { "/etc", "shadow", "/usr/", "sh", "bash", "f", "root", "x", "/",
-                                     "me", "O_WRONLY", "O_RDONLY", "ENOENT", "SUCCESS", "docker",
-                                     "host", "nginx", "CAP_SYS_ADMIN", ".so", "lib", "passwd",
-                                     "directory", "ipv4", "-c touch", "<", "000000000001" };
-static const char *const event_names[] = { "open", "openat", "connect", "execve", "clone", "setuid",
-                                           "chdir", "unlinkat", "procexit", "socket", "close",
-                                           "container", "kill", "read" };
+static const char *const words[] = {
+    "/etc",   "shadow",      "/usr/",  "sh",        "bash",     "f",
+    "root",   "x",           "/",      "me",        "O_WRONLY", "O_RDONLY",
+    "ENOENT", "SUCCESS",     "docker", "host",      "nginx",    "CAP_SYS_ADMIN",
+    ".so",    "lib",         "passwd", "directory", "ipv4",     "-c touch",
+    "<",      "000000000001"
+};
+static const char *const event_names[] = { "open",   "openat",    "connect",  "execve",   "clone",
+                                           "setuid", "chdir",     "unlinkat", "procexit", "socket",
+                                           "close",  "container", "kill",     "read" };
+static const char *const placeholders[] = { "evt.num = 0", "evt.num >= 0", "evt.num > 0",
+                                            "evt.num != 0", "evt.num in (0)", "evt.num < 1" };
 static const char *const addresses[] = { "10.0.0.1", "8.8.8.8", "10.0.0.9", "127.0.0.1", "::1" };
 static const char *const nets[] = { "10.0.0.0/8", "10.0.1.0/24", "192.168.0.0/15", "172.16.0.0/12",
-                                    "0.0.0.0/0", "10.0.0.1/32", "2001:db8::/33", "127.0.0.0/9" };
+                                    "0.0.0.0/0",  "10.0.0.1/32", "2001:db8::/33",  "127.0.0.0/9" };
 
 #define PICK(w, array) (array)[world_random((w), (uint32_t)(sizeof(array) / sizeof(*(array))))]
 
@@ -102,8 +134,9 @@ static void put_constant(struct world *w, struct buf *buf, enum operand operand,
         put_text(w, buf, glob);
         break;
     case NUMBERS:
-        buf_printf(buf, "%d", (int)world_random(w, 3) == 0 ? 100 + (int)world_random(w, 24)
-                                                           : (int)world_random(w, 9));
+        buf_printf(buf, "%d",
+                   (int)world_random(w, 3) == 0 ? 100 + (int)world_random(w, 24)
+                                                : (int)world_random(w, 9));
         break;
     case ADDRESSES:
         buf_putz(buf, PICK(w, addresses));
@@ -123,7 +156,7 @@ static void put_constant(struct world *w, struct buf *buf, enum operand operand,
 
 static void put_list(struct world *w, struct buf *buf, enum operand operand, bool glob)
 {
-    uint32_t n = 1 + world_random(w, world_random(w, 8) ? 4 : 30);
+    uint32_t n = world_random(w, 30) ? 1 + world_random(w, world_random(w, 8) ? 4 : 30) : 0;
     buf_putc(buf, '(');
     for (uint32_t i = 0; i < n; i++) {
         buf_putz(buf, i ? ", " : "");
@@ -134,17 +167,28 @@ static void put_list(struct world *w, struct buf *buf, enum operand operand, boo
 
 static void put_regex(struct world *w, struct buf *buf)
 {
-    static const char *const patterns[] = { "/etc/.*", ".*shadow", "(ba)?sh", "/[a-z]+/.*", "x|y",
-                                            "/tmp/kin.*", ".*/lib.*", "[^/]*", "ro+t",
-                                            ".*(shad)?ow", ".*/[]/]?etc/.*", ".*[a]b{0,1}sh",
-                                            "(/[a-z]*){2}/x?sshd", "[^]]*so.6", "x{2}.*" };
+    static const char *const patterns[] = { "/etc/.*",
+                                            ".*shadow",
+                                            "(ba)?sh",
+                                            "/[a-z]+/.*",
+                                            "x|y",
+                                            "/tmp/kin.*",
+                                            ".*/lib.*",
+                                            "[^/]*",
+                                            "ro+t",
+                                            ".*(shad)?ow",
+                                            ".*/[]/]?etc/.*",
+                                            ".*[a]b{0,1}sh",
+                                            "(/[a-z]*){2}/x?sshd",
+                                            "[^]]*so.6",
+                                            "x{2}.*" };
     buf_printf(buf, " regex \"%s\"", PICK(w, patterns));
 }
 
 static void put_text_check(struct world *w, struct buf *buf)
 {
-    static const char *const ops[] = { "=", "!=", "startswith", "endswith", "contains", "icontains",
-                                       "glob", "iglob", "<", ">=" };
+    static const char *const ops[] = { "=",         "!=",   "startswith", "endswith", "contains",
+                                       "icontains", "glob", "iglob",      "<",        ">=" };
     static const char *const modifiers[] = { "oneof", "anyof", "allof" };
     uint32_t dice = world_random(w, 20);
     if (dice == 0) {
@@ -172,10 +216,15 @@ static void put_check(struct world *w, struct buf *buf)
     static const char *const number_ops[] = { "=", "!=", "<", "<=", ">", ">=" };
     uint32_t i = world_random(w, sizeof(fields) / sizeof(*fields));
     enum operand operand = fields[i].operand;
+    if (world_random(w, 12) == 0) {
+        buf_putz(buf, PICK(w, placeholders));
+        return;
+    }
     buf_putz(buf, fields[i].field);
     if (world_random(w, 20) == 0) {
         buf_putz(buf, " exists");
-    } else if (fields[i].is_list || (operand != TEXTS && operand != FLAG && world_random(w, 3) == 0)) {
+    } else if (fields[i].is_list ||
+               (operand != TEXTS && operand != FLAG && world_random(w, 3) == 0)) {
         buf_putz(buf, fields[i].is_list && world_random(w, 2) ? " intersects " : " in ");
         put_list(w, buf, operand, false);
     } else if (operand == TEXTS) {

@@ -8,21 +8,44 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define AT_CWD INT64_C(-100)
+#define AT_CWD       INT64_C(-100)
 #define COUNT(array) (uint32_t)(sizeof(array) / sizeof(*(array)))
 
 static const char *const paths[] = {
-    "/etc/shadow", "/etc/passwd", "/etc/pam.d/sshd", "/etc/sudoers.d/x", "/usr/lib/libc.so.6",
-    "/usr/lib/x86_64-linux-gnu/libssl.so", "/usr/bin/bash", "/bin/sh", "/root/.ssh/id_rsa",
-    "/root/.ssh/authorized_keys", "/home/me/.bash_history", "/tmp/a", "/tmp/kinsing", "/tmp//double/x",
-    "/var/log/syslog", "/var/log/auth.log", "/proc/1/environ", "/proc/self/maps", "/dev/null",
-    "/dev/shm/x", "/", "relative/file", "plain", "../../etc/shadow", "/etc/ssh/../shadow", "",
-    "/var/lib/docker/overlay2/aabbcc/merged/etc/passwd", "/ETC/SHADOW", "/opt/app/config.yaml",
+    "/etc/shadow",
+    "/etc/passwd",
+    "/etc/pam.d/sshd",
+    "/etc/sudoers.d/x",
+    "/usr/lib/libc.so.6",
+    "/usr/lib/x86_64-linux-gnu/libssl.so",
+    "/usr/bin/bash",
+    "/bin/sh",
+    "/root/.ssh/id_rsa",
+    "/root/.ssh/authorized_keys",
+    "/home/me/.bash_history",
+    "/tmp/a",
+    "/tmp/kinsing",
+    "/tmp//double/x",
+    "/var/log/syslog",
+    "/var/log/auth.log",
+    "/proc/1/environ",
+    "/proc/self/maps",
+    "/dev/null",
+    "/dev/shm/x",
+    "/",
+    "relative/file",
+    "plain",
+    "../../etc/shadow",
+    "/etc/ssh/../shadow",
+    "",
+    "/var/lib/docker/overlay2/aabbcc/merged/etc/passwd",
+    "/ETC/SHADOW",
+    "/opt/app/config.yaml",
 };
-static const char *const names[] = { "bash", "sh", "sshd", "nginx", "python3", "cat", "vi", "runc",
-                                     "cnrig", "node" };
-static const char *const addresses[] = { "10.0.0.1", "10.0.1.2", "192.168.1.10", "8.8.8.8",
-                                         "127.0.0.1", "172.16.5.4", "::1", "2001:db8::1" };
+static const char *const names[] = { "bash", "sh", "sshd", "nginx", "python3",
+                                     "cat",  "vi", "runc", "cnrig", "node" };
+static const char *const addresses[] = { "10.0.0.1",  "10.0.1.2",   "192.168.1.10", "8.8.8.8",
+                                         "127.0.0.1", "172.16.5.4", "::1",          "2001:db8::1" };
 static const char *const images[] = { "docker.io/library/nginx", "quay.io/app/web", "alpine" };
 
 uint32_t world_random(struct world *w, uint32_t below)
@@ -64,10 +87,18 @@ static int add_task(struct world *w, unsigned i)
                                  .container = chance(w, 50) ? 1 + world_random(w, 3) : 0,
                                  .name = world_random(w, COUNT(names)) };
     size_t n = cgroups(task, text, sizeof(text));
-    struct thread_init init = { .t = { .tid = pid, .pid = pid, .vtid = pid, .vpid = pid,
-                                       .ptid = task->ptid, .sid = WORLD_PID_FIRST, .vpgid = pid,
-                                       .pgid = pid, .uid = world_random(w, 3), .loginuid = -1,
-                                       .fdlimit = 1024, .tty = world_random(w, 2) * 34816 },
+    struct thread_init init = { .t = { .tid = pid,
+                                       .pid = pid,
+                                       .vtid = pid,
+                                       .vpid = pid,
+                                       .ptid = task->ptid,
+                                       .sid = WORLD_PID_FIRST,
+                                       .vpgid = pid,
+                                       .pgid = pid,
+                                       .uid = world_random(w, 3),
+                                       .loginuid = -1,
+                                       .fdlimit = 1024,
+                                       .tty = world_random(w, 2) * 34816 },
                                 .comm = str_of(names[task->name]),
                                 .exe = str_of(world_path(w)),
                                 .exepath = str_of(world_path(w)),
@@ -82,8 +113,11 @@ static int add_users(struct world *w)
 {
     static const char *const user_names[] = { "root", "daemon", "me" };
     for (uint32_t i = 0; i < COUNT(user_names); i++) {
-        struct user user = { .uid = i, .gid = i, .name = str_of(user_names[i]),
-                             .home = STR("/root"), .shell = STR("/bin/sh") };
+        struct user user = { .uid = i,
+                             .gid = i,
+                             .name = str_of(user_names[i]),
+                             .home = STR("/root"),
+                             .shell = STR("/bin/sh") };
         struct group group = { .gid = i, .name = str_of(user_names[i]) };
         int r = state_add_user(w->state, (struct str){ 0 }, &user);
         r = r < 0 ? r : state_add_group(w->state, (struct str){ 0 }, &group);
@@ -130,10 +164,14 @@ static void change_metadata(struct world *w)
         return;
     }
     const char *image = images[world_random(w, COUNT(images))];
-    struct container container = { .id = str_of(id), .full_id = str_of(full_id),
-                                   .name = str_of(world_name(w)), .image = str_of(image),
-                                   .image_repository = str_of(image), .type = STR("docker"),
-                                   .privileged = chance(w, 30), .pending = chance(w, 20) };
+    struct container container = { .id = str_of(id),
+                                   .full_id = str_of(full_id),
+                                   .name = str_of(world_name(w)),
+                                   .image = str_of(image),
+                                   .image_repository = str_of(image),
+                                   .type = STR("docker"),
+                                   .privileged = chance(w, 30),
+                                   .pending = chance(w, 20) };
     state_add_container(w->state, &container);
 }
 
@@ -160,8 +198,8 @@ static struct event *open_event(struct world *w, int64_t tid)
         return make_event(KIND_OPEN_X, tid, w->now_ns, "qswwwq", fd, world_path(w), flag, 0644, 5,
                           (uint64_t)7);
     }
-    return make_event(KIND_OPENAT_2_X, tid, w->now_ns, "qqswwwq", fd, AT_CWD, world_path(w), flag, 0,
-                      5, (uint64_t)7);
+    return make_event(KIND_OPENAT_2_X, tid, w->now_ns, "qqswwwq", fd, AT_CWD, world_path(w), flag,
+                      0, 5, (uint64_t)7);
 }
 
 static struct event *exec_event(struct world *w, unsigned i)
@@ -174,12 +212,13 @@ static struct event *exec_event(struct world *w, unsigned i)
     }
     size_t n = cgroups(task, text, sizeof(text));
     const char *path = world_path(w);
-    return make_event(KIND_EXECVE_19_X, tid, w->now_ns, "qsBqqqsqqqwwwsBBwqwwqqqqqqwsqw",
-                      result(w), path, "-c\0touch /tmp/x", (size_t)16, tid, tid, task->ptid, "/root",
+    return make_event(KIND_EXECVE_19_X, tid, w->now_ns, "qsBqqqsqqqwwwsBBwqwwqqqqqqwsqw", result(w),
+                      path, "-c\0touch /tmp/x", (size_t)16, tid, tid, task->ptid, "/root",
                       (uint64_t)4096, (uint64_t)1, (uint64_t)2, 3, 4, 5, world_name(w), text, n,
                       "HOME=/root\0A=b", (size_t)15, world_random(w, 2) * 34816, tid, 1000,
-                      world_random(w, 8), (uint64_t)7, (uint64_t)8, (uint64_t)world_random(w, 1 << 22),
-                      (uint64_t)100, (uint64_t)200, (uint64_t)300, world_random(w, 3), path, tid, 5);
+                      world_random(w, 8), (uint64_t)7, (uint64_t)8,
+                      (uint64_t)world_random(w, 1 << 22), (uint64_t)100, (uint64_t)200,
+                      (uint64_t)300, world_random(w, 3), path, tid, 5);
 }
 
 static struct event *clone_event(struct world *w, unsigned parent)
@@ -229,7 +268,8 @@ static struct event *network_event(struct world *w, int64_t tid)
     const char *from = strchr(to, ':') ? "::1" : "10.0.0.9";
     unsigned port = chance(w, 50) ? 443 : 22 + world_random(w, 60);
     int64_t r = chance(w, 20) ? -111 : 0;
-    return make_event(KIND_CONNECT_X, tid, w->now_ns, "qTqA", r, from, 40000, to, port, fd, to, port);
+    return make_event(KIND_CONNECT_X, tid, w->now_ns, "qTqA", r, from, 40000, to, port, fd, to,
+                      port);
 }
 
 static struct event *identity_event(struct world *w, int64_t tid)
@@ -252,23 +292,26 @@ static struct event *other_event(struct world *w, int64_t tid)
     int64_t fd = 3 + (int64_t)world_random(w, 6);
     switch (world_random(w, 7)) {
     case 0:
-        return make_event(KIND_READ_X, tid, w->now_ns, "qBqw", (int64_t)4, "\x7f"
-                                                                            "ELF",
+        return make_event(KIND_READ_X, tid, w->now_ns, "qBqw", (int64_t)4,
+                          "\x7f"
+                          "ELF",
                           (size_t)4, fd, 100);
     case 1:
         return make_event(KIND_CLOSE_X, tid, w->now_ns, "qq", result(w), fd);
     case 2:
-        return make_event(KIND_UNLINKAT_2_X, tid, w->now_ns, "qqsw", result(w), AT_CWD, world_path(w),
-                          0);
+        return make_event(KIND_UNLINKAT_2_X, tid, w->now_ns, "qqsw", result(w), AT_CWD,
+                          world_path(w), 0);
     case 3:
         return make_event(KIND_RENAMEAT2_X, tid, w->now_ns, "qqsqsw", result(w), AT_CWD,
                           world_path(w), AT_CWD, world_path(w), 0);
     case 4:
         return make_event(KIND_MKDIR_2_X, tid, w->now_ns, "qsw", result(w), world_path(w), 0755);
     case 5:
-        return make_event(KIND_ASYNCEVENT_E, tid, w->now_ns, "wsB", 0, "container", "{}", (size_t)2);
+        return make_event(KIND_ASYNCEVENT_E, tid, w->now_ns, "wsB", 0, "container", "{}",
+                          (size_t)2);
     default:
-        return make_event(KIND_KILL_X, tid, w->now_ns, "qqb", result(w), (int64_t)WORLD_PID_FIRST, 9);
+        return make_event(KIND_KILL_X, tid, w->now_ns, "qqb", result(w), (int64_t)WORLD_PID_FIRST,
+                          9);
     }
 }
 

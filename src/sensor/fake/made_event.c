@@ -41,8 +41,12 @@ static size_t width_of(uint8_t type)
 
 void made_begin(struct made_event *made, uint16_t kind, int64_t tid, uint64_t ts_ns)
 {
-    made->event = (struct event){ .ts_ns = ts_ns, .tid = tid, .kind = kind, .exact = true,
-                                  .name = kind_table[kind].name_id, .fd_num = -1,
+    made->event = (struct event){ .ts_ns = ts_ns,
+                                  .tid = tid,
+                                  .kind = kind,
+                                  .exact = true,
+                                  .name = kind_table[kind].name_id,
+                                  .fd_num = -1,
                                   .data = made->data };
     made->n = 0;
     made->overflow = false;
@@ -92,8 +96,8 @@ void made_sockaddr4(struct made_event *made, const uint8_t ip[4], uint16_t port)
     made_bytes(made, p, sizeof p);
 }
 
-void made_tuple4(struct made_event *made, const uint8_t sip[4], uint16_t sport, const uint8_t dip[4],
-                 uint16_t dport)
+void made_tuple4(struct made_event *made, const uint8_t sip[4], uint16_t sport,
+                 const uint8_t dip[4], uint16_t dport)
 {
     uint8_t p[13] = { FAMILY_INET };
     memcpy(p + 1, sip, 4);

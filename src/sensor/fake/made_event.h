@@ -29,6 +29,6 @@ void made_text(struct made_event *made, const char *text); /* with its NUL */
 void made_str(struct made_event *made, struct str text);   /* and a NUL */
 /* Sockets in the format's encoding; addresses of 4 bytes, ports in host order. */
 void made_sockaddr4(struct made_event *made, const uint8_t ip[4], uint16_t port);
-void made_tuple4(struct made_event *made, const uint8_t sip[4], uint16_t sport, const uint8_t dip[4],
-                 uint16_t dport);
+void made_tuple4(struct made_event *made, const uint8_t sip[4], uint16_t sport,
+                 const uint8_t dip[4], uint16_t dport);
 void made_done(struct made_event *made);

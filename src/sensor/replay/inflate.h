@@ -14,7 +14,7 @@ struct inflater;
 struct inflate_io {
     const uint8_t *in; /* advanced past what was used */
     size_t in_n;
-    uint8_t *out;      /* advanced past what was made */
+    uint8_t *out; /* advanced past what was made */
     size_t out_n;
 };
 

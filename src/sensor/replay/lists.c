@@ -55,8 +55,8 @@ static const uint8_t fd_types[SCAP_FD_COUNT] = {
 };
 
 static const uint8_t transports[] = {
-    [SCAP_L4_UNKNOWN] = 0,          [SCAP_L4_NOT_A_SOCKET] = 0,     [SCAP_L4_TCP] = IPPROTO_TCP,
-    [SCAP_L4_UDP] = IPPROTO_UDP,    [SCAP_L4_ICMP] = IPPROTO_ICMP,  [SCAP_L4_RAW] = IPPROTO_RAW,
+    [SCAP_L4_UNKNOWN] = 0,       [SCAP_L4_NOT_A_SOCKET] = 0,    [SCAP_L4_TCP] = IPPROTO_TCP,
+    [SCAP_L4_UDP] = IPPROTO_UDP, [SCAP_L4_ICMP] = IPPROTO_ICMP, [SCAP_L4_RAW] = IPPROTO_RAW,
 };
 
 struct held_socket {
@@ -182,8 +182,9 @@ static void read_thread_memory(struct cursor *c, struct thread *t)
 static void read_thread(struct cursor *c, unsigned version, struct thread_init *init)
 {
     struct thread *t = &init->t;
-    *init = (struct thread_init){ .t = { .vtid = -1, .vpid = -1, .sid = -1, .vpgid = -1, .pgid = -1,
-                                         .loginuid = -1 } };
+    *init = (struct thread_init){
+        .t = { .vtid = -1, .vpid = -1, .sid = -1, .vpgid = -1, .pgid = -1, .loginuid = -1 }
+    };
     t->tid = cursor_i64(c);
     t->pid = cursor_i64(c);
     t->ptid = cursor_i64(c);
@@ -316,8 +317,15 @@ static int hold_socket(struct lists *lists, int64_t tid, int64_t fd, const struc
         lists->capacity = capacity;
     }
     lists->sockets[lists->nsockets++] = (struct held_socket){
-        .tid = tid, .fd = fd, .ino = info->ino, .sip = info->sip, .dip = info->dip,
-        .sport = info->sport, .dport = info->dport, .type = info->type, .l4proto = info->l4proto,
+        .tid = tid,
+        .fd = fd,
+        .ino = info->ino,
+        .sip = info->sip,
+        .dip = info->dip,
+        .sport = info->sport,
+        .dport = info->dport,
+        .type = info->type,
+        .l4proto = info->l4proto,
     };
     return 0;
 }
@@ -499,8 +507,14 @@ int lists_read(struct lists *lists, uint32_t type, const uint8_t *body, size_t n
 static int release_socket(struct lists *lists, const struct held_socket *s)
 {
     struct fdinfo info = {
-        .type = s->type, .l4proto = s->l4proto, .ino = s->ino, .opener_uid = -1,
-        .sip = s->sip, .dip = s->dip, .sport = s->sport, .dport = s->dport,
+        .type = s->type,
+        .l4proto = s->l4proto,
+        .ino = s->ino,
+        .opener_uid = -1,
+        .sip = s->sip,
+        .dip = s->dip,
+        .sport = s->sport,
+        .dport = s->dport,
         .flags = FD_ROLE_CLIENT,
     };
     if (lists->server_ports[s->sport / 64] >> s->sport % 64 & 1) {

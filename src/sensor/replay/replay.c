@@ -33,6 +33,8 @@ struct replay {
     bool pending, ended;
     bool known; /* a block that only system call captures have was seen */
     struct err failed;
+    struct err
+        source_err; /* of the stream, before it is put into `failed`; not cleared for each block */
     char path[256];
 };
 
@@ -76,7 +78,8 @@ static int count_params(uint16_t kind, const uint8_t *lengths, size_t n)
 }
 
 /* Fills the parameter offsets; false when they do not fit n bytes. */
-static bool place_params(struct event *e, const uint8_t *lengths, uint64_t nparams, bool wide, size_t n)
+static bool place_params(struct event *e, const uint8_t *lengths, uint64_t nparams, bool wide,
+                         size_t n)
 {
     uint64_t size = wide ? 4 : 2;
     uint64_t at = 0;
@@ -215,11 +218,11 @@ static unsigned event_shape(uint32_t type)
 }
 
 /* The input's end: clean, or in the middle of something. `got` is a stream call's result. */
-static int at_end(struct replay *r, int got, size_t wanted, const struct err *err)
+static int at_end(struct replay *r, int got, size_t wanted)
 {
     if (got < 0) {
         return err_set(&r->failed, got, "%s: byte %llu: %s", r->path,
-                       (unsigned long long)r->stream.end_offset, err->message);
+                       (unsigned long long)r->stream.end_offset, r->source_err.message);
     }
     uint64_t had = r->stream.end_offset - r->block_at;
     if (!r->in_section) {
@@ -243,13 +246,12 @@ static int at_end(struct replay *r, int got, size_t wanted, const struct err *er
 static int read_block(struct replay *r, bool *ret_end)
 {
     struct stream *s = &r->stream;
-    struct err err = { 0 };
     const uint8_t *block;
     r->block_at = stream_offset(s);
-    int got = stream_peek(s, 8, &err);
+    int got = stream_peek(s, 8, &r->source_err);
     if (__builtin_expect(got <= 0, 0)) {
         *ret_end = true;
-        return at_end(r, got, 8, &err);
+        return at_end(r, got, 8);
     }
     uint32_t type = load_u32(s->p);
     size_t n = load_u32(s->p + 4);
@@ -259,9 +261,9 @@ static int read_block(struct replay *r, bool *ret_end)
     if (n < BLOCK_OVERHEAD || n > REPLAY_BLOCK_MAX) {
         return wrong_block(r, type, n, "impossible length");
     }
-    got = stream_take(s, n, &block, &err);
+    got = stream_take(s, n, &block, &r->source_err);
     if (__builtin_expect(got <= 0, 0)) {
-        return at_end(r, got, n, &err);
+        return at_end(r, got, n);
     }
     if (load_u32(block + n - 4) != n) {
         return wrong_block(r, type, n, "the lengths before and after it differ");

@@ -73,7 +73,8 @@ static void wait_for(sem_t *sem)
 /* Waits until there is input or source_close() wants the thread to end; -ECANCELED then. */
 static int wait_input(struct source *s)
 {
-    struct pollfd p[2] = { { .fd = s->fd, .events = POLLIN }, { .fd = s->wake_fd, .events = POLLIN } };
+    struct pollfd p[2] = { { .fd = s->fd, .events = POLLIN },
+                           { .fd = s->wake_fd, .events = POLLIN } };
     while (poll(p, 2, -1) < 0) {
         if (errno != EINTR) {
             return -errno;
@@ -157,10 +158,10 @@ static int inflate_some(struct source *s, struct inflate_io *io)
         return (int)more;
     }
     if (more == 0) {
-        return s->in_member ? err_set(&s->err, -EBADMSG,
-                                      "the compressed file is cut off after byte %llu",
-                                      (unsigned long long)s->read_bytes)
-                            : 0;
+        return s->in_member
+                   ? err_set(&s->err, -EBADMSG, "the compressed file is cut off after byte %llu",
+                             (unsigned long long)s->read_bytes)
+                   : 0;
     }
     if (!s->in_member) {
         int r = next_member(s);

@@ -23,8 +23,9 @@ struct capture_writer {
     uint8_t *plain, *packed;
     size_t n; /* bytes in `plain` */
     struct buf block;
-    struct buf containers; /* JSON waiting for the first event's time: u32 length with itself, text */
-    struct map calls;      /* tid -> kind + 1 of the enter event written last */
+    struct buf
+        containers;   /* JSON waiting for the first event's time: u32 length with itself, text */
+    struct map calls; /* tid -> kind + 1 of the enter event written last */
     struct capture_writer_stats stats;
 };
 

@@ -11,22 +11,17 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#define OLD_CALLS 329       /* calls that a generic event may name */
-#define CALLS_MAX 262144    /* threads in the middle of a call */
+#define OLD_CALLS 329    /* calls that a generic event may name */
+#define CALLS_MAX 262144 /* threads in the middle of a call */
 
 static const struct {
     uint16_t kind, old; /* exit events */
 } nearest[] = {
-    { KIND_DUP2_X, KIND_DUP_X },
-    { KIND_DUP3_X, KIND_DUP_X },
-    { KIND_DUP_1_X, KIND_DUP_X },
-    { KIND_UMOUNT_1_X, KIND_UMOUNT_X },
-    { KIND_UMOUNT2_X, KIND_UMOUNT_X },
-    { KIND_ACCEPT4_6_X, KIND_ACCEPT4_5_X },
-    { KIND_PIPE2_X, KIND_PIPE_X },
-    { KIND_INOTIFY_INIT1_X, KIND_INOTIFY_INIT_X },
-    { KIND_EVENTFD2_X, KIND_EVENTFD_X },
-    { KIND_SIGNALFD4_X, KIND_SIGNALFD_X },
+    { KIND_DUP2_X, KIND_DUP_X },         { KIND_DUP3_X, KIND_DUP_X },
+    { KIND_DUP_1_X, KIND_DUP_X },        { KIND_UMOUNT_1_X, KIND_UMOUNT_X },
+    { KIND_UMOUNT2_X, KIND_UMOUNT_X },   { KIND_ACCEPT4_6_X, KIND_ACCEPT4_5_X },
+    { KIND_PIPE2_X, KIND_PIPE_X },       { KIND_INOTIFY_INIT1_X, KIND_INOTIFY_INIT_X },
+    { KIND_EVENTFD2_X, KIND_EVENTFD_X }, { KIND_SIGNALFD4_X, KIND_SIGNALFD_X },
 };
 
 /* Bytes of a parameter that is not there. */
@@ -144,8 +139,8 @@ static void fill_param(struct out_event *out, unsigned i, const struct event *ev
                        const struct param *param)
 {
     int from = find_param(event, param->name);
-    out->params[i] = from >= 0 ? event_param(event, (unsigned)from)
-                               : missing_param(out, i, event, param);
+    out->params[i] =
+        from >= 0 ? event_param(event, (unsigned)from) : missing_param(out, i, event, param);
     if (from >= 0 && is_number(param->type) && out->params[i].n != empty_size(param->type)) {
         out->numbers[i] = event_u64(event, (unsigned)from, 0);
         out->params[i] = str_from(&out->numbers[i], empty_size(param->type));
@@ -241,9 +236,9 @@ static int put_generic(struct capture_writer *w, const struct event *event, stru
     }
     w->stats.mapped++;
     bool entered = exit && enter_is_written(w, event->tid, 1);
-    for (uint16_t kind = exit && entered ? 1 : 0; kind <= (exit ? 1 : 0); kind++) {
-        start(&out, event, kind);
-        out.nparams = kind == 0 ? 2 : 1;
+    for (int half = exit && entered ? 1 : 0; half <= (exit ? 1 : 0); half++) {
+        start(&out, event, (uint16_t)half);
+        out.nparams = half == 0 ? 2 : 1;
         out.params[0] = str_from(&code, sizeof code);
         out.params[1] = str_from(&native, sizeof native);
         int r = writer_put_event(w, &out, err);
@@ -292,7 +287,9 @@ static int put_containers(struct capture_writer *w, const struct event *event, s
 {
     for (size_t at = 0; at + 4 <= w->containers.n;) {
         uint32_t n = load_u32(w->containers.p + at);
-        struct out_event out = { .ts_ns = event->ts_ns, .tid = -1, .kind = KIND_CONTAINER_JSON_2_E };
+        struct out_event out = { .ts_ns = event->ts_ns,
+                                 .tid = -1,
+                                 .kind = KIND_CONTAINER_JSON_2_E };
         out.params[out.nparams++] = str_from(w->containers.p + at + 4, n - 4);
         int r = writer_put_event(w, &out, err);
         if (r < 0) {

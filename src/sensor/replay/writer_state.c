@@ -15,9 +15,9 @@
 #include <netinet/in.h>
 #include <unistd.h>
 
-#define NAME_SIZE_MAX   1000 /* sysdig takes less than 1,024 for paths */
-#define ARGS_SIZE_MAX   4000 /* and up to 4,096 for arguments, environment, control groups */
-#define FDS_BLOCK_MAX   ((size_t)1 << 20)
+#define NAME_SIZE_MAX 1000 /* sysdig takes less than 1,024 for paths */
+#define ARGS_SIZE_MAX 4000 /* and up to 4,096 for arguments, environment, control groups */
+#define FDS_BLOCK_MAX ((size_t)1 << 20)
 
 static void put_u8(struct buf *b, uint8_t v)
 {
@@ -216,14 +216,22 @@ static int write_threads(struct capture_writer *w, const struct state *state, ui
 static uint8_t scap_type(uint8_t type)
 {
     static const uint8_t types[] = {
-        [FD_UNKNOWN] = SCAP_FD_UNSUPPORTED,        [FD_FILE] = SCAP_FD_FILE,
-        [FD_FILE_V2] = SCAP_FD_FILE_V2,            [FD_DIRECTORY] = SCAP_FD_DIRECTORY,
-        [FD_IPV4_SOCK] = SCAP_FD_IPV4_SOCK,        [FD_IPV6_SOCK] = SCAP_FD_IPV6_SOCK,
-        [FD_IPV4_SERVSOCK] = SCAP_FD_IPV4_SERVSOCK, [FD_IPV6_SERVSOCK] = SCAP_FD_IPV6_SERVSOCK,
-        [FD_UNIX_SOCK] = SCAP_FD_UNIX_SOCK,        [FD_FIFO] = SCAP_FD_FIFO,
-        [FD_EVENT] = SCAP_FD_EVENT,                [FD_SIGNALFD] = SCAP_FD_SIGNALFD,
-        [FD_EVENTPOLL] = SCAP_FD_EVENTPOLL,        [FD_INOTIFY] = SCAP_FD_INOTIFY,
-        [FD_TIMERFD] = SCAP_FD_TIMERFD,            [FD_NETLINK] = SCAP_FD_NETLINK,
+        [FD_UNKNOWN] = SCAP_FD_UNSUPPORTED,
+        [FD_FILE] = SCAP_FD_FILE,
+        [FD_FILE_V2] = SCAP_FD_FILE_V2,
+        [FD_DIRECTORY] = SCAP_FD_DIRECTORY,
+        [FD_IPV4_SOCK] = SCAP_FD_IPV4_SOCK,
+        [FD_IPV6_SOCK] = SCAP_FD_IPV6_SOCK,
+        [FD_IPV4_SERVSOCK] = SCAP_FD_IPV4_SERVSOCK,
+        [FD_IPV6_SERVSOCK] = SCAP_FD_IPV6_SERVSOCK,
+        [FD_UNIX_SOCK] = SCAP_FD_UNIX_SOCK,
+        [FD_FIFO] = SCAP_FD_FIFO,
+        [FD_EVENT] = SCAP_FD_EVENT,
+        [FD_SIGNALFD] = SCAP_FD_SIGNALFD,
+        [FD_EVENTPOLL] = SCAP_FD_EVENTPOLL,
+        [FD_INOTIFY] = SCAP_FD_INOTIFY,
+        [FD_TIMERFD] = SCAP_FD_TIMERFD,
+        [FD_NETLINK] = SCAP_FD_NETLINK,
     };
     uint8_t known = type < sizeof types ? types[type] : 0;
     return known ? known : SCAP_FD_UNSUPPORTED;

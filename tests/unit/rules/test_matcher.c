@@ -63,8 +63,8 @@ static const char *open_file(struct fixture *f, const char *path, unsigned flags
 {
     static char text[256];
     const struct rule *const *rules;
-    struct event *event = make_event(KIND_OPEN_X, TID, T0, "qswwwq", fd, path, flags, 0, 5,
-                                     (uint64_t)7);
+    struct event *event =
+        make_event(KIND_OPEN_X, TID, T0, "qswwwq", fd, path, flags, 0, 5, (uint64_t)7);
     state_apply(f->world.state, event);
     f->view.event = event;
     f->view.scratch.n = 0;
@@ -240,6 +240,67 @@ static void test_plan(void **state)
     end(&f);
 }
 
+static struct rule_plan plan_of(const struct fixture *f, uint32_t rule)
+{
+    struct rule_plan plan;
+    matcher_plan(f->matcher, &f->made.ruleset.rules[rule], &plan);
+    return plan;
+}
+
+/* What is known without an event is no atom, keeps no rule from being muted and costs nothing. */
+static void test_constants(void **state)
+{
+    (void)state;
+    static const char *const known[] = {
+        "evt.num >= 0",
+        "evt.num > 0",
+        "evt.num != 0",
+        "not evt.num = 0",
+        "not evt.num in (0)",
+        "not evt.num < 1",
+        "not fd.name in ()",
+        "not evt.num <= 0",
+        "(evt.num = 0 or evt.num >= 1)",
+        "not (evt.num = 0 and proc.name = x)",
+        "(proc.name = x or not (evt.num = 0 or proc.cwd pmatch ()))",
+    };
+    struct fixture f;
+    struct matcher_stats stats;
+    char text[256];
+    begin(&f);
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+        snprintf(text, sizeof(text), "evt.type = open and %s and proc.pname = made", known[i]);
+        add(&f, text);
+        snprintf(text, sizeof(text), "evt.type = open and not (%s) and fd.name = /x", known[i]);
+        add(&f, text);
+    }
+    add(&f, "evt.type = open and evt.num > 0");
+    add(&f, "evt.type = open and evt.num > 1 and proc.name = x");
+    add(&f, "evt.num = 0");
+    add(&f, "evt.num > 0");
+    build(&f, true);
+    matcher_get_stats(f.matcher, &stats);
+    assert_int_equal(stats.atoms, 4);
+    for (uint32_t i = 0; i < 2 * sizeof(known) / sizeof(*known); i += 2) {
+        struct rule_plan plan = plan_of(&f, i);
+        assert_true(plan.mutable && !plan.why_not && plan.covered);
+        assert_int_equal(plan.natoms, 2);
+        assert_int_equal(plan.volatilities, 1 << VOLATILE_LINEAGE | 1 << VOLATILE_EVENT);
+        plan = plan_of(&f, i + 1);
+        assert_true(plan.mutable && plan.natoms == 0 && plan.volatilities == 0);
+    }
+    uint32_t next = (uint32_t)(2 * sizeof(known) / sizeof(*known));
+    assert_false(plan_of(&f, next).mutable);
+    assert_false(plan_of(&f, next).covered);
+    assert_non_null(strstr(plan_of(&f, next + 1).why_not, "evt.num"));
+    assert_true(plan_of(&f, next + 2).mutable);
+    assert_non_null(strstr(plan_of(&f, next + 3).why_not, "event types"));
+    snprintf(text, sizeof(text), "%u %u", next, next + 3);
+    assert_string_equal(open_file(&f, "/x", 1, 5), text);
+    settle(&f);
+    end(&f);
+}
+
 static void test_demand(void **state)
 {
     (void)state;
@@ -264,7 +325,7 @@ static void test_demand(void **state)
         int64_t fd;
         bool passes;
     } cases[] = {
-        { "/etc/x", 2, 5, true },  { "/etc/x", 1, 5, false },   { "/etc/x", 2, -2, false },
+        { "/etc/x", 2, 5, true },  { "/etc/x", 1, 5, false },    { "/etc/x", 2, -2, false },
         { "/root/x", 3, 5, true }, { "/usr/etc/", 2, 5, false },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -296,10 +357,10 @@ static void test_residual(void **state)
     assert_int_equal(nameset_has(&residual.names, open), is_cat);
     matcher_get_stats(f.matcher, &stats);
     assert_true(stats.residual_hits > 100);
-    struct event *event = make_event(
-        KIND_EXECVE_19_X, TID, T0, "qsBqqqsqqqwwws", (int64_t)0, "cat", "", (size_t)0, (int64_t)TID,
-        (int64_t)TID, (int64_t)1, "/", (uint64_t)0, (uint64_t)0, (uint64_t)0, 0, 0, 0,
-        is_cat ? "dog" : "cat");
+    struct event *event =
+        make_event(KIND_EXECVE_19_X, TID, T0, "qsBqqqsqqqwwws", (int64_t)0, "cat", "", (size_t)0,
+                   (int64_t)TID, (int64_t)TID, (int64_t)1, "/", (uint64_t)0, (uint64_t)0,
+                   (uint64_t)0, 0, 0, 0, is_cat ? "dog" : "cat");
     state_apply(f.world.state, event);
     state_settle(f.world.state, event);
     assert_string_equal(open_file(&f, "/etc/shadow", 1, 5), is_cat ? "" : "0");
@@ -343,7 +404,8 @@ static void test_out_of_memory(void **state)
     begin(&f);
     add(&f, "evt.type = open and fd.name pmatch (/etc, /a/*) and proc.name in (a, b)");
     add(&f, "evt.type in (open, connect) and (fd.name regex '.*a' or fd.name contains b)");
-    add(&f, "fd.name regex 'a.b' or fd.name regex '[ab]' or fd.name regex '.c' or fd.sip = 1.2.3.4");
+    add(&f,
+        "fd.name regex 'a.b' or fd.name regex '[ab]' or fd.name regex '.c' or fd.sip = 1.2.3.4");
     struct matcher_options options = { .threads_max = 64 };
     int r = -1;
     for (unsigned n = 1; r != 0 && n < 2000; n++) {
@@ -374,12 +436,12 @@ static void test_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),         cmocka_unit_test(test_candidates),
-        cmocka_unit_test(test_atoms_shared),  cmocka_unit_test(test_shared_list),
-        cmocka_unit_test(test_evidence),      cmocka_unit_test(test_plan),
-        cmocka_unit_test(test_demand),        cmocka_unit_test(test_residual),
-        cmocka_unit_test(test_deep),          cmocka_unit_test(test_out_of_memory),
-        cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_order),        cmocka_unit_test(test_candidates),
+        cmocka_unit_test(test_atoms_shared), cmocka_unit_test(test_shared_list),
+        cmocka_unit_test(test_evidence),     cmocka_unit_test(test_plan),
+        cmocka_unit_test(test_demand),       cmocka_unit_test(test_residual),
+        cmocka_unit_test(test_deep),         cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_nothing),      cmocka_unit_test(test_constants),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#define TEXTS   400
-#define GROUPS  24
+#define TEXTS    400
+#define GROUPS   24
 #define SEARCHES 700
 
 static uint64_t random_state;
@@ -186,8 +186,9 @@ static void test_nested(void **state)
 
 static int build(enum textset_kind kind, struct rows *rows, struct textset **ret)
 {
-    static const struct str texts[] = { { "/etc/shadow", 11 }, { "/etc", 4 }, { "", 0 },
-                                        { "/etc/shadow-backup", 18 } };
+    static const struct str texts[] = {
+        { "/etc/shadow", 11 }, { "/etc", 4 }, { "", 0 }, { "/etc/shadow-backup", 18 }
+    };
     struct textset *set = NULL;
     uint32_t row;
     uint32_t members[] = { 3, 5 };

@@ -64,7 +64,8 @@ static uint64_t mix_event(uint64_t sum, const struct event *e)
 }
 
 /* The state stays, when `ret` is given, for a look at what the capture filled in. */
-static struct seen replay(const char *path, const struct replay_options *options, struct state **ret)
+static struct seen replay(const char *path, const struct replay_options *options,
+                          struct state **ret)
 {
     struct seen seen = { 0 };
     struct state *state;
@@ -72,7 +73,8 @@ static struct seen replay(const char *path, const struct replay_options *options
     struct event *event;
     assert_int_equal(state_new(NULL, &state), 0);
     seen.result = replay_open_with(path, options, state, &sensor, &seen.err);
-    while (seen.result == 0 && sensor && (seen.result = sensor_next(sensor, &event, &seen.err)) > 0) {
+    while (seen.result == 0 && sensor &&
+           (seen.result = sensor_next(sensor, &event, &seen.err)) > 0) {
         assert_int_equal(event->num, ++seen.events);
         seen.sum = mix_event(seen.sum, event);
         state_apply(state, event);
@@ -96,21 +98,50 @@ static void fill_state(struct state *state)
     struct group group = { 8, STR("staff") };
     struct interface interface = { .address = { { 10, 0, 0, 9 }, 4 }, .name = "eth0" };
     struct thread_init init = {
-        .t = { .tid = 100, .pid = 100, .ptid = 1, .sid = 100, .vpgid = 100, .pgid = 99, .vtid = 5,
-               .vpid = 5, .uid = 7, .gid = 8, .loginuid = -1, .tty = 34816, .fdlimit = 1024,
-               .cap_effective = 3, .cap_permitted = 7, .clone_ts_ns = TS - 5 },
-        .comm = STR("cat"), .exe = STR("/bin/cat"), .exepath = STR("/usr/bin/cat"),
-        .args = str_from("-n\0x", 5), .env = str_from("A=b", 4), .cwd = STR("/srv"),
+        .t = { .tid = 100,
+               .pid = 100,
+               .ptid = 1,
+               .sid = 100,
+               .vpgid = 100,
+               .pgid = 99,
+               .vtid = 5,
+               .vpid = 5,
+               .uid = 7,
+               .gid = 8,
+               .loginuid = -1,
+               .tty = 34816,
+               .fdlimit = 1024,
+               .cap_effective = 3,
+               .cap_permitted = 7,
+               .clone_ts_ns = TS - 5 },
+        .comm = STR("cat"),
+        .exe = STR("/bin/cat"),
+        .exepath = STR("/usr/bin/cat"),
+        .args = str_from("-n\0x", 5),
+        .env = str_from("A=b", 4),
+        .cwd = STR("/srv"),
         .cgroups = str_from("cpu=/a", 7),
         .exe_facts = { .exe_known = true, .exe_ino = 77, .exe_upper_layer = true },
     };
-    struct fdinfo file = { .type = FD_FILE_V2, .open_flags = 3, .name = STR("/etc/x"), .ino = 9, .dev = 5,
+    struct fdinfo file = { .type = FD_FILE_V2,
+                           .open_flags = 3,
+                           .name = STR("/etc/x"),
+                           .ino = 9,
+                           .dev = 5,
                            .opener_uid = -1 };
-    struct fdinfo listener = { .type = FD_IPV4_SERVSOCK, .l4proto = IPPROTO_TCP, .sport = 80,
-                               .sip = { { 0 }, 4 }, .opener_uid = -1 };
-    struct fdinfo accepted = { .type = FD_IPV4_SOCK, .l4proto = IPPROTO_TCP, .flags = FD_ROLE_SERVER,
-                               .sip = { { 1, 2, 3, 4 }, 4 }, .sport = 40000,
-                               .dip = { { 10, 0, 0, 9 }, 4 }, .dport = 80, .opener_uid = -1 };
+    struct fdinfo listener = { .type = FD_IPV4_SERVSOCK,
+                               .l4proto = IPPROTO_TCP,
+                               .sport = 80,
+                               .sip = { { 0 }, 4 },
+                               .opener_uid = -1 };
+    struct fdinfo accepted = { .type = FD_IPV4_SOCK,
+                               .l4proto = IPPROTO_TCP,
+                               .flags = FD_ROLE_SERVER,
+                               .sip = { { 1, 2, 3, 4 }, 4 },
+                               .sport = 40000,
+                               .dip = { { 10, 0, 0, 9 }, 4 },
+                               .dport = 80,
+                               .opener_uid = -1 };
     file.nameraw = file.name;
     assert_int_equal(state_add_user(state, STR(""), &user), 0);
     assert_int_equal(state_add_group(state, STR(""), &group), 0);
@@ -119,9 +150,10 @@ static void fill_state(struct state *state)
     assert_int_equal(state_add_fd(state, 100, 3, &file), 0);
     assert_int_equal(state_add_fd(state, 100, 4, &listener), 0);
     assert_int_equal(state_add_fd(state, 100, 5, &accepted), 0);
-    assert_int_equal(state_add_container_json(state, STR("{\"container\":{\"id\":\"0123456789ab\","
-                                                         "\"image\":\"a:b\",\"type\":0,\"name\":\"c\"}}")),
-                     0);
+    assert_int_equal(
+        state_add_container_json(state, STR("{\"container\":{\"id\":\"0123456789ab\","
+                                            "\"image\":\"a:b\",\"type\":0,\"name\":\"c\"}}")),
+        0);
 }
 
 static void write_open(struct capture_writer *writer, uint64_t ts, const char *path)
@@ -191,7 +223,9 @@ static void state_comes_back(void **data)
 static void all_ways_read_the_same(void **data)
 {
     (void)data;
-    static const struct replay_options ways[] = { { false, false }, { true, false }, { false, true } };
+    static const struct replay_options ways[] = { { false, false },
+                                                  { true, false },
+                                                  { false, true } };
     struct file files[] = { written(0, 5000), written(1, 5000), written(9, 5000) };
     struct seen first = replay(files[0].path, &plain, NULL);
     assert_int_equal(first.events, 10001);
@@ -290,7 +324,8 @@ static void sections_follow_each_other(void **data)
 static void other_pcapng_is_named(void **data)
 {
     (void)data;
-    static const uint32_t blocks[] = { 0x0a0d0d0a, 28, 0x1a2b3c4d, 1, ~0u, ~0u, 28, 1, 20, 1, 65535, 20 };
+    static const uint32_t blocks[] = { 0x0a0d0d0a, 28, 0x1a2b3c4d, 1, ~0u,   ~0u,
+                                       28,         1,  20,         1, 65535, 20 };
     struct file file = file_of(blocks, sizeof blocks);
     struct seen seen = replay(file.path, &plain, NULL);
     assert_int_equal(seen.result, -EBADMSG);
@@ -433,11 +468,16 @@ static void others_captures(void **data)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(state_comes_back),      cmocka_unit_test(all_ways_read_the_same),
-        cmocka_unit_test(cut_at_every_byte),     cmocka_unit_test(damage_is_told),
-        cmocka_unit_test(sections_follow_each_other), cmocka_unit_test(other_pcapng_is_named),
-        cmocka_unit_test(pipes_are_read),        cmocka_unit_test(closing_does_not_hang),
-        cmocka_unit_test(bombs_stay_small),      cmocka_unit_test(memory_may_be_out),
+        cmocka_unit_test(state_comes_back),
+        cmocka_unit_test(all_ways_read_the_same),
+        cmocka_unit_test(cut_at_every_byte),
+        cmocka_unit_test(damage_is_told),
+        cmocka_unit_test(sections_follow_each_other),
+        cmocka_unit_test(other_pcapng_is_named),
+        cmocka_unit_test(pipes_are_read),
+        cmocka_unit_test(closing_does_not_hang),
+        cmocka_unit_test(bombs_stay_small),
+        cmocka_unit_test(memory_may_be_out),
         cmocka_unit_test(others_captures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
