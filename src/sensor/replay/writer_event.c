@@ -236,7 +236,8 @@ static int put_generic(struct capture_writer *w, const struct event *event, stru
     }
     w->stats.mapped++;
     bool entered = exit && enter_is_written(w, event->tid, 1);
-    for (uint16_t kind = exit && entered ? 1 : 0; kind <= (exit ? 1 : 0); kind++) {
+    uint16_t last = exit ? 1 : 0;
+    for (uint16_t kind = entered ? 1 : 0; kind <= last; kind++) {
         start(&out, event, kind);
         out.nparams = kind == 0 ? 2 : 1;
         out.params[0] = str_from(&code, sizeof code);
