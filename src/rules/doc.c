@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "rules/ruleset.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <yaml.h>
@@ -160,6 +161,7 @@ static int on_start(struct builder *builder, enum doc_kind kind, const yaml_even
 
 static int on_end(struct builder *builder, const yaml_event_t *event)
 {
+    assert(builder->depth > 0); /* libyaml balances starts and ends */
     struct level *level = &builder->levels[--builder->depth];
     struct doc_node *node = level->node;
     size_t n = builder->n - level->base;
