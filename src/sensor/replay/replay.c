@@ -170,6 +170,7 @@ static int read_section(struct replay *r, const uint8_t *body, size_t n)
     }
     if (r->in_section) {
         state_clear(r->lists.state);
+        lists_done(&r->lists);
     }
     r->in_section = true;
     r->in_lists = true;
