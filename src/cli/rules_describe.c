@@ -20,7 +20,8 @@
 
 #define DESCRIBE_OUTPUT_MAX ((size_t)1 << 30)
 #define DESCRIBE_MEMORY_MAX ((size_t)1 << 28) /* of one rule's facts */
-#define EVENTS_SHOWN        100               /* more than this is "any" */
+#define FLUSH_SIZE          ((size_t)1 << 20)
+#define EVENTS_SHOWN        100 /* more than this is "any" */
 
 static const char usage[] =
     "Usage: hinomi rules describe [--json] [--rule NAME] FILE|DIRECTORY...\n\n"
@@ -440,6 +441,15 @@ static void text_rule(const struct describer *d, const struct rule *rule, const 
 
 /* ---- all rules, or the one asked for */
 
+/* Large sets of rules are not held as a whole. */
+static void flush_some(struct describer *d)
+{
+    if (d->out->n >= FLUSH_SIZE && !d->out->failed) {
+        d->failed |= fwrite(d->out->p, 1, d->out->n, stdout) != d->out->n;
+        buf_clear(d->out);
+    }
+}
+
 static uint32_t describe_rules(struct describer *d, const char *only, bool json)
 {
     uint32_t described = 0;
@@ -460,6 +470,7 @@ static uint32_t describe_rules(struct describer *d, const char *only, bool json)
             text_rule(d, rule, &facts);
         }
         described++;
+        flush_some(d);
     }
     if (json) {
         jsonw_end(&w);

@@ -78,12 +78,15 @@ int cover_choose(const struct matcher *m, struct arena *arena, const struct node
             best = !best.possible || item.weight < best.weight ? item : best;
         } else if (r == 0 && !is_and && !item.possible) {
             best.possible = false;
-            break;
         } else if (r == 0 && !is_and) {
             r = cover_unite(arena, &best, &item);
+            best.possible = best.weight < COVER_WEIGHT_MAX;
         }
         if (r < 0) {
             return r;
+        }
+        if (!is_and && !best.possible) {
+            break;
         }
     }
     best.possible = best.possible && best.n && best.weight < COVER_WEIGHT_MAX;

@@ -12,6 +12,7 @@
 #include "rules/glob.h"
 #include "rules/regex.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 

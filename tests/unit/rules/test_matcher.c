@@ -449,6 +449,32 @@ static void test_out_of_memory(void **state)
     end(&f);
 }
 
+/* An `or` of thousands of tests takes memory in proportion. */
+static void test_wide(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct matcher_stats stats;
+    struct buf buf;
+    begin(&f);
+    buf_init(&buf, (size_t)4 << 20);
+    for (int i = 0; i < 4000; i++) {
+        buf_printf(&buf, "%sfd.name startswith /opt/%d", i ? " or " : "evt.type = open and (", i);
+    }
+    buf_putz(&buf, ")");
+    buf_putc(&buf, 0);
+    for (int i = 0; i < 20; i++) {
+        add(&f, buf.p);
+    }
+    build(&f, false);
+    matcher_get_stats(f.matcher, &stats);
+    assert_in_range(stats.bytes, 0, 64 << 20);
+    assert_string_equal(open_file(&f, "/opt/3999x", 1, 5), "0");
+    settle(&f);
+    buf_done(&buf);
+    end(&f);
+}
+
 static void test_nothing(void **state)
 {
     (void)state;
@@ -471,6 +497,7 @@ int main(void)
         cmocka_unit_test(test_residual),      cmocka_unit_test(test_deep),
         cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_constants),
+        cmocka_unit_test(test_wide),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
