@@ -75,7 +75,8 @@ install: $(BUILD)/build.ninja
 
 demo:
 	@tools/deps.sh build
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@ninja -C $(BUILD) hinomi
 	@BUILD=$(BUILD) tools/demo.sh $(ARGS)
 
 clean:

@@ -118,6 +118,9 @@ int cli_load_rules(char **paths, int n, struct ruleset **ret)
     if (r == 0) {
         r = loader_finish(loader, true, &ruleset, &err);
     }
+    if (r == 0 && ruleset->nfiles == 0) {
+        r = err_set(&err, -ENOENT, "there are no .yaml or .yml files");
+    }
     bool wrong = r < 0 || loader_diagnostics(loader)->nerrors > 0;
     if (wrong) {
         print_errors(loader, ruleset ? ruleset->files : NULL, ruleset ? ruleset->nfiles : 0);

@@ -1,8 +1,9 @@
 /*
  * hinomi: finds the verb on the command line and runs it.
  *
- * A verb is one or two words. It gets the rest of the arguments with argv[0] being its last word,
- * and prints its own help for --help. No verb, or an unknown one, is a usage error: 2.
+ * A verb is one or two words. It gets the rest of the arguments with argv[0] being the program and its
+ * whole name, for getopt's messages, and prints its own help for --help. No verb, or an unknown one, is
+ * a usage error: 2.
  */
 #include "cli/cli.h"
 
@@ -14,6 +15,9 @@
 #ifndef HINOMI_VERSION
 #define HINOMI_VERSION "0.1.0"
 #endif
+
+#define NAME_SIZE      64
+#define DISTANCE_SHOWN 2 /* letters that may be wrong in what a hint suggests */
 
 struct verb {
     const char *group; /* first word, or NULL */
@@ -31,24 +35,43 @@ static const struct verb verbs[] = {
     { NULL, "replay", cli_replay, "run rules over a capture" },
 };
 
+#define VERBS (sizeof(verbs) / sizeof(*verbs))
+
+/* ret has room for NAME_SIZE bytes. */
+static void verb_name(const struct verb *verb, char *ret)
+{
+    snprintf(ret, NAME_SIZE, "%s%s%s", verb->group ? verb->group : "", verb->group ? " " : "",
+             verb->name);
+}
+
+static void print_verbs(FILE *out, const char *group)
+{
+    for (size_t i = 0; i < VERBS; i++) {
+        const struct verb *verb = &verbs[i];
+        char name[NAME_SIZE];
+        if (!group || (verb->group && strcmp(verb->group, group) == 0)) {
+            verb_name(verb, name);
+            fprintf(out, "  %-16s %s\n", name, verb->summary);
+        }
+    }
+}
+
 static void print_usage(FILE *out)
 {
-    fputs("Usage: hinomi VERB [ARGUMENT...]\n\n", out);
-    for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
-        const struct verb *verb = &verbs[i];
-        char name[64];
-        snprintf(name, sizeof(name), "%s%s%s", verb->group ? verb->group : "",
-                 verb->group ? " " : "", verb->name);
-        fprintf(out, "  %-16s %s\n", name, verb->summary);
-    }
-    fputs("\n  --help           print this, or with a verb, its arguments\n"
+    fputs("Usage: hinomi VERB [ARGUMENT...]\n\n"
+          "Checks and explains detection rules in the Falco rules language, and runs them over\n"
+          "captures.\n\n",
+          out);
+    print_verbs(out, NULL);
+    fputs("\n  VERB --help      its arguments and exit statuses\n"
+          "  --help           print this\n"
           "  --version        print the version\n",
           out);
 }
 
 static const struct verb *find_verb(int argc, char **argv, int *ret_words)
 {
-    for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
+    for (size_t i = 0; i < VERBS; i++) {
         const struct verb *verb = &verbs[i];
         int words = verb->group ? 2 : 1;
         if (argc <= words || strcmp(argv[words], verb->name) != 0 ||
@@ -61,34 +84,114 @@ static const struct verb *find_verb(int argc, char **argv, int *ret_words)
     return NULL;
 }
 
+static bool is_group(const char *word)
+{
+    for (size_t i = 0; i < VERBS; i++) {
+        if (verbs[i].group && strcmp(verbs[i].group, word) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The verb whose whole name, or last word, is nearly this; NULL none. */
+static const struct verb *resembling(const char *word)
+{
+    const struct verb *best = NULL;
+    unsigned limit = DISTANCE_SHOWN;
+    for (size_t i = 0; i < VERBS; i++) {
+        char name[NAME_SIZE];
+        verb_name(&verbs[i], name);
+        unsigned whole = str_distance(str_of(word), str_of(name), limit + 1);
+        unsigned last = str_distance(str_of(word), str_of(verbs[i].name), limit + 1);
+        if ((whole < last ? whole : last) <= limit) {
+            limit = whole < last ? whole : last;
+            best = &verbs[i];
+        }
+    }
+    return best;
+}
+
 static int usage_error(int argc, char **argv)
 {
+    char word[NAME_SIZE], name[NAME_SIZE];
     if (argc < 2) {
         fputs("hinomi: a verb is missing\n\n", stderr);
-    } else {
-        bool is_group = false;
-        for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
-            is_group |= verbs[i].group && strcmp(argv[1], verbs[i].group) == 0;
-        }
-        const char *word = is_group && argc > 2 ? argv[2] : argv[1];
-        fprintf(stderr, "hinomi: there is no verb \"%s%s%s\"\n\n",
-                is_group && argc > 2 ? argv[1] : "", is_group && argc > 2 ? " " : "", word);
+        print_usage(stderr);
+        return EXIT_USAGE;
     }
-    print_usage(stderr);
+    bool in_group = is_group(argv[1]);
+    snprintf(word, sizeof(word), "%s%s%s", argv[1], in_group && argc > 2 ? " " : "",
+             in_group && argc > 2 ? argv[2] : "");
+    if (in_group && argc == 2) {
+        fprintf(stderr, "hinomi %s: a verb is missing\n\n", word);
+        print_verbs(stderr, argv[1]);
+        return EXIT_USAGE;
+    }
+    fprintf(stderr, "hinomi: there is no verb `%s`", word);
+    const struct verb *verb = resembling(word);
+    if (verb) {
+        verb_name(verb, name);
+        fprintf(stderr, "; did you mean `%s`?", name);
+    }
+    fputs("\nTry: hinomi --help\n", stderr);
     return EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+static bool asks_for_help(const char *word)
 {
-    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
-        print_usage(stdout);
-        return EXIT_OK;
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
+
+/* `hinomi help VERB` is `hinomi VERB --help`. */
+static int run_help(int argc, char **argv)
+{
+    static char help[] = "--help";
+    int words;
+    const struct verb *verb = find_verb(argc - 1, argv + 1, &words);
+    if (verb) {
+        char *arguments[] = { argv[words + 1], help, NULL };
+        return verb->run(2, arguments);
+    }
+    if (argc > 2 && !is_group(argv[2])) {
+        return usage_error(argc - 1, argv + 1);
+    }
+    print_usage(stdout);
+    return EXIT_OK;
+}
+
+static int run(int argc, char **argv)
+{
+    char name[NAME_SIZE + sizeof("hinomi ")];
+    if (argc >= 2 && asks_for_help(argv[1])) {
+        return run_help(argc, argv);
     }
     if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
         puts("hinomi " HINOMI_VERSION);
         return EXIT_OK;
     }
+    if (argc >= 3 && is_group(argv[1]) && asks_for_help(argv[2])) {
+        printf("Usage: hinomi %s VERB [ARGUMENT...]\n\n", argv[1]);
+        print_verbs(stdout, argv[1]);
+        return EXIT_OK;
+    }
     int words;
     const struct verb *verb = find_verb(argc, argv, &words);
-    return verb ? verb->run(argc - words, argv + words) : usage_error(argc, argv);
+    if (!verb) {
+        return usage_error(argc, argv);
+    }
+    memcpy(name, "hinomi ", sizeof("hinomi "));
+    verb_name(verb, name + strlen(name));
+    argv[words] = name;
+    return verb->run(argc - words, argv + words);
+}
+
+int main(int argc, char **argv)
+{
+    int status = run(argc, argv);
+    if (fflush(stdout) != 0 && status == EXIT_OK) {
+        perror("hinomi: standard output");
+        return EXIT_NEGATIVE;
+    }
+    return status;
 }

@@ -23,25 +23,29 @@
 #define TICK_EVENTS    65536 /* the clock is looked at once in so many */
 
 static const char help[] =
-    "Usage: hinomi replay --rules FILE|DIR... [OPTION...] CAPTURE\n"
+    "Usage: hinomi replay --rules FILE|DIRECTORY... [OPTION...] CAPTURE\n"
     "       hinomi replay --filter CONDITION [--format FORMAT] CAPTURE\n"
     "\n"
     "Runs rules over a capture (.scap, plain or gzip; - for standard input) and prints alerts on\n"
-    "standard output, a summary on standard error.\n"
+    "standard output, a summary on standard error. Or prints the events that fit a condition.\n"
     "\n"
-    "  --rules FILE|DIR...   rule files, or directories of them; may be repeated\n"
-    "  --json                alerts as lines of JSON\n"
-    "  --all                 all rules that match an event, not only the first\n"
-    "  --priority PRIORITY   only rules at least this severe (emergency ... debug)\n"
-    "  --tag TAG             only rules with one of these tags; may be repeated\n"
-    "  --disable-tag TAG     no rules with this tag; may be repeated\n"
-    "  --disable-rule NAME   no rules whose name holds this text; may be repeated\n"
-    "  --stats               more figures in the summary\n"
-    "  --filter CONDITION    print the events for which this is true instead of running rules\n"
-    "  --format FORMAT       how: text with %fields (default: number, time, process, kind, "
-    "arguments)\n"
+    "  --rules FILE|DIRECTORY...  rule files, or directories of them; may be repeated\n"
+    "  --json                     alerts as lines of JSON\n"
+    "  --all                      alerts of all rules that match an event, not only the first\n"
+    "  --priority PRIORITY        only rules at least this severe (emergency ... debug)\n"
+    "  --tag TAG                  only rules with one of these tags; may be repeated\n"
+    "  --disable-tag TAG          no rules with this tag; may be repeated\n"
+    "  --disable-rule NAME        no rules whose name holds this text; may be repeated\n"
+    "  --stats                    more figures in the summary\n"
+    "  --filter CONDITION         print the events for which this is true; no rules, no macros\n"
+    "  --format FORMAT            how: text with %fields (else number, time, CPU, process,\n"
+    "                             thread, direction, type, arguments)\n"
+    "  --help                     print this\n"
     "\n"
-    "Exit status: 0 all read, 1 the rules or the capture are wrong, 2 usage.\n";
+    "The capture is the last word, also right after --rules FILE.\n"
+    "\n"
+    "Exit status: 0 all read, with or without alerts; 1 the rules are wrong, or the capture is\n"
+    "damaged (alerts up to the damage are printed); 2 usage.\n";
 
 enum option {
     OPT_RULES,
@@ -188,7 +192,11 @@ static int parse_words(int argc, char **argv, struct replay_arguments *a, bool *
         }
         value = options[option].has_value && !value ? argv[++i] : value;
         if (take_option(a, option, value) < 0) {
-            return usage_error("cannot use this value", value);
+            return usage_error(option == OPT_PRIORITY
+                                   ? "--priority is one of emergency, alert, critical, error, "
+                                     "warning, notice, informational, debug; not"
+                                   : "this value cannot be used",
+                               value);
         }
     }
     return EXIT_OK;

@@ -166,9 +166,10 @@ static void print_summary(const struct rules_run *run)
     struct pipeline_stats stats;
     pipeline_get_stats(run->pipeline, &stats);
     double seconds = (double)(run->ended_ns - run->started_ns) / 1e9;
-    fprintf(stderr, "%llu events in %.3f s (%.0f events/s), %llu alerts\n",
-            (unsigned long long)stats.events, seconds,
-            seconds > 0 ? (double)stats.events / seconds : 0.0, (unsigned long long)stats.alerts);
+    fprintf(stderr, "%llu event%s in %.3f s (%.0f events/s), %llu alert%s\n",
+            (unsigned long long)stats.events, stats.events == 1 ? "" : "s", seconds,
+            seconds > 0 ? (double)stats.events / seconds : 0.0, (unsigned long long)stats.alerts,
+            stats.alerts == 1 ? "" : "s");
     print_counts(run, &stats);
     if (run->arguments->stats) {
         print_stats(run);

@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "cli/load_rules.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 
@@ -14,6 +15,12 @@
 
 static const char usage[] =
     "Usage: hinomi rules check [--json] FILE|DIRECTORY...\n\n"
+    "Says everything that is wrong in rule files, each with place, source line and, where there "
+    "is\n"
+    "one, a hint. Files are read in the order given, those of a directory (.yaml, .yml)\n"
+    "alphabetically; a file can refer to earlier ones.\n\n"
+    "  --json      an array: per file name, successful, errors, warnings\n"
+    "  --help      print this\n\n"
     "Exit status: 0 no errors (warnings do not count), 1 errors, 2 usage.\n";
 
 /* Diagnostics of one file, errors or warnings. */
@@ -116,6 +123,9 @@ static int check(char **paths, int n, bool json)
     if (r == 0) {
         r = loader_finish(loader, true, &ruleset, &err);
     }
+    if (r == 0 && ruleset->nfiles == 0) {
+        r = err_set(&err, -ENOENT, "there are no .yaml or .yml files");
+    }
     if (r == 0) {
         status = print(loader, ruleset, json);
     } else {
@@ -145,7 +155,7 @@ int cli_rules_check(int argc, char **argv)
         json = true;
     }
     if (optind == argc) {
-        fputs(usage, stderr);
+        fprintf(stderr, "%s: no rule files given\n\n%s", argv[0], usage);
         return EXIT_USAGE;
     }
     return check(argv + optind, argc - optind, json);

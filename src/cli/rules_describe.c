@@ -23,7 +23,15 @@
 #define EVENTS_SHOWN        100               /* more than this is "any" */
 
 static const char usage[] =
-    "Usage: hinomi rules describe [--json] [--rule NAME] FILE|DIRECTORY...\n";
+    "Usage: hinomi rules describe [--json] [--rule NAME] FILE|DIRECTORY...\n\n"
+    "Explains what rules became: the condition after expansion, the event types it can match,\n"
+    "fields, the number of atoms (distinct comparisons), the cover (an event that makes none of\n"
+    "these true costs the rule nothing), what ends what is known of a thread (volatility),\n"
+    "whether the rule can be muted for threads it cannot match, macros, lists, exceptions.\n\n"
+    "  --json        an array of objects\n"
+    "  --rule NAME   only the rule of this name\n"
+    "  --help        print this\n\n"
+    "Exit status: 0 described, 1 the rules have errors or none has that name, 2 usage.\n";
 
 struct texts {
     struct str *items;
@@ -521,7 +529,7 @@ int cli_rules_describe(int argc, char **argv)
         }
     }
     if (optind == argc) {
-        fputs(usage, stderr);
+        fprintf(stderr, "%s: no rule files given\n\n%s", argv[0], usage);
         return EXIT_USAGE;
     }
     return describe(argv + optind, argc - optind, only, json);

@@ -186,13 +186,15 @@ static void put_markdown(struct buf *buf)
 
 static int usage(FILE *out, int code)
 {
-    fputs(
-        "Usage: hinomi rules fields [--json | --markdown]\n\n"
-        "Lists all fields that rules can use: name, argument, type, how long a value can be kept\n"
-        "for a thread, and what it is.\n\n"
-        "  --json      as an array of objects\n"
-        "  --markdown  as the page docs/fields.md\n",
-        out);
+    fputs("Usage: hinomi rules fields [--json | --markdown]\n\n"
+          "Lists all fields that rules can use: name, argument, type, what ends a value that is "
+          "kept\n"
+          "for a thread (event: nothing is kept), and what it is.\n\n"
+          "  --json      as an array of objects\n"
+          "  --markdown  as the page docs/fields.md\n"
+          "  --help      print this\n\n"
+          "Exit status: 0 listed, 1 standard output cannot be written, 2 usage.\n",
+          out);
     return code;
 }
 

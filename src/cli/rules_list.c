@@ -11,7 +11,14 @@
 
 #define LIST_OUTPUT_MAX ((size_t)1 << 30)
 
-static const char usage[] = "Usage: hinomi rules list [--json] [--tag TAG] FILE|DIRECTORY...\n";
+static const char usage[] =
+    "Usage: hinomi rules list [--json] [--tag TAG] FILE|DIRECTORY...\n\n"
+    "Lists rules in the order in which they are asked: whether they are enabled, priority, name,\n"
+    "tags. Rules of another source than syscall, or of unknown fields, are \"skipped\".\n\n"
+    "  --json      an array of objects, with source, description, file and line\n"
+    "  --tag TAG   only rules with this tag\n"
+    "  --help      print this\n\n"
+    "Exit status: 0 listed, 1 the rules have errors, 2 usage.\n";
 
 static bool has_tag(const struct rule *rule, const char *tag)
 {
@@ -93,6 +100,9 @@ static int list(char **paths, int n, bool json, const char *tag)
         put_text(ruleset, tag, &buf);
     }
     bool ok = !buf.failed && fwrite(buf.p, 1, buf.n, stdout) == buf.n && fflush(stdout) == 0;
+    if (!ok) {
+        fputs("hinomi: cannot write the list\n", stderr);
+    }
     buf_done(&buf);
     ruleset_free(ruleset);
     return ok ? EXIT_OK : EXIT_NEGATIVE;
@@ -124,7 +134,7 @@ int cli_rules_list(int argc, char **argv)
         }
     }
     if (optind == argc) {
-        fputs(usage, stderr);
+        fprintf(stderr, "%s: no rule files given\n\n%s", argv[0], usage);
         return EXIT_USAGE;
     }
     return list(argv + optind, argc - optind, json, tag);

@@ -88,6 +88,7 @@ static void answer_line(struct parse_session *session)
         return;
     }
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    buf_putc(&session->line, '\n'); /* what ends a bare word or number */
     struct str line = buf_str(&session->line);
     struct json_object *json = json_tokener_parse_ex(tokener, line.p, (int)line.n);
     enum json_tokener_error error = json_tokener_get_error(tokener);
@@ -95,8 +96,9 @@ static void answer_line(struct parse_session *session)
     if (error != json_tokener_success || str_trim(str_from_offset(line, end)).n > 0) {
         char message[128];
         snprintf(message, sizeof(message), "not a line of JSON: %s",
-                 error == json_tokener_success ? "something follows the object"
-                                               : json_tokener_error_desc(error));
+                 error == json_tokener_success    ? "something follows the object"
+                 : error == json_tokener_continue ? "it ends too early"
+                                                  : json_tokener_error_desc(error));
         answer_error(session, message, 0);
     } else {
         answer_json(session, json);
@@ -147,23 +149,35 @@ static int parse_lines(struct parse_session *session)
             return EXIT_NEGATIVE;
         }
     }
+    if (ferror(stdin)) {
+        perror("hinomi: standard input");
+        return EXIT_NEGATIVE;
+    }
     return EXIT_OK;
 }
 
 int cli_rules_parse(int argc, char **argv)
 {
-    static const char usage[] = "Usage: hinomi rules parse < CONDITIONS.ndjson\n\n"
-                                "Reads lines {\"filter\":\"...\"}, writes for each {\"ok\":true,"
-                                "\"canonical\":\"...\"}\nor {\"ok\":false,\"error\":\"...\","
-                                "\"column\":N}.\n";
+    static const char usage[] =
+        "Usage: hinomi rules parse < CONDITIONS.ndjson\n\n"
+        "Reads conditions from standard input, a line of JSON each, and answers each with a "
+        "line:\n\n"
+        "  {\"filter\":\"proc.name=sh\"}  {\"ok\":true,\"canonical\":\"proc.name = sh\"}\n"
+        "  {\"filter\":\"proc.name=\"}    {\"ok\":false,\"error\":\"...\",\"column\":11}\n\n"
+        "Grammar only: fields, macros and lists need not exist. A line may have 4 MiB.\n\n"
+        "  --help      print this\n\n"
+        "Exit status: 0 all lines answered, 1 standard output cannot be written, 2 usage.\n";
     if (argc > 1) {
         bool help = strcmp(argv[1], "--help") == 0;
+        if (!help) {
+            fprintf(stderr, "%s: takes no arguments: %s\n\n", argv[0], argv[1]);
+        }
         fputs(usage, help ? stdout : stderr);
         return help ? EXIT_OK : EXIT_USAGE;
     }
     struct parse_session session = { 0 };
     arena_init(&session.arena, PARSE_MEMORY_MAX);
-    buf_init(&session.line, LINE_MAX_SIZE);
+    buf_init(&session.line, LINE_MAX_SIZE + 1);
     buf_init(&session.answer, ANSWER_MAX_SIZE);
     buf_init(&session.canonical, ANSWER_MAX_SIZE);
     int status = parse_lines(&session);

@@ -133,7 +133,7 @@ bool check_eval(const struct check *check, struct view *view);
 bool cond_eval(const struct cond *cond, struct view *view);
 
 /* Is the outcome known without an event? evt.num counts from 1, so `evt.num = 0` is never true: rules
- * use such comparisons as placeholders. */
+ * use such comparisons as placeholders. No value is in an empty list. */
 enum check_truth { CHECK_DEPENDS, CHECK_NEVER, CHECK_ALWAYS };
 enum check_truth check_truth_of(const struct check *check);
 

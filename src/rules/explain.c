@@ -47,7 +47,7 @@ int explain_build(struct matcher *m)
     for (uint32_t i = 0; i < m->nrules; i++) {
         struct matched_rule *rule = &m->rules[i];
         describe(m, rule, rule->tree, i + 1);
-        if (rule->rule->any_name) {
+        if (rule->rule->any_name && tree_truth(rule->tree) != TRUTH_FALSE) {
             rule->not_muted = "it is not restricted to event types";
         }
         m->stats.uncovered_rules += !rule->covered;
@@ -79,8 +79,9 @@ void matcher_plan(const struct matcher *m, const struct rule *rule, struct rule_
         ret->why_not = "it is not enabled";
         return;
     }
+    bool never = tree_truth(found->tree) == TRUTH_FALSE;
     ret->covered = found->covered;
-    ret->mutable = !found->not_muted && (found->volatilities & ~KEPT_NONE);
+    ret->mutable = !found->not_muted && (never || found->volatilities & ~KEPT_NONE);
     ret->why_not = found->not_muted ? found->not_muted
                    : ret->mutable   ? NULL
                                     : "all it tests changes with each event";
@@ -105,6 +106,29 @@ static void put_field(const struct expr *expr, struct buf *buf)
 
 #define ITEMS_SHOWN 8
 
+/* Text and numbers; addresses and the like are only counted. */
+static bool put_constant(const struct constants *run, uint32_t i, bool first, struct buf *buf)
+{
+    const char *before = first ? " " : ", ";
+    if (run->strs) {
+        buf_printf(buf, "%s%.*s", before, STR_ARG(run->strs[i]));
+        return true;
+    }
+    const struct value *value = &run->values[i];
+    if (!type_is_signed(value->type) && !type_is_unsigned(value->type)) {
+        return false;
+    }
+    buf_putz(buf, before);
+    if (value->type == TYPE_BOOL) {
+        buf_putz(buf, value->u ? "true" : "false");
+    } else if (type_is_signed(value->type)) {
+        buf_printf(buf, "%lld", (long long)value->i);
+    } else {
+        buf_printf(buf, "%llu", (unsigned long long)value->u);
+    }
+    return true;
+}
+
 static void put_constants(const struct check *check, struct buf *buf)
 {
     uint32_t shown = 0;
@@ -112,12 +136,12 @@ static void put_constants(const struct check *check, struct buf *buf)
     for (uint32_t i = 0; i < check->nconstants; i++) {
         const struct constants *run = &check->constants[i];
         n += run->n;
-        for (uint32_t j = 0; run->strs && j < run->n && shown < ITEMS_SHOWN; j++, shown++) {
-            buf_printf(buf, "%s%.*s", shown ? ", " : " ", STR_ARG(run->strs[j]));
+        for (uint32_t j = 0; j < run->n && shown < ITEMS_SHOWN; j++) {
+            shown += put_constant(run, j, shown == 0, buf);
         }
     }
     if (n > shown) {
-        buf_printf(buf, "%s%u more", shown ? ", and " : " ", n - shown);
+        buf_printf(buf, shown ? ", and %u more" : " (%u values)", n - shown);
     }
 }
 

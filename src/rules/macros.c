@@ -80,7 +80,9 @@ static void fail_unknown(struct resolver *resolver, struct str name)
         resolver->error = resolver->error ? resolver->error : -ECANCELED;
         return;
     }
-    if (table_get(macros, name)) {
+    if (table_get(macros, name) && str_eq(name, resolver->context->name)) {
+        buf_putz(&hint, "a macro cannot use itself");
+    } else if (table_get(macros, name)) {
         buf_putz(&hint, "the macro is defined further down than this one");
     } else if (table_get(&resolver->loader->lists, name)) {
         buf_putz(&hint, "that is a list: write `FIELD in (LIST)`");

@@ -105,8 +105,9 @@ enum truth { TRUTH_FALSE, TRUTH_TRUE, TRUTH_UNKNOWN };
 struct node {
     enum node_kind kind;
     enum truth truth; /* of the last tree_fold() */
-    uint32_t nitems;
+    uint32_t nitems;  /* 0: known to be true (AND) or false (OR); only a whole tree is */
     struct node **items;
+    const struct cond *cond; /* LITERAL: what it tests */
     struct literal literal;
     float cost;   /* expected, of deciding it */
     float chance; /* guess of how often it is true */
@@ -270,6 +271,13 @@ static inline struct atom_group *group_run(struct matcher *m, uint32_t i)
 /* tree.c */
 int tree_build(struct atoms_builder *builder, struct arena *arena, const struct cond *cond,
                struct node **ret);
+/* TRUE or FALSE when the whole condition is known without an event. */
+static inline enum truth tree_truth(const struct node *tree)
+{
+    bool known = tree->kind != NODE_LITERAL && tree->nitems == 0;
+    return !known ? TRUTH_UNKNOWN : tree->kind == NODE_AND ? TRUTH_TRUE : TRUTH_FALSE;
+}
+
 /* After all atoms have their estimates: orders the tree by cost. */
 void tree_order(const struct matcher *m, struct node *node);
 size_t tree_steps(const struct node *node);

@@ -119,8 +119,22 @@ static enum check_truth always_if(bool known)
     return known ? CHECK_ALWAYS : CHECK_DEPENDS;
 }
 
+/* No value is in an empty list. */
+static bool is_in_nothing(const struct check *check)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < check->nconstants; i++) {
+        n += check->constants[i].n;
+    }
+    bool is_list = check->op == OP_IN || check->op == OP_INTERSECTS || check->op == OP_PMATCH;
+    return n == 0 && is_list && !check->right && check->modifier == MODIFIER_NONE;
+}
+
 enum check_truth check_truth_of(const struct check *check)
 {
+    if (is_in_nothing(check)) {
+        return CHECK_NEVER;
+    }
     if (!is_field(check, FIELD_EVT_NUM) || check->right || check->modifier != MODIFIER_NONE) {
         return CHECK_DEPENDS;
     }
@@ -145,7 +159,7 @@ enum check_truth check_truth_of(const struct check *check)
 
 static bool decide_by_number(const struct check *check, struct nameset *ret)
 {
-    enum check_truth truth = check_truth_of(check);
+    enum check_truth truth = is_field(check, FIELD_EVT_NUM) ? check_truth_of(check) : CHECK_DEPENDS;
     *ret = truth == CHECK_ALWAYS ? all_names() : no_names();
     return truth != CHECK_DEPENDS;
 }

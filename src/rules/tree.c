@@ -4,6 +4,10 @@
  * last test to the first into steps that each name the next step for true and for false: running a
  * rule is a walk without recursion.
  *
+ * Checks whose outcome is known without an event are folded away first, so that what they make
+ * unreachable has no atoms, no cover and no say in residuals. A condition that is known as a whole is a
+ * node without operands: an `and` is true, an `or` false.
+ *
  * Depth is bounded by TREE_DEPTH_MAX; what lies deeper becomes one atom that cond_eval() decides.
  */
 #include "rules/matcher_internal.h"
@@ -11,21 +15,30 @@
 #include <errno.h>
 #include <stdlib.h>
 
-struct maker {
-    struct atoms_builder *builder;
-    struct arena *arena;
-};
-
-static int literal_node(struct maker *maker, uint32_t atom, bool negated, struct node **ret)
+static int node_new(struct arena *arena, enum node_kind kind, struct node **ret)
 {
-    struct node *node = ARENA_NEW(maker->arena, struct node);
+    struct node *node = ARENA_NEW(arena, struct node);
     if (!node) {
         return -ENOMEM;
     }
-    node->kind = NODE_LITERAL;
-    node->literal = (struct literal){ atom, negated };
+    node->kind = kind;
     *ret = node;
     return 0;
+}
+
+/* A literal without its atom yet, or the constant that the check is. */
+static int leaf(struct arena *arena, const struct cond *cond, bool negated, struct node **ret)
+{
+    enum check_truth truth = cond->kind == COND_CHECK ? check_truth_of(cond->check) : CHECK_DEPENDS;
+    if (truth != CHECK_DEPENDS) {
+        return node_new(arena, (truth == CHECK_ALWAYS) != negated ? NODE_AND : NODE_OR, ret);
+    }
+    int r = node_new(arena, NODE_LITERAL, ret);
+    if (r == 0) {
+        (*ret)->cond = cond;
+        (*ret)->literal = (struct literal){ NONE, negated };
+    }
+    return r;
 }
 
 static enum node_kind kind_of(const struct cond *cond, bool negated)
@@ -43,73 +56,100 @@ static const struct cond *inner(const struct cond *cond, bool *negated)
     return cond;
 }
 
-static int make(struct maker *maker, const struct cond *cond, bool negated, unsigned depth,
+static int make(struct arena *arena, const struct cond *cond, bool negated, unsigned depth,
                 struct node **ret);
 
-/* Appends the operands of `cond`, those of nested nodes of the same kind too. */
-static int gather(struct maker *maker, const struct cond *cond, bool negated, unsigned depth,
+static int append(struct arena *arena, struct node *into, struct node *item)
+{
+    if ((into->nitems & (into->nitems - 1)) == 0) {
+        uint32_t capacity = into->nitems ? into->nitems * 2 : 1;
+        struct node **items = ARENA_ARRAY(arena, struct node *, capacity);
+        if (!items) {
+            return -ENOMEM;
+        }
+        if (into->nitems) {
+            memcpy(items, into->items, into->nitems * sizeof(*items));
+        }
+        into->items = items;
+    }
+    into->items[into->nitems++] = item;
+    return 0;
+}
+
+/*
+ * Appends the operands of `cond`, those of nested nodes of the same kind too. 1: one of them decides
+ * all of it (a false one of an `and`).
+ */
+static int gather(struct arena *arena, const struct cond *cond, bool negated, unsigned depth,
                   struct node *into)
 {
-    for (uint32_t i = 0; i < cond->nitems; i++) {
+    int r = 0;
+    for (uint32_t i = 0; i < cond->nitems && r == 0; i++) {
         bool item_negated = negated;
         const struct cond *item = inner(cond->items[i], &item_negated);
         bool joins = item->kind != COND_CHECK && kind_of(item, item_negated) == into->kind &&
                      depth < TREE_DEPTH_MAX;
         if (joins) {
-            int r = gather(maker, item, item_negated, depth + 1, into);
-            if (r < 0) {
-                return r;
-            }
+            r = gather(arena, item, item_negated, depth + 1, into);
             continue;
         }
-        if ((into->nitems & (into->nitems - 1)) == 0) {
-            uint32_t capacity = into->nitems ? into->nitems * 2 : 1;
-            struct node **items = ARENA_ARRAY(maker->arena, struct node *, capacity);
-            if (!items) {
-                return -ENOMEM;
-            }
-            if (into->nitems) {
-                memcpy(items, into->items, into->nitems * sizeof(*items));
-            }
-            into->items = items;
+        struct node *node;
+        r = make(arena, item, item_negated, depth + 1, &node);
+        if (r == 0 && tree_truth(node) != TRUTH_UNKNOWN) {
+            r = node->kind != into->kind;
+        } else if (r == 0) {
+            r = append(arena, into, node);
         }
-        int r = make(maker, item, item_negated, depth + 1, &into->items[into->nitems]);
-        if (r < 0) {
-            return r;
-        }
-        into->nitems++;
     }
-    return 0;
+    return r;
 }
 
-static int make(struct maker *maker, const struct cond *cond, bool negated, unsigned depth,
+static int make(struct arena *arena, const struct cond *cond, bool negated, unsigned depth,
                 struct node **ret)
 {
-    uint32_t atom;
+    struct node *node;
     cond = inner(cond, &negated);
     if (cond->kind == COND_CHECK || depth >= TREE_DEPTH_MAX) {
-        int r = cond->kind == COND_CHECK ? atom_of(maker->builder, cond->check, &atom)
-                                         : atom_of_cond(maker->builder, cond, &atom);
-        return r < 0 ? r : literal_node(maker, atom, negated, ret);
+        return leaf(arena, cond, negated, ret);
     }
-    struct node *node = ARENA_NEW(maker->arena, struct node);
-    if (!node) {
-        return -ENOMEM;
-    }
-    node->kind = kind_of(cond, negated);
-    int r = gather(maker, cond, negated, depth, node);
+    int r = node_new(arena, kind_of(cond, negated), &node);
+    r = r < 0 ? r : gather(arena, cond, negated, depth, node);
     if (r < 0) {
         return r;
+    }
+    if (r == 1) {
+        node->kind = node->kind == NODE_AND ? NODE_OR : NODE_AND;
+        node->nitems = 0;
     }
     *ret = node->nitems == 1 ? node->items[0] : node;
     return 0;
 }
 
+/* Gives the literals that are left their atoms. */
+static int bind(struct atoms_builder *builder, struct node *node)
+{
+    if (node->kind == NODE_LITERAL) {
+        return node->cond->kind == COND_CHECK
+                   ? atom_of(builder, node->cond->check, &node->literal.atom)
+                   : atom_of_cond(builder, node->cond, &node->literal.atom);
+    }
+    int r = 0;
+    for (uint32_t i = 0; i < node->nitems && r == 0; i++) {
+        r = bind(builder, node->items[i]);
+    }
+    return r;
+}
+
 int tree_build(struct atoms_builder *builder, struct arena *arena, const struct cond *cond,
                struct node **ret)
 {
-    struct maker maker = { builder, arena };
-    return make(&maker, cond, false, 0, ret);
+    struct node *node;
+    int r = make(arena, cond, false, 0, &node);
+    r = r < 0 ? r : bind(builder, node);
+    if (r == 0) {
+        *ret = node;
+    }
+    return r;
 }
 
 /* What a test costs for each unit of its chance to end the evaluation. */
@@ -150,6 +190,10 @@ void tree_order(const struct matcher *m, struct node *node)
     node->cost = 0.0F;
     for (uint32_t i = 0; i < node->nitems; i++) {
         tree_order(m, node->items[i]);
+    }
+    if (node->nitems == 0) {
+        node->chance = is_and ? 1.0F : 0.0F;
+        return;
     }
     qsort(node->items, node->nitems, sizeof(struct node *), is_and ? order_and : order_or);
     for (uint32_t i = 0; i < node->nitems; i++) {
@@ -206,7 +250,7 @@ uint32_t tree_compile(struct matcher *m, const struct node *node, uint32_t on_tr
                                              .on_false = negated ? on_true : on_false };
         return (uint32_t)m->nsteps++;
     }
-    uint32_t next = 0;
+    uint32_t next = node->kind == NODE_AND ? on_true : on_false;
     for (uint32_t i = node->nitems; i-- > 0;) {
         bool is_last = i + 1 == node->nitems;
         uint32_t go_on = is_last ? (node->kind == NODE_AND ? on_true : on_false) : next;

@@ -48,10 +48,46 @@ class Cli(unittest.TestCase):
             self.assertEqual((status, out), (2, ""), arguments)
             self.assertTrue(err)
         for arguments in (["--help"], ["--version"], ["rules", "check", "--help"],
-                          ["rules", "list", "--help"], ["rules", "parse", "--help"]):
+                          ["rules", "list", "--help"], ["rules", "parse", "--help"],
+                          ["rules", "--help"]):
             status, out, err = run(*arguments)
             self.assertEqual((status, err), (0, ""), arguments)
             self.assertTrue(out)
+
+    def test_output_that_fails(self):
+        path = self.file("a.yaml", rule("a"))
+        for arguments in (["check", path], ["check", "--json", path], ["list", path],
+                          ["list", "--json", path], ["describe", path], ["describe", "--json", path],
+                          ["fields"], ["fields", "--json"], ["fields", "--markdown"], ["parse"],
+                          ["check", "--help"], ["--help"]):
+            with open("/dev/full", "w", encoding="utf-8") as full:
+                done = subprocess.run([HINOMI, "rules", *arguments], stdout=full, timeout=60,
+                                      input=b'{"filter":"a"}', stderr=subprocess.PIPE, check=False)
+            self.assertEqual(done.returncode, 1, arguments)
+            self.assertTrue(done.stderr, arguments)
+
+    def test_input_that_fails(self):
+        with open("/proc/self/mem", "rb") as unreadable:
+            done = subprocess.run([HINOMI, "rules", "parse"], stdin=unreadable, timeout=60,
+                                  capture_output=True, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"standard input", done.stderr)
+
+    def test_no_files(self):
+        for verb in (["check"], ["check", "--json"], ["list"], ["describe"]):
+            status, out, err = run("rules", *verb, self.folder.name)
+            self.assertEqual((status, out), (1, ""), verb)
+            self.assertIn("there are no .yaml", err)
+
+    def test_describe_placeholders(self):
+        path = self.file("a.yaml", "- macro: never_true\n  condition: (evt.num=0)\n" +
+                         rule("a", "evt.type=open and not never_true and proc.pname=x"))
+        status, out, _ = run("rules", "describe", "--json", path)
+        self.assertEqual(status, 0)
+        described = json.loads(out)[0]
+        self.assertTrue(described["mutable"])
+        self.assertEqual(described["fields"], ["evt.num", "evt.type", "proc.pname"])
+        self.assertEqual((described["atoms"], described["volatility"]), (2, ["event", "lineage"]))
 
     def test_check_good(self):
         status, out, _ = run("rules", "check", self.file("a.yaml", rule("a")))
@@ -120,6 +156,8 @@ class Cli(unittest.TestCase):
         self.assertEqual(answers[0], {"ok": True, "canonical": "a.b = 1"})
         self.assertEqual((answers[1]["ok"], answers[1]["column"]), (False, 5))
         self.assertFalse(any(answer["ok"] for answer in answers[1:-1]))
+        self.assertIn("expected an object", json.loads(run("rules", "parse", stdin="null")[1])["error"])
+        self.assertIn("too early", json.loads(run("rules", "parse", stdin="[")[1])["error"])
         self.assertEqual(answers[-1]["canonical"], "a.b = \u706b")
 
     def test_parse_long_line(self):

@@ -102,6 +102,8 @@ static const char *const words[] = {
 static const char *const event_names[] = { "open",   "openat",    "connect",  "execve",   "clone",
                                            "setuid", "chdir",     "unlinkat", "procexit", "socket",
                                            "close",  "container", "kill",     "read" };
+static const char *const placeholders[] = { "evt.num = 0",  "evt.num >= 0",   "evt.num > 0",
+                                            "evt.num != 0", "evt.num in (0)", "evt.num < 1" };
 static const char *const addresses[] = { "10.0.0.1", "8.8.8.8", "10.0.0.9", "127.0.0.1", "::1" };
 static const char *const nets[] = { "10.0.0.0/8", "10.0.1.0/24", "192.168.0.0/15", "172.16.0.0/12",
                                     "0.0.0.0/0",  "10.0.0.1/32", "2001:db8::/33",  "127.0.0.0/9" };
@@ -154,7 +156,7 @@ static void put_constant(struct world *w, struct buf *buf, enum operand operand,
 
 static void put_list(struct world *w, struct buf *buf, enum operand operand, bool glob)
 {
-    uint32_t n = 1 + world_random(w, world_random(w, 8) ? 4 : 30);
+    uint32_t n = world_random(w, 30) ? 1 + world_random(w, world_random(w, 8) ? 4 : 30) : 0;
     buf_putc(buf, '(');
     for (uint32_t i = 0; i < n; i++) {
         buf_putz(buf, i ? ", " : "");
@@ -214,6 +216,10 @@ static void put_check(struct world *w, struct buf *buf)
     static const char *const number_ops[] = { "=", "!=", "<", "<=", ">", ">=" };
     uint32_t i = world_random(w, sizeof(fields) / sizeof(*fields));
     enum operand operand = fields[i].operand;
+    if (world_random(w, 12) == 0) {
+        buf_putz(buf, PICK(w, placeholders));
+        return;
+    }
     buf_putz(buf, fields[i].field);
     if (world_random(w, 20) == 0) {
         buf_putz(buf, " exists");

@@ -240,6 +240,67 @@ static void test_plan(void **state)
     end(&f);
 }
 
+static struct rule_plan plan_of(const struct fixture *f, uint32_t rule)
+{
+    struct rule_plan plan;
+    matcher_plan(f->matcher, &f->made.ruleset.rules[rule], &plan);
+    return plan;
+}
+
+/* What is known without an event is no atom, keeps no rule from being muted and costs nothing. */
+static void test_constants(void **state)
+{
+    (void)state;
+    static const char *const known[] = {
+        "evt.num >= 0",
+        "evt.num > 0",
+        "evt.num != 0",
+        "not evt.num = 0",
+        "not evt.num in (0)",
+        "not evt.num < 1",
+        "not fd.name in ()",
+        "not evt.num <= 0",
+        "(evt.num = 0 or evt.num >= 1)",
+        "not (evt.num = 0 and proc.name = x)",
+        "(proc.name = x or not (evt.num = 0 or proc.cwd pmatch ()))",
+    };
+    struct fixture f;
+    struct matcher_stats stats;
+    char text[256];
+    begin(&f);
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+        snprintf(text, sizeof(text), "evt.type = open and %s and proc.pname = made", known[i]);
+        add(&f, text);
+        snprintf(text, sizeof(text), "evt.type = open and not (%s) and fd.name = /x", known[i]);
+        add(&f, text);
+    }
+    add(&f, "evt.type = open and evt.num > 0");
+    add(&f, "evt.type = open and evt.num > 1 and proc.name = x");
+    add(&f, "evt.num = 0");
+    add(&f, "evt.num > 0");
+    build(&f, true);
+    matcher_get_stats(f.matcher, &stats);
+    assert_int_equal(stats.atoms, 4);
+    for (uint32_t i = 0; i < 2 * sizeof(known) / sizeof(*known); i += 2) {
+        struct rule_plan plan = plan_of(&f, i);
+        assert_true(plan.mutable && !plan.why_not && plan.covered);
+        assert_int_equal(plan.natoms, 2);
+        assert_int_equal(plan.volatilities, 1 << VOLATILE_LINEAGE | 1 << VOLATILE_EVENT);
+        plan = plan_of(&f, i + 1);
+        assert_true(plan.mutable && plan.natoms == 0 && plan.volatilities == 0);
+    }
+    uint32_t next = (uint32_t)(2 * sizeof(known) / sizeof(*known));
+    assert_false(plan_of(&f, next).mutable);
+    assert_false(plan_of(&f, next).covered);
+    assert_non_null(strstr(plan_of(&f, next + 1).why_not, "evt.num"));
+    assert_true(plan_of(&f, next + 2).mutable);
+    assert_non_null(strstr(plan_of(&f, next + 3).why_not, "event types"));
+    snprintf(text, sizeof(text), "%u %u", next, next + 3);
+    assert_string_equal(open_file(&f, "/x", 1, 5), text);
+    settle(&f);
+    end(&f);
+}
+
 static void test_demand(void **state)
 {
     (void)state;
@@ -380,7 +441,7 @@ int main(void)
         cmocka_unit_test(test_evidence),     cmocka_unit_test(test_plan),
         cmocka_unit_test(test_demand),       cmocka_unit_test(test_residual),
         cmocka_unit_test(test_deep),         cmocka_unit_test(test_out_of_memory),
-        cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_nothing),      cmocka_unit_test(test_constants),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
