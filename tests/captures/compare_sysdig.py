@@ -40,8 +40,6 @@ EXPLAINED = [
     (r"fd\.(is_server|lip|rip|lport|rport|connected|sproto|cproto)", "fd.cip exists",
      "0.29 asks which address is this machine's, we which side accepted; it does not name ports"),
     (r"fd\.name_changed", True, "0.29 has it for opens but not for connects"),
-    (r"evt\.failed", "evt.rawres exists or not evt.rawres exists",
-     "0.29 says false for events without a result"),
     (r"evt\.category", "evt.category=other", "0.29 files calls without parameters by their names"),
     (r"evt\.(args|info)", "evt.type in (execve, clone, socket, connect, bind, close, container)",
      "0.29 cuts byte buffers at 80 bytes and does not tell an unconnected socket's transport"),
