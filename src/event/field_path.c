@@ -21,8 +21,8 @@ struct str event_resolve_in(const struct view *view, int64_t dirfd, struct str p
     if (dirfd != DIRFD_CWD) {
         const struct fdinfo *fd = thread ? state_fd(view->state, thread, dirfd) : NULL;
         base = fd ? fd->name : STR("<UNKNOWN>");
-    } else if (thread && thread->cwd) {
-        base = thread->cwd->s;
+    } else if (thread) {
+        base = state_cwd(view->state, thread);
     }
     struct str resolved = path_resolve(base, path, storage, size);
     if (resolved.n >= size) {

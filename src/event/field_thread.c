@@ -157,11 +157,12 @@ void extract_proc_cwd(const struct field_ref *field, struct view *view, struct e
     if (!thread) {
         return;
     }
-    if (!thread->cwd || !thread->cwd->s.n || thread->cwd->s.p[thread->cwd->s.n - 1] == '/') {
-        put_str(ret, thread->cwd ? thread->cwd->s : STR(""));
+    struct str cwd = state_cwd(view->state, thread);
+    if (cwd.n == 0 || cwd.p[cwd.n - 1] == '/') {
+        put_str(ret, cwd.n ? cwd : STR(""));
         return;
     }
-    put_cwd(view, thread->cwd->s, ret);
+    put_cwd(view, cwd, ret);
 }
 
 /* Ids; a task of another source may have none that means something here. */

@@ -194,6 +194,12 @@ struct thread *state_main(const struct state *state, const struct thread *thread
     return thread ? &((const struct task *)thread)->main->t : NULL;
 }
 
+struct str state_cwd(const struct state *state, const struct thread *thread)
+{
+    const struct thread *main = state_main(state, thread);
+    return main && main->cwd ? main->cwd->s : (struct str){ 0 };
+}
+
 struct thread *state_parent(const struct state *state, const struct thread *thread)
 {
     (void)state;

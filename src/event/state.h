@@ -182,7 +182,7 @@ struct thread {
     int64_t fdlimit;
     uint64_t vmsize_kb, vmrss_kb, vmswap_kb, pfmajor, pfminor;
     struct image *image;         /* never NULL */
-    struct shared_str *cwd;      /* NULL unknown; ends with '/' only for the root */
+    struct shared_str *cwd;      /* main threads only: state_cwd(); ends with '/' only for the root */
     struct shared_str *cgroups;  /* "cpu=/a" NUL "memory=/b" NUL; NULL unknown */
     struct container *container; /* NULL: the host, or not known yet */
     struct fdtable *fds;
@@ -249,6 +249,8 @@ struct str state_sha256(struct state *state, struct thread *thread);
 
 /* NULL when unknown. */
 struct thread *state_thread(const struct state *state, int64_t tid);
+/* The thread's working directory, its process'; empty unknown. */
+struct str state_cwd(const struct state *state, const struct thread *thread);
 /* The process's main thread (t itself for one), NULL when unknown. */
 struct thread *state_main(const struct state *state, const struct thread *thread);
 /* Main thread of the parent process, NULL at the top or when unknown. */

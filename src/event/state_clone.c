@@ -117,7 +117,7 @@ static void take_ids(struct state *state, const struct task *from, struct task *
     to->t.cap_inheritable = from->t.cap_inheritable;
     to->t.fdlimit = from->t.fdlimit;
     to->t.pidns_init_start_ts_ns = from->t.pidns_init_start_ts_ns;
-    to->t.cwd = shared_str_ref(from->main->t.cwd);
+    to->t.cwd = to == to->main ? shared_str_ref(from->main->t.cwd) : NULL;
     to->t.cgroups = shared_str_ref(from->t.cgroups);
     task_set_container(to, (struct container_slot *)from->t.container);
 }

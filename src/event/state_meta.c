@@ -131,8 +131,6 @@ static void fill_thread(struct state *state, struct task *task, const struct thr
         struct str cwd = init->cwd;
         cwd.n -= cwd.n > 1 && cwd.p[cwd.n - 1] == '/';
         task_set_cwd(state, task, cwd);
-    } else if (task->main->t.cwd && !t->cwd) {
-        t->cwd = shared_str_ref(task->main->t.cwd);
     }
     state_set_cgroups(state, task, init->cgroups);
 }

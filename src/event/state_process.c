@@ -42,14 +42,10 @@ void task_set_cwd(struct state *state, struct task *task, struct str path)
     }
     struct shared_str *cwd = shared_str_new(&state->ledger, path);
     state->stats.out_of_memory += !cwd;
-    struct task *t = main;
-    do {
-        shared_str_unref(t->t.cwd);
-        t->t.cwd = shared_str_ref(cwd);
-        task_changed(t, VOLATILE_CWD);
-        t = t == main ? main->first_thread : t->next_thread;
-    } while (t);
-    shared_str_unref(cwd);
+    shared_str_unref(main->t.cwd);
+    main->t.cwd = cwd;
+    task_changed(main, VOLATILE_CWD);
+    state->epoch += main->first_thread != NULL; /* it is theirs too */
 }
 
 void state_set_cgroups(struct state *state, struct task *task, struct str cgroups)

@@ -172,8 +172,10 @@ static void test_threads_exec(void **unused)
     assert_int_equal(state_thread(s, 12)->ptid, 1);
     run_open(s, 11, T0, 9, "/shared");
     assert_text(state_fd(s, state_thread(s, 13), 9)->name, "/shared");
+    uint64_t epoch = state_epoch(s);
     run(s, make_event(KIND_CHDIR_X, 12, T0, "qs", 0L, "/tmp"));
-    assert_text(state_thread(s, 13)->cwd->s, "/tmp");
+    assert_text(state_cwd(s, state_thread(s, 13)), "/tmp");
+    assert_true(state_epoch(s) > epoch);
 
     run_exit(s, 13, T0, 0);
     assert_null(state_thread(s, 13));
