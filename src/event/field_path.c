@@ -25,7 +25,7 @@ struct str event_resolve_in(const struct view *view, int64_t dirfd, struct str p
         base = thread->cwd->s;
     }
     struct str resolved = path_resolve(base, path, storage, size);
-    if (resolved.p == storage && resolved.n == size) {
+    if (resolved.n >= size) {
         view->event->truncated = true;
     }
     return resolved;

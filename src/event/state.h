@@ -25,6 +25,7 @@
 #define STATE_INTERFACES_MAX      4096
 #define STATE_ANCESTORS_MAX       128                  /* also what ends a loop of parents */
 #define STATE_EXIT_GRACE_NS       UINT64_C(5000000000) /* exited processes stay visible this long */
+#define STATE_MEMORY_DEFAULT      ((size_t)1 << 30)    /* texts, descriptor sets, metadata */
 
 /*
  * What exec gave a task; immutable, shared by forks and threads, counted. Strings lie in one block
@@ -205,6 +206,7 @@ struct thread {
 struct state_config {
     uint32_t threads_max;   /* 0: STATE_THREADS_DEFAULT */
     uint64_t exit_grace_ns; /* 0: STATE_EXIT_GRACE_NS */
+    size_t memory_max;      /* 0: STATE_MEMORY_DEFAULT; of what the input sizes */
     /* Lower-case hex SHA-256 of a thread's executable, asked for once per image; NULL: not available.
      * Returns 0 and 64 bytes, or -errno. */
     int (*sha256)(void *data, const struct thread *thread, char ret_hex[64]);
@@ -215,7 +217,9 @@ struct state_stats {
     uint64_t threads, threads_evicted, fds, fds_refused, containers, containers_refused, users,
         orphan_events; /* events of tasks never heard of */
     uint64_t groups;
-    uint64_t out_of_memory; /* changes lost because memory was out */
+    uint64_t users_refused; /* and groups */
+    uint64_t out_of_memory; /* changes lost because memory was out or memory_max was met */
+    uint64_t memory;        /* bytes charged against memory_max */
 };
 
 struct state;

@@ -129,7 +129,7 @@ static void rename_fd(struct state *state, struct event *event, struct fd_entry 
     if (str_eq(entry->info.name, name)) {
         return;
     }
-    state->stats.out_of_memory += fd_set_names(entry, name, (struct str){ 0 }) < 0;
+    state->stats.out_of_memory += fd_set_names(state, entry, name, (struct str){ 0 }) < 0;
     event->fd_name_changed = true;
 }
 
@@ -312,8 +312,7 @@ static void connect_to(struct state *state, struct event *event, struct fd_entry
     }
 }
 
-/* A failed attempt names the descriptor too: whom the process tried to reach is what rules ask for.
- */
+/* As in the reference, a failed attempt leaves the descriptor's name alone. */
 static void connect_exit(struct state *state, struct task *task, struct event *event)
 {
     if (!task || !event->fd) {

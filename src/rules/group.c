@@ -728,9 +728,17 @@ static void search_value(struct atom_group *group, const struct value *value)
 void group_search(struct matcher *m, struct atom_group *group)
 {
     const struct extracted *value = site_value(m, group->site);
+    struct site *site = &m->sites[group->site];
+    struct memo_entry *entry = site->memo ? site_entry(m, site) : NULL;
     group->hits.n = 0;
     group->hits.overflow = false;
+    if (entry && memo_recall(entry, group->kind, &group->hits)) {
+        return;
+    }
     for (uint32_t i = 0; i < value->n; i++) {
         search_value(group, &value->v[i]);
+    }
+    if (entry) {
+        memo_keep(entry, group->kind, &group->hits);
     }
 }

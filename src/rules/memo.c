@@ -80,4 +80,5 @@ void memo_keep(struct memo_entry *entry, enum group_kind kind, const struct text
         entry->rows[entry->nrows++] = hits->rows[i];
     }
     entry->known |= (uint16_t)(1U << kind);
+    entry->quiet |= (uint16_t)((hits->n == 0) << kind);
 }

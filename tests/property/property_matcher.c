@@ -303,6 +303,7 @@ static int run_init(struct run *r, const struct sample *sample, uint64_t seed)
     }
     int e = matcher_new(&r->rules.ruleset, NULL, &options, &r->all, &err);
     options.no_residuals = true;
+    options.no_memo = true;
     e = e < 0 ? e : matcher_new(&r->rules.ruleset, NULL, &options, &r->plain, &err);
     options = (struct matcher_options){ .threads_max = 64 };
     return e < 0 ? e : matcher_new(&r->rules.ruleset, NULL, &options, &r->first, &err);

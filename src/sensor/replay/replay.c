@@ -139,6 +139,7 @@ static int read_event(struct replay *r, const uint8_t *body, size_t n, unsigned 
     if (!place_params(e, p + header, nparams, shape & EVENT_IS_LARGE, length)) {
         return wrong(r, 8 + before + header, "parameters are longer than the event");
     }
+    e->truncated = nparams > KIND_PARAMS_MAX;
     e->ts_ns = load_u64(p);
     e->tid = (int64_t)load_u64(p + 8);
     e->kind = kind;
@@ -314,7 +315,6 @@ static int replay_next(struct sensor *sensor, struct event **ret, struct err *er
     e->delta_ns = 0;
     e->enter_ts_ns = 0;
     e->fd_name_changed = false;
-    e->truncated = false;
     *ret = e;
     return 1;
 }
