@@ -262,7 +262,7 @@ def analysers(tools, paths, build):
 def sources():
     out = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.c", "*.h", "*.cc", "*.hh", "*.def"],
                          stdout=subprocess.PIPE, text=True, check=True).stdout
-    return sorted(p for p in out.splitlines() if os.path.exists(p))
+    return sorted({p for p in out.splitlines() if os.path.exists(p)})
 
 
 def main():

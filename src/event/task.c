@@ -43,14 +43,16 @@ static uint64_t *sid_word(struct state *state, int64_t id, uint64_t *ret_bit)
 void task_set_sid(struct state *state, struct task *task, int64_t sid)
 {
     uint64_t bit;
+    uint64_t *word = sid_word(state, sid, &bit);
     task->t.sid = sid;
-    *sid_word(state, sid, &bit) |= bit;
+    *word |= bit;
 }
 
 static bool may_be_sid(struct state *state, int64_t id)
 {
     uint64_t bit;
-    return *sid_word(state, id, &bit) & bit;
+    const uint64_t *word = sid_word(state, id, &bit);
+    return *word & bit;
 }
 
 /* Others look at a task as at a process' main task (its children, and their threads; its own threads,

@@ -345,8 +345,10 @@ static int rules_compile(struct loader *loader, struct compilation *c)
     c->rules = ARENA_ARRAY(&c->arena, struct compiled_rule, c->nrules);
     int r = c->rules ? 0 : -ENOMEM;
     for (uint32_t i = 0; i < c->nrules && r != -ENOMEM; i++) {
+        /* Nothing more would be said, and nothing will run. */
+        bool hopeless = loader->diags.n >= DIAG_MAX && loader->diags.nerrors > 0;
         c->rules[i].from = loader->rules.items[i];
-        r = compile_rule(loader, c, &c->rules[i]);
+        r = hopeless ? -ECANCELED : compile_rule(loader, c, &c->rules[i]);
         c->rules[i].broken = r < 0;
     }
     return r == -ENOMEM ? r : 0;

@@ -12,7 +12,6 @@
 #include "rules/glob.h"
 #include "rules/regex.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 

@@ -73,6 +73,14 @@ class Cli(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn(b"standard input", done.stderr)
 
+    def test_too_large(self):
+        append = "- rule: a\n  desc: " + "x" * 10000 + "\n  override: {desc: append}\n"
+        path = self.file("a.yaml", rule("a") + append * 1500)
+        status, out, err = run("rules", "check", "--json", path)
+        self.assertEqual(status, 1)
+        self.assertIn("more memory than allowed", err)
+        self.assertIn("more memory than allowed", json.loads(out)[0]["errors"][0]["message"])
+
     def test_no_files(self):
         for verb in (["check"], ["check", "--json"], ["list"], ["describe"]):
             status, out, err = run("rules", *verb, self.folder.name)

@@ -236,10 +236,9 @@ static int put_generic(struct capture_writer *w, const struct event *event, stru
     }
     w->stats.mapped++;
     bool entered = exit && enter_is_written(w, event->tid, 1);
-    uint16_t last = exit ? 1 : 0;
-    for (uint16_t kind = entered ? 1 : 0; kind <= last; kind++) {
-        start(&out, event, kind);
-        out.nparams = kind == 0 ? 2 : 1;
+    for (int half = exit && entered ? 1 : 0; half <= (exit ? 1 : 0); half++) {
+        start(&out, event, (uint16_t)half);
+        out.nparams = half == 0 ? 2 : 1;
         out.params[0] = str_from(&code, sizeof code);
         out.params[1] = str_from(&native, sizeof native);
         int r = writer_put_event(w, &out, err);

@@ -119,6 +119,21 @@ static void test_long_texts(void **state)
     load_done(&l);
 
     buf_clear(&yaml);
+    buf_putz(&yaml, "- macro: m\n  condition: proc.nam=x");
+    for (int i = 0; i < 2000; i++) {
+        buf_printf(&yaml, " or proc.nam=%d", i);
+    }
+    for (int i = 0; i < 2000; i++) {
+        buf_printf(&yaml,
+                   "\n- rule: r%d\n  desc: d\n  condition: m\n  output: o\n  priority: INFO\n", i);
+    }
+    l = load_begin();
+    load_more(&l, "macro.yaml", buf_str(&yaml));
+    assert_int_equal(l.result, -EINVAL);
+    assert_int_equal(loader_diagnostics(l.loader)->n, DIAG_MAX);
+    load_done(&l);
+
+    buf_clear(&yaml);
     buf_putz(&yaml, RULE("a", "evt.type=open"));
     for (int i = 0; i < 50000; i++) {
         buf_printf(&yaml,
