@@ -20,6 +20,8 @@
 #define LEVEL_SOCKET   1
 #define OPTION_ERROR   4
 
+#define PORT_SEARCH_MAX 4096
+
 struct endpoint {
     struct ip ip;
     uint16_t port;
@@ -380,14 +382,15 @@ static void socketpair_exit(struct state *state, struct task *task, struct event
 }
 
 /* A socket of this process, other than this one, bound to the port (or, `client`, connected from).
- */
+ * Among its first descriptors: each new socket asks. */
 static bool uses_port(const struct state *state, const struct task *task, uint16_t port,
                       bool client)
 {
     size_t cursor = 0;
     int64_t fd;
     struct fdinfo *info;
-    while (state_fd_next(state, &task->t, &cursor, &fd, &info)) {
+    for (int n = 0; n < PORT_SEARCH_MAX && state_fd_next(state, &task->t, &cursor, &fd, &info);
+         n++) {
         if (client ? is_ip_sock(info) && info->sport == port && (info->flags & FD_ROLE_CLIENT)
                    : is_server_sock(info) && info->sport == port) {
             return true;
