@@ -181,8 +181,8 @@ struct thread {
     uint64_t pidns_init_start_ts_ns;
     int64_t fdlimit;
     uint64_t vmsize_kb, vmrss_kb, vmswap_kb, pfmajor, pfminor;
-    struct image *image;         /* never NULL */
-    struct shared_str *cwd;      /* main threads only: state_cwd(); ends with '/' only for the root */
+    struct image *image;    /* never NULL */
+    struct shared_str *cwd; /* main threads only: state_cwd(); ends with '/' only for the root */
     struct shared_str *cgroups;  /* "cpu=/a" NUL "memory=/b" NUL; NULL unknown */
     struct container *container; /* NULL: the host, or not known yet */
     struct fdtable *fds;

@@ -519,8 +519,7 @@ int main(void)
         cmocka_unit_test(test_plan),          cmocka_unit_test(test_demand),
         cmocka_unit_test(test_residual),      cmocka_unit_test(test_deep),
         cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_constants),
-        cmocka_unit_test(test_wide),
+        cmocka_unit_test(test_constants),     cmocka_unit_test(test_wide),
         cmocka_unit_test(test_regexes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

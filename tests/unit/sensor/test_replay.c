@@ -340,8 +340,9 @@ static void lists_end_with_their_section(void **data)
     CLEANUP(cleanup_free) char *content = NULL;
     size_t n = content_of(&file, &content);
     static const uint8_t section[SECTION_BODY] = { 0x4d, 0x3c, 0x2b, 0x1a, 1 };
-    uint8_t socket[8 + 8 + 8 + 1 + 13] = { 100, [8] = 77, [24] = SCAP_FD_IPV4_SOCK,
-                                           [25] = 1, [29] = 2, [37] = SCAP_L4_TCP };
+    uint8_t socket[8 + 8 + 8 + 1 + 13] = {
+        100, [8] = 77, [24] = SCAP_FD_IPV4_SOCK, [25] = 1, [29] = 2, [37] = SCAP_L4_TCP
+    };
     CLEANUP(cleanup_free) char *joined = malloc(n + 256);
     size_t at = put_block(joined, BLOCK_SECTION, section, sizeof section);
     at += put_block(joined + at, BLOCK_FDS, socket, sizeof socket);
