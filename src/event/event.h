@@ -47,6 +47,7 @@ struct event {
     uint64_t delta_ns;     /* since the previous event, 0 for the first */
     uint64_t enter_ts_ns;  /* exit events: when the call began, 0 unknown */
     bool fd_name_changed;  /* this event gave the descriptor a new name (connect, UDP send) */
+    struct str clean_path; /* of a call that opens: its path, once seen to be absolute and clean */
 };
 
 static inline struct str event_param(const struct event *event, unsigned i)
@@ -70,33 +71,51 @@ static inline struct str event_text(const struct event *event, unsigned i)
 }
 
 /* Integers of 1, 2, 4 or 8 bytes; `missing` where absent or of another length. */
-static inline uint64_t event_u64(const struct event *event, unsigned i, uint64_t missing)
+static inline uint64_t number_u64(struct str s, uint64_t missing)
 {
-    struct str s = event_param(event, i);
     uint64_t v = 0;
-    if (s.n != 1 && s.n != 2 && s.n != 4 && s.n != 8) {
+    uint32_t half;
+    uint16_t quarter;
+    switch (s.n) {
+    case 8:
+        memcpy(&v, s.p, sizeof(v));
+        return v;
+    case 4:
+        memcpy(&half, s.p, sizeof(half));
+        return half;
+    case 2:
+        memcpy(&quarter, s.p, sizeof(quarter));
+        return quarter;
+    case 1:
+        return (uint8_t)s.p[0];
+    default:
         return missing;
     }
-    memcpy(&v, s.p, s.n);
-    return v;
+}
+
+static inline int64_t number_i64(struct str s, int64_t missing)
+{
+    uint64_t v = number_u64(s, (uint64_t)missing);
+    switch (s.n) {
+    case 4:
+        return (int32_t)v;
+    case 2:
+        return (int16_t)v;
+    case 1:
+        return (int8_t)v;
+    default:
+        return (int64_t)v;
+    }
+}
+
+static inline uint64_t event_u64(const struct event *event, unsigned i, uint64_t missing)
+{
+    return number_u64(event_param(event, i), missing);
 }
 
 static inline int64_t event_i64(const struct event *event, unsigned i, int64_t missing)
 {
-    struct str s = event_param(event, i);
-    uint64_t v = event_u64(event, i, 0);
-    switch (s.n) {
-    case 1:
-        return (int8_t)v;
-    case 2:
-        return (int16_t)v;
-    case 4:
-        return (int32_t)v;
-    case 8:
-        return (int64_t)v;
-    default:
-        return missing;
-    }
+    return number_i64(event_param(event, i), missing);
 }
 
 /*

@@ -106,6 +106,17 @@ struct view_clock {
     char text[20]; /* empty: none yet */
 };
 
+/* Text of a parameter's flags, composed before; most events have one of a few values. */
+#define FLAG_TEXTS    16
+#define FLAG_TEXT_MAX 103
+
+struct flag_text {
+    const struct param *param; /* NULL: none */
+    uint64_t value;
+    uint8_t n;
+    char text[FLAG_TEXT_MAX];
+};
+
 /*
  * Everything extraction looks at. Zeroed but for what is known; `view` lives as long as the engine,
  * the event changes: set it with view_event().
@@ -121,6 +132,7 @@ struct view {
     struct str (*name_of)(void *data, const struct ip *ip);
     void *name_data;
     struct view_clock clock;
+    struct flag_text flag_texts[FLAG_TEXTS];
 };
 
 /* Turns to the next event: what was extracted before is gone. */

@@ -18,11 +18,7 @@ struct thread *thread_ancestor(const struct view *view, int32_t level)
     if (!thread || level > STATE_ANCESTORS_MAX) {
         return NULL;
     }
-    thread = state_main(view->state, thread);
-    for (int32_t i = 0; i < level && thread; i++) {
-        thread = state_parent(view->state, thread);
-    }
-    return thread;
+    return level > 0 ? state_ancestor(thread, (uint32_t)level) : state_main(view->state, thread);
 }
 
 static struct thread *parent_of_event(const struct view *view)
@@ -71,14 +67,7 @@ static struct value ancestor_value(const struct field_ref *field, struct view *v
 static void put_ancestors(const struct field_ref *field, struct view *view, struct extracted *ret)
 {
     struct thread *chain[STATE_ANCESTORS_MAX];
-    struct thread *thread = thread_ancestor(view, 0);
-    uint32_t n = 0;
-    while (thread && n < STATE_ANCESTORS_MAX) {
-        thread = state_parent(view->state, thread);
-        if (thread) {
-            chain[n++] = thread;
-        }
-    }
+    uint32_t n = state_ancestors(view->event->thread, chain, STATE_ANCESTORS_MAX);
     struct value *values = n ? scratch_array(view, n, sizeof(*values)) : NULL;
     if (!values) {
         return;

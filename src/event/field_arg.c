@@ -7,6 +7,7 @@
  */
 #include "event/field_extractors.h"
 
+#include "event/flags.h"
 #include "event/param.h"
 
 #include <netinet/in.h>
@@ -109,6 +110,44 @@ static bool is_plain_text(const struct event *event, unsigned i)
     return type == PARAM_CHARBUF && event->at[i + 1] > event->at[i];
 }
 
+static void put_param_text(struct view *view, unsigned i, struct extracted *ret)
+{
+    struct param_names names = param_names_of(view);
+    struct compose text;
+    compose_begin(&text, view);
+    param_text(view->event, i, &names, &text.buf);
+    put_composed(ret, &text);
+}
+
+static bool is_flags(const struct param *param)
+{
+    return param->type == PARAM_FLAGS8 || param->type == PARAM_FLAGS16 ||
+           param->type == PARAM_FLAGS32 || param->type == PARAM_MODE || param_is_enum(param->type);
+}
+
+/* Flags: the text is of the number alone. */
+static void put_flags(struct view *view, unsigned i, struct extracted *ret)
+{
+    const struct param *param = &kind_table[view->event->kind].params[i];
+    uint64_t value = event_u64(view->event, i, UINT64_MAX);
+    uint64_t hash = ((uintptr_t)param ^ value) * UINT64_C(0x9e3779b97f4a7c15);
+    struct flag_text *known = &view->flag_texts[hash >> 60];
+    if (value == UINT64_MAX || known->param != param || known->value != value) {
+        put_param_text(view, i, ret);
+        if (value != UINT64_MAX && ret->one.s.n <= FLAG_TEXT_MAX && !view->scratch.truncated) {
+            known->param = param;
+            known->value = value;
+            known->n = (uint8_t)ret->one.s.n;
+            memcpy(known->text, ret->one.s.p, ret->one.s.n);
+        }
+        return;
+    }
+    struct compose text;
+    compose_begin(&text, view);
+    compose_puts(&text, str_from(known->text, known->n));
+    put_str(ret, compose_end(&text));
+}
+
 void extract_evt_arg(const struct field_ref *field, struct view *view, struct extracted *ret)
 {
     const struct event *event = view->event;
@@ -120,11 +159,11 @@ void extract_evt_arg(const struct field_ref *field, struct view *view, struct ex
         put_str(ret, event_text(event, (unsigned)i));
         return;
     }
-    struct param_names names = param_names_of(view);
-    struct compose text;
-    compose_begin(&text, view);
-    param_text(event, (unsigned)i, &names, &text.buf);
-    put_composed(ret, &text);
+    if (is_flags(&kind_table[event->kind].params[i])) {
+        put_flags(view, (unsigned)i, ret);
+        return;
+    }
+    put_param_text(view, (unsigned)i, ret);
 }
 
 void extract_evt_args(const struct field_ref *field, struct view *view, struct extracted *ret)

@@ -313,13 +313,7 @@ static bool is_created(const struct event *event, uint32_t flags)
            ((flags & OPEN_TMPFILE) && event_result(event, &res) && res >= 0);
 }
 
-static bool is_exec_mode(const struct event *event, uint32_t flags, uint8_t mode)
-{
-    return mode && (flags & (OPEN_TMPFILE | OPEN_CREAT)) &&
-           (event_u64(event, mode, 0) & MODE_EXEC_BITS);
-}
-
-/* The flags of an openat whose oldest layout has them in the enter event only. */
+/* The flags and mode of an openat whose oldest layout has them in the enter event only. */
 static uint64_t enter_u64(const struct event *event, unsigned i)
 {
     struct str s = state_enter_param(event, i);
@@ -330,17 +324,27 @@ static uint64_t enter_u64(const struct event *event, unsigned i)
     return v;
 }
 
+static bool is_exec_mode(const struct event *event, uint32_t flags, uint8_t mode)
+{
+    if (event->kind == KIND_CREAT_X) {
+        return event_u64(event, 2, 0) & MODE_EXEC_BITS;
+    }
+    if (!(flags & (OPEN_TMPFILE | OPEN_CREAT))) {
+        return false;
+    }
+    uint64_t bits = event->kind == KIND_OPENAT_X ? enter_u64(event, 3)
+                    : mode                       ? event_u64(event, mode, 0)
+                                                 : 0;
+    return bits & MODE_EXEC_BITS;
+}
+
 void extract_evt_is_open(const struct field_ref *field, struct view *view, struct extracted *ret)
 {
     const struct event *event = view->event;
     struct open_layout at = open_layout(event->kind);
     uint32_t flags = at.flags ? (uint32_t)event_u64(event, at.flags, 0) : 0;
-    bool exec = is_exec_mode(event, flags, at.mode);
-    if (event->kind == KIND_CREAT_X) {
-        exec = event_u64(event, 2, 0) & MODE_EXEC_BITS;
-    } else if (event->kind == KIND_OPENAT_X) {
+    if (event->kind == KIND_OPENAT_X) {
         flags = (uint32_t)enter_u64(event, 2);
-        exec = (flags & (OPEN_TMPFILE | OPEN_CREAT)) && (enter_u64(event, 3) & MODE_EXEC_BITS);
     }
     switch (field->id) {
     case FIELD_EVT_IS_OPEN_READ:
@@ -353,7 +357,7 @@ void extract_evt_is_open(const struct field_ref *field, struct view *view, struc
         put_bool(ret, is_created(event, flags));
         return;
     default:
-        put_bool(ret, exec);
+        put_bool(ret, is_exec_mode(event, flags, at.mode));
     }
 }
 

@@ -137,7 +137,13 @@ extractor extract_group;
 struct param_names param_names_of(struct view *view);
 
 /* The text of an image that a field of a task, its parent, ancestor or leader means. */
-struct str image_text(enum field_id id, const struct image *image);
+extern const uint8_t image_text_at[FIELD_COUNT];
+
+static inline struct str image_text(enum field_id id, const struct image *image)
+{
+    return *(const struct str *)((const char *)image + image_text_at[id]);
+}
+
 /* "A=1 B=2", in scratch. */
 struct str env_text(struct view *view, const struct image *image);
 /* The variable's value without blanks around it; empty when it has none. */
@@ -147,8 +153,6 @@ struct str env_value(const struct image *image, struct str name);
 bool name_from_call(struct view *view, bool raw, struct str *ret);
 /* The path with runs of slashes made one; in scratch unless it has none. */
 struct str single_slashes(struct view *view, struct str path);
-/* The directory with a slash behind it. */
-void put_cwd(struct view *view, struct str cwd, struct extracted *ret);
 /* event_resolve() into storage of the caller's. */
 struct str event_resolve_in(const struct view *view, int64_t dirfd, struct str path, char *storage,
                             size_t size);

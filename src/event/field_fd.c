@@ -9,17 +9,6 @@
 
 #include <sys/socket.h>
 
-bool fd_of_event(const struct view *view, struct fdinfo **ret)
-{
-    const struct event *event = view->event;
-    if (!(kind_table[event->kind].flags & (KIND_CREATES_FD | KIND_USES_FD | KIND_DESTROYS_FD)) ||
-        !event->thread) {
-        return false;
-    }
-    *ret = event->fd;
-    return true;
-}
-
 /* The descriptor itself; false when there is none. */
 static bool has_fd(const struct view *view, struct fdinfo **ret)
 {
@@ -99,7 +88,7 @@ void extract_fd_type(const struct field_ref *field, struct view *view, struct ex
 }
 
 /* Of a call that created no descriptor: the type it would have had. */
-static char intended_type_char(uint16_t kind)
+static enum fd_type intended_type(uint16_t kind)
 {
     switch (kind | 1) {
     case KIND_OPEN_X:
@@ -107,44 +96,42 @@ static char intended_type_char(uint16_t kind)
     case KIND_OPENAT_2_X:
     case KIND_OPENAT2_X:
     case KIND_CREAT_X:
-        return 'f';
+        return FD_FILE;
     case KIND_SOCKET_X:
     case KIND_ACCEPT_X:
     case KIND_ACCEPT_5_X:
     case KIND_ACCEPT4_X:
     case KIND_ACCEPT4_5_X:
     case KIND_ACCEPT4_6_X:
-        return '4';
+        return FD_IPV4_SOCK;
     case KIND_PIPE_X:
     case KIND_PIPE2_X:
-        return 'p';
+        return FD_FIFO;
     case KIND_EVENTFD_X:
     case KIND_EVENTFD2_X:
-        return 'e';
+        return FD_EVENT;
     case KIND_SIGNALFD_X:
     case KIND_SIGNALFD4_X:
-        return 's';
+        return FD_SIGNALFD;
     case KIND_TIMERFD_CREATE_X:
-        return 't';
+        return FD_TIMERFD;
     case KIND_INOTIFY_INIT_X:
     case KIND_INOTIFY_INIT1_X:
-        return 'i';
+        return FD_INOTIFY;
     default:
-        return 'o';
+        return FD_UNKNOWN;
     }
 }
 
 void extract_fd_typechar(const struct field_ref *field, struct view *view, struct extracted *ret)
 {
     (void)field;
-    static const char letters[] = "4?6Xbdefilmnoprstu"
-                                  "P";
     struct fdinfo *fd;
     if (!fd_of_event(view, &fd)) {
         return;
     }
-    char c = fd ? fd_type_char((enum fd_type)fd->type) : intended_type_char(view->event->kind);
-    put_str(ret, str_from(strchr(letters, c), 1));
+    size_t type = fd ? fd->type : (size_t)intended_type(view->event->kind);
+    put_str(ret, type < FD_TYPES ? str_from(&fd_types[type].c, 1) : STR("?"));
 }
 
 /* All types of the process's descriptors, each once; or the type of one descriptor. */
@@ -223,11 +210,12 @@ void extract_fd_name(const struct field_ref *field, struct view *view, struct ex
 
 static struct str directory_of(struct str path)
 {
-    ptrdiff_t slash = str_find_last(path, '/');
-    if (slash <= 0) {
+    const char *slash = path.n ? memrchr(path.p, '/', path.n) : NULL;
+    if (!slash || slash == path.p) {
         return STR("/");
     }
-    return (size_t)slash < path.n - 1 ? str_first(path, (size_t)slash) : path;
+    size_t n = (size_t)(slash - path.p);
+    return n < path.n - 1 ? str_first(path, n) : path;
 }
 
 void extract_fd_directory(const struct field_ref *field, struct view *view, struct extracted *ret)
@@ -283,7 +271,8 @@ void extract_fd_nameraw(const struct field_ref *field, struct view *view, struct
     } else if (!name_from_call(view, true, &name)) {
         return;
     }
-    put_str(ret, single_slashes(view, name));
+    bool is_clean = fd ? fd->flags & FD_RAW_CLEAN : name.p == view->event->clean_path.p;
+    put_str(ret, is_clean ? name : single_slashes(view, name));
 }
 
 void extract_fd_dev(const struct field_ref *field, struct view *view, struct extracted *ret)

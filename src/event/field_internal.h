@@ -26,29 +26,41 @@ static inline void put_value(struct extracted *ret, struct value value)
     ret->n = 1;
 }
 
-static inline void put_str(struct extracted *ret, struct str s)
+/* Of a type; its member of `one` is set by the caller, the rest of the union is not looked at. */
+static inline void put_type(struct extracted *ret, enum field_type type)
 {
-    put_value(ret, (struct value){ .type = TYPE_CHARBUF, .s = s });
+    ret->one.type = type;
+    ret->v = &ret->one;
+    ret->n = 1;
 }
 
-static inline void put_bool(struct extracted *ret, bool b)
+static inline void put_str(struct extracted *ret, struct str s)
 {
-    put_value(ret, (struct value){ .type = TYPE_BOOL, .u = b });
+    ret->one.s = s;
+    put_type(ret, TYPE_CHARBUF);
 }
 
 static inline void put_u64(struct extracted *ret, enum field_type type, uint64_t u)
 {
-    put_value(ret, (struct value){ .type = type, .u = u });
+    ret->one.u = u;
+    put_type(ret, type);
+}
+
+static inline void put_bool(struct extracted *ret, bool b)
+{
+    put_u64(ret, TYPE_BOOL, b);
 }
 
 static inline void put_i64(struct extracted *ret, enum field_type type, int64_t i)
 {
-    put_value(ret, (struct value){ .type = type, .i = i });
+    ret->one.i = i;
+    put_type(ret, type);
 }
 
 static inline void put_double(struct extracted *ret, double d)
 {
-    put_value(ret, (struct value){ .type = TYPE_DOUBLE, .d = d });
+    ret->one.d = d;
+    put_type(ret, TYPE_DOUBLE);
 }
 
 static inline void put_ip(struct extracted *ret, struct ip ip)
@@ -98,7 +110,16 @@ static inline int event_param_named(const struct event *event, const char *name)
 struct thread *thread_ancestor(const struct view *view, int32_t level);
 
 /* The descriptor an event is about, as the fd fields see it. False: the event is not about one. */
-bool fd_of_event(const struct view *view, struct fdinfo **ret);
+static inline bool fd_of_event(const struct view *view, struct fdinfo **ret)
+{
+    const struct event *event = view->event;
+    if (!(kind_table[event->kind].flags & (KIND_CREATES_FD | KIND_USES_FD | KIND_DESTROYS_FD)) ||
+        !event->thread) {
+        return false;
+    }
+    *ret = event->fd;
+    return true;
+}
 
 const char *fd_type_text(enum fd_type type);
 char fd_type_char(enum fd_type type);

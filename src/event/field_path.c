@@ -44,7 +44,7 @@ struct str event_resolve(struct view *view, int64_t dirfd, struct str path)
 
 struct str single_slashes(struct view *view, struct str path)
 {
-    if (str_find(path, STR("//")) < 0) {
+    if (!path_has_double_slash(path)) {
         return path;
     }
     struct compose text;
@@ -55,16 +55,6 @@ struct str single_slashes(struct view *view, struct str path)
         }
     }
     return compose_end(&text);
-}
-
-/* Directories end with a slash in proc.cwd. */
-void put_cwd(struct view *view, struct str cwd, struct extracted *ret)
-{
-    struct compose text;
-    compose_begin(&text, view);
-    compose_puts(&text, cwd);
-    compose_putc(&text, '/');
-    put_composed(ret, &text);
 }
 
 static struct str param_as_text(struct view *view, unsigned i)
@@ -108,6 +98,16 @@ static bool openat_params(const struct event *event, int64_t *ret_dirfd, struct 
     return path.p != NULL;
 }
 
+/* The path of a call that opens, `raw` or resolved; kept with the event when the two are the same. */
+static struct str opened_path(struct view *view, int64_t dirfd, struct str path, bool raw)
+{
+    if (path.n <= PATH_TEXT_MAX && path_is_clean(path)) {
+        view->event->clean_path = path;
+        return path;
+    }
+    return raw ? path : event_resolve(view, dirfd, path);
+}
+
 /* What a call that failed to create a descriptor was about; false: nothing known. */
 bool name_from_call(struct view *view, bool raw, struct str *ret)
 {
@@ -121,11 +121,14 @@ bool name_from_call(struct view *view, bool raw, struct str *ret)
         *ret = event->path;
         return true;
     }
+    if (event->clean_path.p) {
+        *ret = event->clean_path;
+        return true;
+    }
     switch (event->kind) {
     case KIND_OPEN_X:
     case KIND_CREAT_X:
-        path = event_text(event, 1);
-        *ret = raw ? path : event_resolve(view, DIRFD_CWD, path);
+        *ret = opened_path(view, DIRFD_CWD, event_text(event, 1), raw);
         return true;
     case KIND_OPENAT_X:
     case KIND_OPENAT_2_X:
@@ -133,7 +136,7 @@ bool name_from_call(struct view *view, bool raw, struct str *ret)
         if (!openat_params(event, &dirfd, &path)) {
             return false;
         }
-        *ret = raw ? path : event_resolve(view, dirfd, path);
+        *ret = opened_path(view, dirfd, path, raw);
         return true;
     case KIND_OPEN_BY_HANDLE_AT_X:
         *ret = event_text(event, 3);

@@ -10,38 +10,40 @@
 #include "event/flags.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 
 #define CAPABILITIES 41 /* CAP_CHOWN .. CAP_CHECKPOINT_RESTORE */
 
-/* A text of an image that three families of fields share: of the task, its parent, its ancestors. */
-struct str image_text(enum field_id id, const struct image *image)
-{
-    switch (id) {
-    case FIELD_PROC_EXE:
-    case FIELD_PROC_PEXE:
-    case FIELD_PROC_AEXE:
-    case FIELD_PROC_SID_EXE:
-    case FIELD_PROC_VPGID_EXE:
-    case FIELD_PROC_PGID_EXE:
-        return image->exe;
-    case FIELD_PROC_EXEPATH:
-    case FIELD_PROC_PEXEPATH:
-    case FIELD_PROC_AEXEPATH:
-    case FIELD_PROC_SID_EXEPATH:
-    case FIELD_PROC_VPGID_EXEPATH:
-    case FIELD_PROC_PGID_EXEPATH:
-        return image->exepath;
-    case FIELD_PROC_ARGS:
-    case FIELD_PROC_AARGS:
-        return image->args_text;
-    case FIELD_PROC_CMDLINE:
-    case FIELD_PROC_PCMDLINE:
-    case FIELD_PROC_ACMDLINE:
-        return image->cmdline;
-    default:
-        return image->comm;
-    }
-}
+#define AT(id, member) [FIELD_##id] = offsetof(struct image, member)
+
+/* lint: table */
+const uint8_t image_text_at[FIELD_COUNT] = {
+    AT(PROC_EXE, exe),
+    AT(PROC_PEXE, exe),
+    AT(PROC_AEXE, exe),
+    AT(PROC_SID_EXE, exe),
+    AT(PROC_VPGID_EXE, exe),
+    AT(PROC_PGID_EXE, exe),
+    AT(PROC_EXEPATH, exepath),
+    AT(PROC_PEXEPATH, exepath),
+    AT(PROC_AEXEPATH, exepath),
+    AT(PROC_SID_EXEPATH, exepath),
+    AT(PROC_VPGID_EXEPATH, exepath),
+    AT(PROC_PGID_EXEPATH, exepath),
+    AT(PROC_ARGS, args_text),
+    AT(PROC_AARGS, args_text),
+    AT(PROC_CMDLINE, cmdline),
+    AT(PROC_PCMDLINE, cmdline),
+    AT(PROC_ACMDLINE, cmdline),
+    AT(PROC_NAME, comm),
+    AT(PROC_PNAME, comm),
+    AT(PROC_ANAME, comm),
+    AT(PROC_SNAME, comm),
+    AT(PROC_VPGID_NAME, comm),
+    AT(PROC_PGID_NAME, comm),
+};
+
+#undef AT
 
 void extract_proc_text(const struct field_ref *field, struct view *view, struct extracted *ret)
 {
@@ -107,17 +109,20 @@ void extract_proc_args_size(const struct field_ref *field, struct view *view, st
     put_u64(ret, TYPE_UINT64, field->id == FIELD_PROC_CMDNARGS ? image->nargs : n);
 }
 
+/* The variables with a blank where each but the last has its NUL. */
 struct str env_text(struct view *view, const struct image *image)
 {
+    struct str env = image->env;
+    if (env.n && env.p[env.n - 1] == '\0') {
+        env.n--;
+    }
     struct compose text;
     compose_begin(&text, view);
-    for (size_t at = 0; at < image->env.n;) {
-        struct str s = str_until_nul(image->env.p + at, image->env.n - at);
-        if (at) {
-            compose_putc(&text, ' ');
-        }
-        compose_puts(&text, s);
-        at += s.n + 1;
+    compose_puts(&text, env);
+    char *p = text.buf.p;
+    size_t n = text.buf.n;
+    for (size_t i = 0; i < n; i++) {
+        p[i] = p[i] ? p[i] : ' ';
     }
     return compose_end(&text);
 }
@@ -157,12 +162,8 @@ void extract_proc_cwd(const struct field_ref *field, struct view *view, struct e
     if (!thread) {
         return;
     }
-    struct str cwd = state_cwd(view->state, thread);
-    if (cwd.n == 0 || cwd.p[cwd.n - 1] == '/') {
-        put_str(ret, cwd.n ? cwd : STR(""));
-        return;
-    }
-    put_cwd(view, cwd, ret);
+    const struct thread *main = state_main(view->state, thread);
+    put_str(ret, main && main->cwd ? main->cwd->slashed : STR(""));
 }
 
 /* Ids; a task of another source may have none that means something here. */

@@ -103,13 +103,19 @@ void image_unref(struct image *image)
 
 struct shared_str *shared_str_new(struct ledger *ledger, struct str s)
 {
-    struct shared_str *shared = ledger_alloc(ledger, sizeof(*shared) + s.n + 1);
+    struct shared_str *shared = ledger_alloc(ledger, sizeof(*shared) + s.n + 2);
     if (!shared) {
         return NULL;
     }
-    char *at = (char *)(shared + 1);
+    char *p = (char *)(shared + 1);
+    bool add = s.n && s.p[s.n - 1] != '/';
+    if (s.n) {
+        memcpy(p, s.p, s.n);
+    }
+    memcpy(p + s.n, "/", 2);
     shared->refs = 1;
-    shared->s = place(&at, s);
+    shared->s = (struct str){ p, s.n };
+    shared->slashed = (struct str){ p, s.n + add };
     return shared;
 }
 

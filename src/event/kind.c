@@ -90,8 +90,12 @@ const struct kind kind_table[KIND_MAX] = {
 int kind_param(uint16_t kind, struct str name)
 {
     const struct kind *k = kind < KIND_MAX ? &kind_table[kind] : NULL;
+    if (name.n == 0) {
+        return -1;
+    }
     for (unsigned i = 0; k && i < k->nparams; i++) {
-        if (str_eqz(name, k->params[i].name)) {
+        const char *param = k->params[i].name;
+        if (param && param[0] == name.p[0] && str_eqz(name, param)) {
             return (int)i;
         }
     }

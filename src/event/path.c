@@ -14,18 +14,53 @@ struct builder {
     size_t floor; /* ".." never goes below */
 };
 
-static bool is_clean(struct str path)
+#define EACH_BYTE(c) ((uint64_t)(c)*UINT64_C(0x0101010101010101))
+
+/* Bytes that are not zero where the word at p has no slash with a slash behind it, its lowest bit as
+ * `ignored` says: '.' is '/' without it. */
+static uint64_t no_pair(const char *p, uint64_t ignored)
 {
-    for (size_t i = 0; i < path.n; i++) {
-        if (path.p[i] != '/') {
-            continue;
-        }
-        char next = i + 1 < path.n ? path.p[i + 1] : '/';
-        if (next == '/' || next == '.') {
-            return path.n == 1;
+    uint64_t first, second;
+    memcpy(&first, p, sizeof(first));
+    memcpy(&second, p + 1, sizeof(second));
+    return (first ^ EACH_BYTE('/')) | ((second | ignored) ^ EACH_BYTE('/'));
+}
+
+static bool has_zero_byte(uint64_t word)
+{
+    return (word - EACH_BYTE(1)) & ~word & EACH_BYTE(0x80);
+}
+
+/* Is there a slash followed by a slash (or, with the lowest bit ignored, by a dot)? */
+static bool has_pair(struct str path, uint64_t ignored)
+{
+    const size_t word = sizeof(uint64_t);
+    size_t i = 0;
+    for (; i + word < path.n; i += word) {
+        if (has_zero_byte(no_pair(path.p + i, ignored))) {
+            return true;
         }
     }
-    return true;
+    if (i == 0) {
+        for (; i + 1 < path.n; i++) {
+            if (path.p[i] == '/' && (path.p[i + 1] | (char)ignored) == '/') {
+                return true;
+            }
+        }
+        return false;
+    }
+    return has_zero_byte(no_pair(path.p + path.n - word - 1, ignored));
+}
+
+bool path_has_double_slash(struct str path)
+{
+    return has_pair(path, 0);
+}
+
+bool path_is_clean(struct str path)
+{
+    return path.n > 0 && path.p[0] == '/' &&
+           (path.n == 1 || (path.p[path.n - 1] != '/' && !has_pair(path, EACH_BYTE(1))));
 }
 
 static void builder_up(struct builder *b)
@@ -73,10 +108,10 @@ static void builder_walk(struct builder *b, struct str path, bool relative)
 
 struct str path_resolve(struct str base, struct str path, char *storage, size_t size)
 {
-    bool absolute = path.n > 0 && path.p[0] == '/';
-    if (absolute && is_clean(path)) {
+    if (path_is_clean(path)) {
         return str_first(path, size);
     }
+    bool absolute = path.n > 0 && path.p[0] == '/';
     struct builder b = { .p = storage, .size = size };
     bool relative = !absolute && (base.n == 0 || base.p[0] != '/');
     if (!absolute && relative) {

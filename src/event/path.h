@@ -7,6 +7,10 @@
 
 #define PATH_TEXT_MAX 8192 /* longest resolved path; longer ones are cut */
 
+/* Is the path absolute, and what path_resolve() would give? */
+bool path_is_clean(struct str path);
+bool path_has_double_slash(struct str path);
+
 /*
  * `path` relative to the directory `base`, without ".", ".." and repeated or trailing slashes;
  * symbolic links are not followed. An absolute path ignores base; ".." does not climb over the

@@ -207,6 +207,25 @@ struct thread *state_parent(const struct state *state, const struct thread *thre
     return parent ? &parent->t : NULL;
 }
 
+struct thread *state_ancestor(const struct thread *thread, uint32_t level)
+{
+    struct task *task = (struct task *)thread;
+    for (; task && level; level--) {
+        task = task->main->parent;
+    }
+    return task ? &task->t : NULL;
+}
+
+uint32_t state_ancestors(const struct thread *thread, struct thread **ret, uint32_t max)
+{
+    struct task *task = thread ? ((const struct task *)thread)->main->parent : NULL;
+    uint32_t n = 0;
+    for (; task && n < max; task = task->main->parent) {
+        ret[n++] = &task->t;
+    }
+    return n;
+}
+
 struct str state_dir(const struct thread *thread, int64_t dirfd, struct str path)
 {
     return task_dir((const struct task *)thread, dirfd, path);
@@ -375,12 +394,14 @@ void state_apply(struct state *state, struct event *event)
     event->fd_num = -1;
     event->enter_ts_ns = 0;
     event->fd_name_changed = false;
+    event->clean_path = (struct str){ 0 };
     state->previous_ns = state->now_ns;
     event->delta_ns = state->previous_ns && event->ts_ns > state->previous_ns
                           ? event->ts_ns - state->previous_ns
                           : 0;
     state->now_ns = event->ts_ns;
-    if (state->first_exited) {
+    const struct task *exited = state->first_exited;
+    if (exited && exited->t.exit_ts_ns + state->config.exit_grace_ns < event->ts_ns) {
         tasks_reap(state, event->ts_ns);
     }
     if (event->kind >= KIND_MAX) {

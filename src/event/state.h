@@ -58,6 +58,7 @@ struct image {
 struct shared_str {
     uint32_t refs;
     struct str s;
+    struct str slashed; /* s with a slash behind it, where it has none and is not empty */
 };
 
 struct container {
@@ -138,6 +139,7 @@ enum fd_flag {
     FD_CONNECT_FAILED = 1 << 4,
     FD_UPPER_LAYER = 1 << 5,
     FD_LOWER_LAYER = 1 << 6,
+    FD_RAW_CLEAN = 1 << 7, /* nameraw is absolute and resolved already */
 };
 
 struct fdinfo {
@@ -255,6 +257,10 @@ struct str state_cwd(const struct state *state, const struct thread *thread);
 struct thread *state_main(const struct state *state, const struct thread *thread);
 /* Main thread of the parent process, NULL at the top or when unknown. */
 struct thread *state_parent(const struct state *state, const struct thread *thread);
+/* The main thread of the process `level` above: 1 the parent. NULL when there is none. */
+struct thread *state_ancestor(const struct thread *thread, uint32_t level);
+/* The main threads of parent, grandparent and so on, at most `max`; returns how many. */
+uint32_t state_ancestors(const struct thread *thread, struct thread **ret, uint32_t max);
 /* Descriptor of the thread's process, NULL unknown. */
 struct fdinfo *state_fd(const struct state *state, const struct thread *thread, int64_t fd);
 /* Iterates the process' descriptors from *cursor = 0; false at the end. */

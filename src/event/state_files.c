@@ -127,9 +127,14 @@ static void open_exit(struct state *state, struct task *task, struct event *even
     if (o.flags & O_LOWER_LAYER) {
         info.flags |= FD_LOWER_LAYER;
     }
-    info.name = event->path.n ? event->path
-                              : path_resolve(task_dir(task, o.dirfd, o.name), o.name, storage,
-                                             sizeof(storage));
+    if (path_is_clean(o.name)) {
+        info.flags |= FD_RAW_CLEAN;
+        info.name = event->path.n ? event->path : str_first(o.name, sizeof(storage));
+    } else {
+        info.name = event->path.n ? event->path
+                                  : path_resolve(task_dir(task, o.dirfd, o.name), o.name, storage,
+                                                 sizeof(storage));
+    }
     event->truncated |= info.name.n >= sizeof(storage);
     event_put_fd(state, task, event, fd, &info);
 }
