@@ -112,6 +112,7 @@ static void write_file(struct gen *g, struct proc *p, const char *path, unsigned
 /* What the loader does when a program starts. */
 static void load_program(struct gen *g, struct proc *p, unsigned nlibraries)
 {
+    static const char elf[80] = "\177ELF\2\1\1\3\0\0\0\0\0\0\0\0\3\0>\0\1\0\0\0";
     char path[128];
     act_brk(g, p);
     act_open(g, p, "/etc/ld.so.preload", OPEN_READ, -ENOENT);
@@ -124,7 +125,7 @@ static void load_program(struct gen *g, struct proc *p, unsigned nlibraries)
         }
         snprintf(path, sizeof path, "/lib/x86_64-linux-gnu/%s", name);
         int fd = act_open(g, p, path, OPEN_READ | OPEN_CLOEXEC, 0);
-        act_read(g, p, fd, "\177ELF\2\1\1\3\0\0\0\0\0\0\0\0\3\0>\0\1\0\0\0", 832);
+        act_read(g, p, fd, elf, 832);
         act_mmap(g, p, fd);
         act_mmap(g, p, fd);
         act_close(g, p, fd);

@@ -22,8 +22,8 @@ struct pipeline;
 
 /* Borrows ruleset, selection, state. Attach the sensor opened on the same state afterwards. */
 int pipeline_new(const struct ruleset *ruleset, const struct selection *selection,
-                 struct state *state, const struct pipeline_options *options,
-                 struct pipeline **ret, struct err *err);
+                 struct state *state, const struct pipeline_options *options, struct pipeline **ret,
+                 struct err *err);
 void pipeline_free(struct pipeline *pipeline);
 
 /* One event. 1: handled, alerts appended to `out`; 0: the sensor has none; negative: its error. */

@@ -166,7 +166,8 @@ uint64_t hash_u64(uint64_t key)
 
 unsigned str_distance(struct str a, struct str b, unsigned limit)
 {
-    if (a.n > DISTANCE_MAX || b.n > DISTANCE_MAX) {
+    size_t difference = a.n > b.n ? a.n - b.n : b.n - a.n;
+    if (a.n > DISTANCE_MAX || b.n > DISTANCE_MAX || difference > limit) {
         return limit + 1;
     }
     unsigned row[DISTANCE_MAX + 1];
@@ -175,6 +176,7 @@ unsigned str_distance(struct str a, struct str b, unsigned limit)
     }
     for (unsigned i = 1; i <= a.n; i++) {
         unsigned diagonal = row[0];
+        unsigned least = i;
         row[0] = i;
         for (unsigned j = 1; j <= b.n; j++) {
             unsigned best = diagonal + (a.p[i - 1] != b.p[j - 1]);
@@ -186,6 +188,10 @@ unsigned str_distance(struct str a, struct str b, unsigned limit)
                 best = row[j - 1] + 1;
             }
             row[j] = best;
+            least = best < least ? best : least;
+        }
+        if (least > limit) {
+            return limit + 1;
         }
     }
     return row[b.n] > limit ? limit + 1 : row[b.n];

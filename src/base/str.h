@@ -56,8 +56,8 @@ static inline bool str_ends(struct str s, struct str suffix)
 
 static inline struct str str_from_offset(struct str s, size_t offset)
 {
-    return offset >= s.n ? (struct str){ s.p ? s.p + s.n : NULL, 0 }
-                         : (struct str){ s.p + offset, s.n - offset };
+    size_t skip = offset < s.n ? offset : s.n;
+    return skip == 0 ? s : (struct str){ s.p + skip, s.n - skip };
 }
 
 static inline struct str str_first(struct str s, size_t n)

@@ -125,7 +125,8 @@ int cli_load_rules(char **paths, int n, struct ruleset **ret)
     if (wrong) {
         print_errors(loader, ruleset ? ruleset->files : NULL, ruleset ? ruleset->nfiles : 0);
         fprintf(stderr, "hinomi: %s\n",
-                r < 0 ? err.message[0] ? err.message : "out of memory" : "the rules have errors");
+                r < 0 ? err.message[0] ? err.message : "the rules need more memory than allowed"
+                      : "the rules have errors");
     }
     loader_free(loader);
     if (wrong) {

@@ -189,8 +189,9 @@ static int run(int argc, char **argv)
 int main(int argc, char **argv)
 {
     int status = run(argc, argv);
-    if (fflush(stdout) != 0 && status == EXIT_OK) {
-        perror("hinomi: standard output");
+    bool lost = ferror(stdout);
+    if ((fflush(stdout) != 0 || lost) && status == EXIT_OK) {
+        perror("hinomi: cannot write to standard output");
         return EXIT_NEGATIVE;
     }
     return status;

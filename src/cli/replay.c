@@ -111,6 +111,7 @@ static int take_option(struct replay_arguments *a, enum option option, char *val
     case OPT_DISABLE_RULE:
         return add_word(&a->disabled_rules, value);
     case OPT_PRIORITY:
+        a->has_priority = true;
         return priority_parse(str_of(value), &a->priority);
     case OPT_JSON:
         a->json = true;
@@ -215,6 +216,10 @@ static int check_arguments(struct replay_arguments *a)
     if (a->filter && a->rules.n) {
         return usage_error("--filter and --rules exclude each other", NULL);
     }
+    if (a->filter && (a->json || a->all || a->stats || a->tags.n || a->disabled_tags.n ||
+                      a->disabled_rules.n || a->has_priority)) {
+        return usage_error("with --filter there are no rules to choose from", NULL);
+    }
     if (a->format && !a->filter) {
         return usage_error("--format goes with --filter", NULL);
     }
@@ -236,6 +241,22 @@ int replay_output_flush(struct replay_output *output, bool all, struct err *err)
     int r = fd_write_all(STDOUT_FILENO, buf->p, buf->n);
     buf_clear(buf);
     return r < 0 ? err_set(err, r, "cannot write to standard output: %s", strerror(-r)) : 0;
+}
+
+void replay_report_losses(const struct state *state)
+{
+    struct state_stats s;
+    state_get_stats(state, &s);
+    if (s.threads_evicted || s.fds_refused || s.containers_refused || s.users_refused ||
+        s.out_of_memory) {
+        fprintf(stderr,
+                "hinomi replay: more than the tables hold, so fields may be empty: %llu threads "
+                "evicted; refused: %llu descriptors, %llu containers, %llu users or groups; %llu "
+                "changes lost for memory\n",
+                (unsigned long long)s.threads_evicted, (unsigned long long)s.fds_refused,
+                (unsigned long long)s.containers_refused, (unsigned long long)s.users_refused,
+                (unsigned long long)s.out_of_memory);
+    }
 }
 
 void replay_progress_start(struct replay_progress *p, const struct sensor *sensor)

@@ -116,6 +116,7 @@ static int run_events(struct filter_run *run)
         }
     }
     replay_progress_end(&run->progress);
+    replay_report_losses(run->state);
     struct err flush_err = { 0 };
     int flushed = replay_output_flush(&run->output, true, &flush_err);
     if (r < 0) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "event/state.h"
 #include "rules/ruleset.h"
 #include "sensor/sensor.h"
 
@@ -19,7 +20,7 @@ struct replay_arguments {
     const char *capture;
     const char *filter, *format;
     enum priority priority;
-    bool json, all, stats;
+    bool json, all, stats, has_priority;
 };
 
 /* Alerts to standard output in large writes; to a terminal at once. */
@@ -35,6 +36,9 @@ struct replay_progress {
     bool wanted, shown;
     uint64_t start_ns, next_ns;
 };
+/* What of the state was lost, if anything, on standard error. */
+void replay_report_losses(const struct state *state);
+
 void replay_progress_start(struct replay_progress *progress, const struct sensor *sensor);
 /* To be called once in TICK_EVENTS events: the clock is looked at. */
 #define TICK_EVENTS 65536

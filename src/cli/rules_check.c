@@ -109,6 +109,29 @@ static int print(const struct loader *loader, const struct ruleset *ruleset, boo
     return ok && diags->nerrors == 0 ? EXIT_OK : EXIT_NEGATIVE;
 }
 
+/* What cannot be said of the files, of which nothing is left. */
+static void print_failure(const char *path, const char *why)
+{
+    struct buf buf;
+    struct jsonw w = { .buf = &buf };
+    const struct diagnostic d = { .code = LOAD_ERR_VALIDATE, .message = str_of(why) };
+    buf_init(&buf, CHECK_OUTPUT_MAX);
+    jsonw_array(&w, NULL);
+    jsonw_object(&w, NULL);
+    jsonw_strz(&w, "name", path);
+    jsonw_bool(&w, "successful", false);
+    jsonw_array(&w, "errors");
+    diag_json(&d, str_of(path), &w);
+    jsonw_end(&w);
+    jsonw_array(&w, "warnings");
+    jsonw_end(&w);
+    jsonw_end(&w);
+    jsonw_end(&w);
+    buf_putc(&buf, '\n');
+    fwrite(buf.p, 1, buf.n, stdout);
+    buf_done(&buf);
+}
+
 static int check(char **paths, int n, bool json)
 {
     struct loader *loader;
@@ -129,7 +152,11 @@ static int check(char **paths, int n, bool json)
     if (r == 0) {
         status = print(loader, ruleset, json);
     } else {
-        fprintf(stderr, "hinomi: %s\n", err.message[0] ? err.message : "out of memory");
+        const char *why = err.message[0] ? err.message : "the rules need more memory than allowed";
+        fprintf(stderr, "hinomi: %s\n", why);
+        if (json && r == -ENOMEM) {
+            print_failure(paths[n - 1], why);
+        }
     }
     ruleset_free(ruleset);
     loader_free(loader);

@@ -20,7 +20,8 @@
 
 #define DESCRIBE_OUTPUT_MAX ((size_t)1 << 30)
 #define DESCRIBE_MEMORY_MAX ((size_t)1 << 28) /* of one rule's facts */
-#define EVENTS_SHOWN        100               /* more than this is "any" */
+#define FLUSH_SIZE          ((size_t)1 << 20)
+#define EVENTS_SHOWN        100 /* more than this is "any" */
 
 static const char usage[] =
     "Usage: hinomi rules describe [--json] [--rule NAME] FILE|DIRECTORY...\n\n"
@@ -263,6 +264,15 @@ static void json_origins(const struct describer *d, struct jsonw *w, const struc
         jsonw_end(w);
     }
     jsonw_end(w);
+    jsonw_array(w, "exceptions");
+    for (uint32_t i = 0; i < rule->nexceptions; i++) {
+        jsonw_object(w, NULL);
+        jsonw_str(w, "name", rule->exceptions[i].name);
+        jsonw_str(w, "clause", rule->exceptions[i].text);
+        json_pos(d, w, &rule->exceptions[i].pos);
+        jsonw_end(w);
+    }
+    jsonw_end(w);
 }
 
 static void json_plan(struct jsonw *w, const struct facts *facts)
@@ -378,11 +388,28 @@ static void text_origins(const struct describer *d, const struct rule *rule)
         text_line(d->out, i ? "" : "lists");
         buf_json_escaped(d->out, rule->lists[i]);
         if (list) {
-            buf_printf(d->out, " (%u items) at ", list->nitems);
+            buf_printf(d->out, " (%u item%s) at ", list->nitems, list->nitems == 1 ? "" : "s");
             text_pos(d, &list->pos);
         }
         buf_putc(d->out, '\n');
     }
+    for (uint32_t i = 0; i < rule->nexceptions; i++) {
+        text_line(d->out, i ? "" : "exceptions");
+        buf_json_escaped(d->out, rule->exceptions[i].name);
+        buf_putz(d->out, rule->exceptions[i].text.n ? " at " : " (without values) at ");
+        text_pos(d, &rule->exceptions[i].pos);
+        buf_putc(d->out, '\n');
+    }
+}
+
+/* Why a rule has no condition that could run. */
+static const char *why_skipped(const struct rule *rule)
+{
+    if (rule->cond) {
+        return "";
+    }
+    return str_eq(rule->source, STR("syscall")) ? ", skipped: it names what is not known here"
+                                                : ", skipped: its source is not syscall";
 }
 
 static void text_rule(const struct describer *d, const struct rule *rule, const struct facts *facts)
@@ -393,7 +420,7 @@ static void text_rule(const struct describer *d, const struct rule *rule, const 
     text_line(out, "at");
     text_pos(d, &rule->pos);
     buf_printf(out, "\n  %-13s %s, %s%s\n", "priority", priority_text(rule->priority),
-               rule->enabled ? "enabled" : "disabled", rule->cond ? "" : ", skipped");
+               rule->enabled ? "enabled" : "disabled", why_skipped(rule));
     text_line(out, "condition");
     buf_json_escaped(out, facts->condition);
     buf_putc(out, '\n');
@@ -413,6 +440,15 @@ static void text_rule(const struct describer *d, const struct rule *rule, const 
 }
 
 /* ---- all rules, or the one asked for */
+
+/* Large sets of rules are not held as a whole. */
+static void flush_some(struct describer *d)
+{
+    if (d->out->n >= FLUSH_SIZE && !d->out->failed) {
+        d->failed |= fwrite(d->out->p, 1, d->out->n, stdout) != d->out->n;
+        buf_clear(d->out);
+    }
+}
 
 static uint32_t describe_rules(struct describer *d, const char *only, bool json)
 {
@@ -434,6 +470,7 @@ static uint32_t describe_rules(struct describer *d, const char *only, bool json)
             text_rule(d, rule, &facts);
         }
         described++;
+        flush_some(d);
     }
     if (json) {
         jsonw_end(&w);

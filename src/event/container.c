@@ -22,7 +22,9 @@ void containers_done(struct state *state)
 {
     size_t cursor = 0;
     for (const struct smap_slot *s; (s = smap_next(&state->containers, &cursor));) {
-        arena_done(&((struct container_slot *)s->value)->arena);
+        struct container_slot *slot = s->value;
+        ledger_credit(&state->ledger, slot->arena.used);
+        arena_done(&slot->arena);
     }
     smap_done(&state->containers);
     slab_done(&state->container_slots);
@@ -89,6 +91,7 @@ static void changed(struct state *state, const struct container_slot *slot)
 static void slot_free(struct state *state, struct container_slot *slot)
 {
     smap_remove(&state->containers, slot->c.id);
+    ledger_credit(&state->ledger, slot->arena.used);
     arena_done(&slot->arena);
     slab_give(&state->container_slots, slot->c.index);
 }
@@ -106,18 +109,20 @@ static bool make_room(struct state *state)
     return false;
 }
 
-/* Gives the slot what `c` says; c's strings lie in `arena`, which the slot takes over. */
-static void slot_fill(struct container_slot *slot, const struct container *c, struct arena *arena)
+/* Gives the slot what `c` says; c's strings lie in `arena`, charged, which the slot takes over. */
+static void slot_fill(struct state *state, struct container_slot *slot, const struct container *c,
+                      struct arena *arena)
 {
     uint32_t index = slot->c.index;
+    ledger_credit(&state->ledger, slot->arena.used);
     arena_done(&slot->arena);
     slot->c = *c;
     slot->c.index = index;
     slot->arena = *arena;
 }
 
-static int slot_new(struct state *state, const struct container *c, struct arena *arena,
-                    struct container_slot **ret)
+/* A slot under the container's id, empty. */
+static int slot_take(struct state *state, struct str id, struct container_slot **ret)
 {
     uint32_t index;
     struct container_slot *slot = slab_take(&state->container_slots, &index);
@@ -125,16 +130,34 @@ static int slot_new(struct state *state, const struct container *c, struct arena
         slot = slab_take(&state->container_slots, &index);
     }
     if (!slot) {
-        state->stats.containers_refused++;
         return state->container_slots.count == STATE_CONTAINERS_MAX ? -ENOSPC : -ENOMEM;
     }
-    slot->c.index = index;
-    if (smap_put(&state->containers, c->id, slot) < 0) {
+    if (smap_put(&state->containers, id, slot) < 0) {
         slab_give(&state->container_slots, index);
-        state->stats.containers_refused++;
         return -ENOMEM;
     }
-    slot_fill(slot, c, arena);
+    slot->c.index = index;
+    *ret = slot;
+    return 0;
+}
+
+/* Takes the arena over when it succeeds. */
+static int slot_new(struct state *state, const struct container *c, struct arena *arena,
+                    struct container_slot **ret)
+{
+    struct container_slot *slot;
+    int r = ledger_charge(&state->ledger, arena->used) ? 0 : -ENOSPC;
+    if (r == 0) {
+        r = slot_take(state, c->id, &slot);
+        if (r < 0) {
+            ledger_credit(&state->ledger, arena->used);
+        }
+    }
+    if (r < 0) {
+        state->stats.containers_refused++;
+        return r;
+    }
+    slot_fill(state, slot, c, arena);
     slot->scope = scope_find(state, c->id);
     *ret = slot;
     return 0;
@@ -273,8 +296,13 @@ static int container_put(struct state *state, struct container *c, struct arena 
         *ret = slot;
         return 0;
     }
+    if (!ledger_charge(&state->ledger, arena->used)) {
+        state->stats.containers_refused++;
+        arena_done(arena);
+        return -ENOSPC;
+    }
     smap_remove(&state->containers, slot->c.id); /* its key goes with the old arena */
-    slot_fill(slot, c, arena);
+    slot_fill(state, slot, c, arena);
     smap_put(&state->containers, slot->c.id, slot); /* into the room just made */
     changed(state, slot);
     *ret = slot;

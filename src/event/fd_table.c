@@ -16,10 +16,12 @@
 
 #define CHUNK_ENTRIES 128
 #define DENSE_MIN     16
-#define DENSE_FREE    256  /* an array up to this is given to any process */
-#define DENSE_PER_FD  16   /* beyond, only to those with that many descriptors */
-#define NAME_KEPT_MAX 1024 /* longer names' memory is not recycled */
-#define NAME_STEP     64
+#define DENSE_FREE    256 /* an array up to this is given to any process */
+#define DENSE_PER_FD  16  /* beyond, only to those with that many descriptors */
+#define NAME_KEPT_MAX                                                                              \
+    1024 /* longer names' memory is not recycled, nor any when half of it is used */
+#define NAME_STEP 64
+#define FAR_BYTES ((size_t)48) /* of a map for an entry, at most */
 
 struct fdset {
     uint32_t refs;
@@ -68,7 +70,7 @@ static struct fd_entry *entry_new(struct state *state, const struct fdinfo *info
     entry->refs = 1;
     entry->id = ++state->next_fd_id;
     state->nfds++;
-    if (fd_set_names(entry, info->name, info->nameraw) < 0) {
+    if (fd_set_names(state, entry, info->name, info->nameraw) < 0) {
         state->stats.out_of_memory++;
     }
     return entry;
@@ -79,8 +81,8 @@ static void entry_unref(struct state *state, struct fd_entry *entry)
     if (--entry->refs > 0) {
         return;
     }
-    if (entry->capacity > NAME_KEPT_MAX) {
-        free(entry->bytes);
+    if (entry->capacity > NAME_KEPT_MAX || state->ledger.used > state->ledger.limit / 2) {
+        ledger_free(entry->bytes);
         entry->bytes = NULL;
         entry->capacity = 0;
     }
@@ -94,25 +96,25 @@ void fds_pool_done(struct state *state)
     for (uint32_t i = 0; i < state->nfd_chunks; i++) {
         struct fd_entry *entries = (struct fd_entry *)state->fd_chunks[i];
         for (size_t j = 0; j < CHUNK_ENTRIES; j++) {
-            free(entries[j].bytes);
+            ledger_free(entries[j].bytes);
         }
         free(entries);
     }
     free(state->fd_chunks);
 }
 
-int fd_set_names(struct fd_entry *entry, struct str name, struct str nameraw)
+int fd_set_names(struct state *state, struct fd_entry *entry, struct str name, struct str nameraw)
 {
     bool same = str_eq(name, nameraw);
     size_t need = name.n + (same ? 0 : nameraw.n);
     if (need > entry->capacity) {
         size_t capacity = (need + NAME_STEP - 1) / NAME_STEP * NAME_STEP;
-        char *bytes = mem_alloc(capacity);
+        char *bytes = ledger_alloc(&state->ledger, capacity);
         if (!bytes) {
             entry->info.name = entry->info.nameraw = (struct str){ 0 };
             return -ENOMEM;
         }
-        free(entry->bytes);
+        ledger_free(entry->bytes);
         entry->bytes = bytes;
         entry->capacity = (uint32_t)capacity;
     }
@@ -128,14 +130,38 @@ int fd_set_names(struct fd_entry *entry, struct str name, struct str nameraw)
     return 0;
 }
 
-static struct fdset *set_alloc(uint32_t capacity)
+static struct fdset *set_alloc(struct state *state, uint32_t capacity)
 {
-    struct fdset *set = mem_zalloc(sizeof(*set) + capacity * sizeof(*set->at));
+    struct fdset *set = ledger_zalloc(&state->ledger, sizeof(*set) + capacity * sizeof(*set->at));
     if (set) {
         set->refs = 1;
         set->capacity = capacity;
     }
     return set;
+}
+
+static int far_put(struct state *state, struct fdset *set, uint64_t fd, struct fd_entry *entry)
+{
+    int r = ledger_charge(&state->ledger, FAR_BYTES) ? map_put(&set->far, fd, entry) : -ENOSPC;
+    if (r == -ENOMEM) {
+        ledger_credit(&state->ledger, FAR_BYTES);
+    }
+    return r;
+}
+
+static void far_remove(struct state *state, struct fdset *set, uint64_t fd)
+{
+    if (map_remove(&set->far, fd)) {
+        ledger_credit(&state->ledger, FAR_BYTES);
+    }
+}
+
+/* Frees the set, whose entries are someone else's by now. */
+static void set_free(struct state *state, struct fdset *set)
+{
+    ledger_credit(&state->ledger, set->far.count * FAR_BYTES);
+    map_done(&set->far);
+    ledger_free(set);
 }
 
 static void set_unref(struct state *state, struct fdset *set)
@@ -152,22 +178,20 @@ static void set_unref(struct state *state, struct fdset *set)
     for (const struct map_slot *slot; (slot = map_next(&set->far, &cursor));) {
         entry_unref(state, slot->value);
     }
-    map_done(&set->far);
-    free(set);
+    set_free(state, set);
 }
 
 /* A copy with room for `capacity` numbers; entries gain a reference. */
-static struct fdset *set_copy(const struct fdset *set, uint32_t capacity)
+static struct fdset *set_copy(struct state *state, const struct fdset *set, uint32_t capacity)
 {
-    struct fdset *copy = set_alloc(capacity > set->capacity ? capacity : set->capacity);
+    struct fdset *copy = set_alloc(state, capacity > set->capacity ? capacity : set->capacity);
     if (!copy) {
         return NULL;
     }
     size_t cursor = 0;
     for (const struct map_slot *slot; (slot = map_next(&set->far, &cursor));) {
-        if (slot->key >= copy->capacity && map_put(&copy->far, slot->key, slot->value) < 0) {
-            map_done(&copy->far);
-            free(copy);
+        if (slot->key >= copy->capacity && far_put(state, copy, slot->key, slot->value) < 0) {
+            set_free(state, copy);
             return NULL;
         }
     }
@@ -195,13 +219,13 @@ static int table_own(struct state *state, struct fdtable *table, uint32_t capaci
 {
     struct fdset *set = table->set;
     if (!set) {
-        table->set = set_alloc(capacity > DENSE_MIN ? capacity : DENSE_MIN);
+        table->set = set_alloc(state, capacity > DENSE_MIN ? capacity : DENSE_MIN);
         return table->set ? 0 : -ENOMEM;
     }
     if (set->refs == 1 && capacity <= set->capacity) {
         return 0;
     }
-    struct fdset *own = set_copy(set, capacity);
+    struct fdset *own = set_copy(state, set, capacity);
     if (!own) {
         return -ENOMEM;
     }
@@ -275,14 +299,14 @@ struct fd_entry *fds_get(const struct fdtable *table, int64_t fd)
 }
 
 /* Replacing never fails: it uses the room of the old one. */
-static int set_store(struct fdset *set, uint64_t fd, struct fd_entry *entry)
+static int set_store(struct state *state, struct fdset *set, uint64_t fd, struct fd_entry *entry)
 {
     if (fd < set->capacity) {
         set->at[fd] = entry;
         return 0;
     }
-    map_remove(&set->far, fd);
-    return map_put(&set->far, fd, entry);
+    far_remove(state, set, fd);
+    return far_put(state, set, fd, entry);
 }
 
 struct fd_entry *fds_put(struct state *state, struct fdtable *table, int64_t fd,
@@ -296,7 +320,7 @@ struct fd_entry *fds_put(struct state *state, struct fdtable *table, int64_t fd,
         return NULL;
     }
     struct fd_entry *entry = entry_new(state, info);
-    if (!entry || set_store(table->set, (uint64_t)fd, entry) < 0) {
+    if (!entry || set_store(state, table->set, (uint64_t)fd, entry) < 0) {
         state->stats.fds_refused++;
         if (entry) {
             entry_unref(state, entry);
@@ -330,7 +354,7 @@ struct fd_entry *fds_edit(struct state *state, struct fdtable *table, int64_t fd
         return NULL;
     }
     own->id = entry->id;
-    set_store(table->set, (uint64_t)fd, own);
+    set_store(state, table->set, (uint64_t)fd, own);
     entry_unref(state, entry);
     return own;
 }
@@ -348,7 +372,7 @@ void fds_remove(struct state *state, struct fdtable *table, int64_t fd)
     if ((uint64_t)fd < table->set->capacity) {
         table->set->at[fd] = NULL;
     } else {
-        map_remove(&table->set->far, (uint64_t)fd);
+        far_remove(state, table->set, (uint64_t)fd);
     }
     table->set->count--;
     entry_unref(state, entry);

@@ -187,18 +187,12 @@ void extract_evt_res(const struct field_ref *field, struct view *view, struct ex
     put_composed(ret, &text);
 }
 
-static void put_failed(const struct view *view, enum field_type type, struct extracted *ret)
-{
-    int64_t res;
-    if (event_result(view->event, &res)) {
-        put_u64(ret, type, res < 0);
-    }
-}
-
+/* What has no result did not fail. */
 void extract_evt_failed(const struct field_ref *field, struct view *view, struct extracted *ret)
 {
+    int64_t res;
     (void)field;
-    put_failed(view, TYPE_BOOL, ret);
+    put_u64(ret, TYPE_BOOL, event_result(view->event, &res) && res < 0);
 }
 
 /* Calls whose failure leaves no descriptor to tell what they were about. */
@@ -263,8 +257,9 @@ void extract_evt_count(const struct field_ref *field, struct view *view, struct 
     default:
         wanted = true;
     }
-    if (wanted) {
-        put_failed(view, TYPE_UINT32, ret);
+    int64_t res;
+    if (wanted && event_result(view->event, &res)) {
+        put_u64(ret, TYPE_UINT32, res < 0);
     }
 }
 

@@ -219,7 +219,7 @@ static int resolve_arg(struct str arg, struct field_ref *ref, struct err *err)
 
 static int unknown_field(struct str name, struct err *err)
 {
-    const char *hint = field_suggest(name);
+    const char *hint = err ? field_suggest(name) : NULL;
     struct str shown = str_first(name, FIELD_ARG_MAX);
     if (hint) {
         return err_set(err, -ENOENT, "nonexistent field %.*s; did you mean %s?", STR_ARG(shown),

@@ -2,9 +2,9 @@
  * field_net: addresses and ports of the socket an event is about.
  *
  * The client's side is the source of a connection, the server's its destination; a listening socket
- * has only a server's side. Both are missing while nobody connected. The local side is that whose
- * address is one of this machine's or, where addresses do not tell, the one whose part this process
- * plays. fd.ip, fd.port and fd.net are lists of both ends: a rule is true when one of them is.
+ * has only a server's side. Both are missing while nobody connected. The local side is the one whose
+ * part this process plays; a loopback source counts as local. fd.ip, fd.port and fd.net are lists of
+ * both ends: a rule is true when one of them is.
  *
  * Names of addresses are never asked for over the network: view->name_of knows those that DNS answers
  * have shown; without it fd.sip.name and the others are missing, as in the reference when nothing

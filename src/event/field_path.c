@@ -21,11 +21,11 @@ struct str event_resolve_in(const struct view *view, int64_t dirfd, struct str p
     if (dirfd != DIRFD_CWD) {
         const struct fdinfo *fd = thread ? state_fd(view->state, thread, dirfd) : NULL;
         base = fd ? fd->name : STR("<UNKNOWN>");
-    } else if (thread && thread->cwd) {
-        base = thread->cwd->s;
+    } else if (thread) {
+        base = state_cwd(view->state, thread);
     }
     struct str resolved = path_resolve(base, path, storage, size);
-    if (resolved.p == storage && resolved.n == size) {
+    if (resolved.n >= size) {
         view->event->truncated = true;
     }
     return resolved;
@@ -101,7 +101,7 @@ static bool openat_params(const struct event *event, int64_t *ret_dirfd, struct 
 /* The path of a call that opens, `raw` or resolved; kept with the event when the two are the same. */
 static struct str opened_path(struct view *view, int64_t dirfd, struct str path, bool raw)
 {
-    if (path.n <= PATH_TEXT_MAX && path_is_clean(path)) {
+    if (path.n < PATH_TEXT_MAX && path_is_clean(path)) {
         view->event->clean_path = path;
         return path;
     }

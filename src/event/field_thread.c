@@ -162,7 +162,8 @@ void extract_proc_cwd(const struct field_ref *field, struct view *view, struct e
     if (!thread) {
         return;
     }
-    put_str(ret, thread->cwd ? thread->cwd->slashed : STR(""));
+    const struct thread *main = state_main(view->state, thread);
+    put_str(ret, main && main->cwd ? main->cwd->slashed : STR(""));
 }
 
 /* Ids; a task of another source may have none that means something here. */

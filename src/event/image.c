@@ -6,9 +6,6 @@
 
 #include <stdlib.h>
 
-#define IMAGE_TEXT_MAX                                                                             \
-    ((size_t)1 << 20) /* of one string; capture and kernel limits are far lower */
-
 static struct str place(char **at, struct str s)
 {
     struct str placed = { *at, s.n };
@@ -71,14 +68,15 @@ static void image_fill(struct image *image, const struct image_text *text, char 
     }
 }
 
-struct image *image_new(const struct image_text *text, const struct image *facts)
+struct image *image_new(struct ledger *ledger, const struct image_text *text,
+                        const struct image *facts)
 {
     size_t comm = str_first(text->comm, IMAGE_TEXT_MAX).n;
     size_t args = array_text(text->args).n;
     size_t bytes = 2 * comm + str_first(text->exe, IMAGE_TEXT_MAX).n +
                    str_first(text->exepath, IMAGE_TEXT_MAX).n + 2 * args + array_text(text->env).n +
                    8;
-    struct image *image = mem_alloc(sizeof(*image) + bytes);
+    struct image *image = ledger_alloc(ledger, sizeof(*image) + bytes);
     if (!image) {
         return NULL;
     }
@@ -99,13 +97,13 @@ struct image *image_ref(struct image *image)
 void image_unref(struct image *image)
 {
     if (image && --image->refs == 0) {
-        free(image);
+        ledger_free(image);
     }
 }
 
-struct shared_str *shared_str_new(struct str s)
+struct shared_str *shared_str_new(struct ledger *ledger, struct str s)
 {
-    struct shared_str *shared = mem_alloc(sizeof(*shared) + s.n + 2);
+    struct shared_str *shared = ledger_alloc(ledger, sizeof(*shared) + s.n + 2);
     if (!shared) {
         return NULL;
     }
@@ -132,6 +130,6 @@ struct shared_str *shared_str_ref(struct shared_str *s)
 void shared_str_unref(struct shared_str *s)
 {
     if (s && --s->refs == 0) {
-        free(s);
+        ledger_free(s);
     }
 }

@@ -134,6 +134,8 @@ int state_new(const struct state_config *config, struct state **ret)
     if (state->config.exit_grace_ns == 0) {
         state->config.exit_grace_ns = STATE_EXIT_GRACE_NS;
     }
+    state->ledger.limit =
+        state->config.memory_max ? state->config.memory_max : STATE_MEMORY_DEFAULT;
     state->last_tid = -1;
     state->epoch = 1;
     how_init(state);
@@ -172,6 +174,7 @@ void state_get_stats(const struct state *state, struct state_stats *ret)
     ret->containers = state->containers.count;
     ret->users = state->users.count;
     ret->groups = state->groups.count;
+    ret->memory = state->ledger.used;
 }
 
 uint64_t state_epoch(const struct state *state)
@@ -189,6 +192,12 @@ struct thread *state_main(const struct state *state, const struct thread *thread
 {
     (void)state;
     return thread ? &((const struct task *)thread)->main->t : NULL;
+}
+
+struct str state_cwd(const struct state *state, const struct thread *thread)
+{
+    const struct thread *main = state_main(state, thread);
+    return main && main->cwd ? main->cwd->s : (struct str){ 0 };
 }
 
 struct thread *state_parent(const struct state *state, const struct thread *thread)
@@ -240,15 +249,17 @@ static void call_keep(struct state *state, struct thread_call *call, const struc
     uint16_t n = event->nparams < CALL_PARAMS_MAX ? event->nparams : CALL_PARAMS_MAX;
     uint32_t bytes = n ? event->at[n] - event->at[0] : 0;
     if (bytes > CALL_BYTES_MAX) {
+        call->cut = true;
         return;
     }
     if (bytes > call->capacity) {
         uint32_t capacity = (bytes + 255) / 256 * 256;
-        uint8_t *data = mem_realloc(call->data, capacity);
+        uint8_t *data = ledger_alloc(&state->ledger, capacity);
         if (!data) {
             state->stats.out_of_memory++;
             return;
         }
+        ledger_free(call->data);
         call->data = data;
         call->capacity = capacity;
     }
@@ -318,6 +329,7 @@ static void enter_call(struct state *state, struct task *task, struct event *eve
     struct thread_call *call = &task->call;
     call->kind = event->kind;
     call->nparams = 0;
+    call->cut = false;
     call->ts_ns = event->ts_ns;
     call->fd = -1;
     if (how & HOW_FD) {
@@ -341,6 +353,7 @@ static void exit_call(struct task *task, struct event *event, uint8_t how)
     struct thread_call *call = &task->call;
     bool matched = call->kind != NO_CALL && is_exit_of(event->kind, call->kind);
     event->enter_ts_ns = matched ? call->ts_ns : 0;
+    event->truncated |= matched && call->cut;
     if (!matched) {
         call->kind = NO_CALL;
         call->nparams = 0;

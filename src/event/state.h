@@ -25,6 +25,7 @@
 #define STATE_INTERFACES_MAX      4096
 #define STATE_ANCESTORS_MAX       128                  /* also what ends a loop of parents */
 #define STATE_EXIT_GRACE_NS       UINT64_C(5000000000) /* exited processes stay visible this long */
+#define STATE_MEMORY_DEFAULT      ((size_t)1 << 30)    /* texts, descriptor sets, metadata */
 
 /*
  * What exec gave a task; immutable, shared by forks and threads, counted. Strings lie in one block
@@ -182,8 +183,8 @@ struct thread {
     uint64_t pidns_init_start_ts_ns;
     int64_t fdlimit;
     uint64_t vmsize_kb, vmrss_kb, vmswap_kb, pfmajor, pfminor;
-    struct image *image;         /* never NULL */
-    struct shared_str *cwd;      /* NULL unknown; ends with '/' only for the root */
+    struct image *image;    /* never NULL */
+    struct shared_str *cwd; /* main threads only: state_cwd(); ends with '/' only for the root */
     struct shared_str *cgroups;  /* "cpu=/a" NUL "memory=/b" NUL; NULL unknown */
     struct container *container; /* NULL: the host, or not known yet */
     struct fdtable *fds;
@@ -207,6 +208,7 @@ struct thread {
 struct state_config {
     uint32_t threads_max;   /* 0: STATE_THREADS_DEFAULT */
     uint64_t exit_grace_ns; /* 0: STATE_EXIT_GRACE_NS */
+    size_t memory_max;      /* 0: STATE_MEMORY_DEFAULT; of what the input sizes */
     /* Lower-case hex SHA-256 of a thread's executable, asked for once per image; NULL: not available.
      * Returns 0 and 64 bytes, or -errno. */
     int (*sha256)(void *data, const struct thread *thread, char ret_hex[64]);
@@ -217,7 +219,9 @@ struct state_stats {
     uint64_t threads, threads_evicted, fds, fds_refused, containers, containers_refused, users,
         orphan_events; /* events of tasks never heard of */
     uint64_t groups;
-    uint64_t out_of_memory; /* changes lost because memory was out */
+    uint64_t users_refused; /* and groups */
+    uint64_t out_of_memory; /* changes lost because memory was out or memory_max was met */
+    uint64_t memory;        /* bytes charged against memory_max */
 };
 
 struct state;
@@ -247,6 +251,8 @@ struct str state_sha256(struct state *state, struct thread *thread);
 
 /* NULL when unknown. */
 struct thread *state_thread(const struct state *state, int64_t tid);
+/* The thread's working directory, its process'; empty unknown. */
+struct str state_cwd(const struct state *state, const struct thread *thread);
 /* The process's main thread (t itself for one), NULL when unknown. */
 struct thread *state_main(const struct state *state, const struct thread *thread);
 /* Main thread of the parent process, NULL at the top or when unknown. */

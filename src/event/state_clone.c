@@ -88,7 +88,7 @@ static bool is_image_of(const struct image *image, const struct birth *b)
 }
 
 /* The image with what the event says of the caller; a shared one when nothing differs. */
-static struct image *image_after(struct image *image, const struct birth *b)
+static struct image *image_after(struct state *state, struct image *image, const struct birth *b)
 {
     if ((b->comm.n == 0 && b->exe.n == 0) || is_image_of(image, b)) {
         return image_ref(image);
@@ -100,12 +100,12 @@ static struct image *image_after(struct image *image, const struct birth *b)
         .exepath = image->exepath,
         .env = image->env,
     };
-    return image_new(&text, image);
+    return image_new(&state->ledger, &text, image);
 }
 
-static void take_ids(const struct task *from, struct task *to)
+static void take_ids(struct state *state, const struct task *from, struct task *to)
 {
-    to->t.sid = from->t.sid;
+    task_set_sid(state, to, from->t.sid);
     to->t.vpgid = from->t.vpgid;
     to->t.pgid = from->t.pgid;
     to->t.tty = from->t.tty;
@@ -117,7 +117,7 @@ static void take_ids(const struct task *from, struct task *to)
     to->t.cap_inheritable = from->t.cap_inheritable;
     to->t.fdlimit = from->t.fdlimit;
     to->t.pidns_init_start_ts_ns = from->t.pidns_init_start_ts_ns;
-    to->t.cwd = shared_str_ref(from->main->t.cwd);
+    to->t.cwd = to == to->main ? shared_str_ref(from->main->t.cwd) : NULL;
     to->t.cgroups = shared_str_ref(from->t.cgroups);
     task_set_container(to, (struct container_slot *)from->t.container);
 }
@@ -186,10 +186,10 @@ static struct task *child_new(struct state *state, int64_t tid, const struct eve
         return NULL;
     }
     if (from) {
-        take_ids(from, child);
+        take_ids(state, from, child);
     }
     take_fds(state, from, child, b->flags);
-    task_set_image(state, child, image_after(from ? from->t.image : state->nobody, b));
+    task_set_image(state, child, image_after(state, from ? from->t.image : state->nobody, b));
     take_event(state, child, event, b);
     child->t.exec_ts_ns = from && (b->flags & CL_THREAD) ? from->t.exec_ts_ns : 0;
     return child;
@@ -216,7 +216,7 @@ static void leader_learns(struct state *state, struct task *leader, const struct
     if (b->ptid >= 0) {
         task_set_parent(state, leader, process_of(state, b->ptid));
     }
-    task_set_image(state, leader, image_after(leader->t.image, b));
+    task_set_image(state, leader, image_after(state, leader->t.image, b));
     task_changed_all(leader);
     state->epoch++;
 }
@@ -268,7 +268,7 @@ static void caller_learns(struct state *state, struct task *caller, const struct
 /* Its comm, exe and arguments may have changed since (prctl, writes to its stack). */
 static void caller_refresh(struct state *state, struct task *caller, const struct birth *b)
 {
-    struct image *image = image_after(caller->t.image, b);
+    struct image *image = image_after(state, caller->t.image, b);
     if (image == caller->t.image) {
         image_unref(image);
         return;
@@ -276,7 +276,7 @@ static void caller_refresh(struct state *state, struct task *caller, const struc
     task_set_image(state, caller, image);
     task_changed(caller, VOLATILE_EXEC);
     task_changed(caller, VOLATILE_LINEAGE);
-    state->epoch += task_is_seen(caller);
+    state->epoch += task_is_seen(state, caller);
 }
 
 static void caller_reports(struct state *state, struct task *caller, struct event *event,

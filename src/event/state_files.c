@@ -135,6 +135,7 @@ static void open_exit(struct state *state, struct task *task, struct event *even
                                   : path_resolve(task_dir(task, o.dirfd, o.name), o.name, storage,
                                                  sizeof(storage));
     }
+    event->truncated |= info.name.n >= sizeof(storage);
     event_put_fd(state, task, event, fd, &info);
 }
 

@@ -15,10 +15,12 @@
 #include "base/map.h"
 #include "base/slab.h"
 
-#define STATE_FDS_MAX       (1u << 21) /* descriptors of all processes together */
-#define CALL_BYTES_MAX      8192       /* an enter event's parameters, kept until its exit */
+#define STATE_FDS_MAX       (1u << 21)        /* descriptors of all processes together */
+#define CALL_BYTES_MAX      8192              /* an enter event's parameters, kept until its exit */
+#define IMAGE_TEXT_MAX      ((size_t)1 << 20) /* of one string; limits of kernels are far lower */
 #define CALL_PARAMS_MAX     6
 #define CPUS_MAX            4096
+#define SID_BITS            65536
 #define NO_CALL             0xffff
 #define CONTAINER_BYTES_MAX ((size_t)4 << 20) /* metadata of one */
 #define CAPS_ALL            ((UINT64_C(1) << 41) - 1)
@@ -41,6 +43,7 @@
 struct thread_call {
     uint16_t kind;    /* NO_CALL: none */
     uint16_t nparams; /* kept ones */
+    bool cut;         /* there were too many bytes to keep */
     uint32_t capacity;
     uint64_t ts_ns;
     int64_t fd;
@@ -77,6 +80,14 @@ struct fd_entry {
     struct fd_entry *next_free;
 };
 
+/*
+ * Memory whose size the input decides (texts, descriptor sets, kept parameters, metadata): all of it
+ * together stays below a limit.
+ */
+struct ledger {
+    size_t used, limit;
+};
+
 struct past {
     uint32_t serial, generations;
 };
@@ -102,6 +113,7 @@ enum how {
 
 struct state {
     struct state_config config;
+    struct ledger ledger;
     uint64_t epoch;
     uint64_t now_ns, previous_ns;
     int64_t last_tid;
@@ -110,7 +122,8 @@ struct state {
     state_handler *handlers[KIND_MAX];
 
     struct slab tasks;
-    struct past *past; /* by index */
+    struct past *past;            /* by index */
+    uint64_t sids[SID_BITS / 64]; /* may this number (modulo) be some task's session? */
     uint32_t npast;
     struct map by_tid;
     struct map waiting; /* parent's id -> first of its children */
@@ -143,15 +156,24 @@ struct state {
     int64_t closing_fd;
 };
 
+/* ledger.c */
+bool ledger_charge(struct ledger *ledger, size_t n);
+void ledger_credit(struct ledger *ledger, size_t n);
+/* Charged blocks, which know their ledger. NULL: at the limit, or memory is out. */
+void *ledger_alloc(struct ledger *ledger, size_t n);
+void *ledger_zalloc(struct ledger *ledger, size_t n);
+void ledger_free(void *p); /* NULL allowed */
+
 /* image.c */
 struct image_text {
     struct str comm, exe, exepath, args, env;
 };
 /* Exe facts are copied from `facts` (NULL: unknown). NULL when memory is out. */
-struct image *image_new(const struct image_text *text, const struct image *facts);
+struct image *image_new(struct ledger *ledger, const struct image_text *text,
+                        const struct image *facts);
 struct image *image_ref(struct image *image);
 void image_unref(struct image *image);
-struct shared_str *shared_str_new(struct str s);
+struct shared_str *shared_str_new(struct ledger *ledger, struct str s);
 struct shared_str *shared_str_ref(struct shared_str *s);
 void shared_str_unref(struct shared_str *s);
 
@@ -179,7 +201,9 @@ void tasks_reap(struct state *state, uint64_t now_ns);
 void task_changed(struct task *task, enum volatility volatility);
 void task_changed_all(struct task *task);
 /* Would others' lineage or session fields notice a change of this task? */
-bool task_is_seen(const struct task *task);
+bool task_is_seen(struct state *state, const struct task *task);
+/* The only way to give it a session: the state remembers which numbers are sessions'. */
+void task_set_sid(struct state *state, struct task *task, int64_t sid);
 
 /* fd_table.c */
 struct fdtable *fds_new(void);
@@ -195,7 +219,7 @@ struct fd_entry *fds_put(struct state *state, struct fdtable *table, int64_t fd,
 /* The descriptor, alone in this table, to be changed. NULL: none, or no memory. */
 struct fd_entry *fds_edit(struct state *state, struct fdtable *table, int64_t fd);
 /* 0 or -ENOMEM (then the names are empty). */
-int fd_set_names(struct fd_entry *entry, struct str name, struct str nameraw);
+int fd_set_names(struct state *state, struct fd_entry *entry, struct str name, struct str nameraw);
 void fds_remove(struct state *state, struct fdtable *table, int64_t fd);
 void fds_pool_done(struct state *state);
 

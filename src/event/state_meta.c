@@ -20,7 +20,7 @@ static void herald(struct state *state, struct event *event, struct container_sl
     char name[64];
     int n = snprintf(name, sizeof(name), "container:%.*s", STR_ARG(str_first(slot->c.id, 48)));
     struct image_text text = { .comm = str_from(name, (size_t)n) };
-    task_set_image(state, task, image_new(&text, NULL));
+    task_set_image(state, task, image_new(&state->ledger, &text, NULL));
     task_set_container(task, slot);
     task_changed_all(task);
     event->thread = &task->t;
@@ -109,7 +109,7 @@ static void fill_thread(struct state *state, struct task *task, const struct thr
     struct thread *t = &task->t;
     t->vtid = from->vtid;
     t->vpid = from->vpid;
-    t->sid = from->sid;
+    task_set_sid(state, task, from->sid);
     t->vpgid = from->vpgid;
     t->pgid = from->pgid;
     t->uid = from->uid;
@@ -131,8 +131,6 @@ static void fill_thread(struct state *state, struct task *task, const struct thr
         struct str cwd = init->cwd;
         cwd.n -= cwd.n > 1 && cwd.p[cwd.n - 1] == '/';
         task_set_cwd(state, task, cwd);
-    } else if (task->main->t.cwd && !t->cwd) {
-        t->cwd = shared_str_ref(task->main->t.cwd);
     }
     state_set_cgroups(state, task, init->cgroups);
 }
@@ -160,7 +158,7 @@ int state_add_thread(struct state *state, const struct thread_init *init)
                                .exepath = init->exepath,
                                .args = init->args,
                                .env = init->env };
-    struct image *image = image_new(&text, &init->exe_facts);
+    struct image *image = image_new(&state->ledger, &text, &init->exe_facts);
     if (!image) {
         state->stats.out_of_memory++;
         return -ENOMEM;

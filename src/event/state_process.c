@@ -40,16 +40,12 @@ void task_set_cwd(struct state *state, struct task *task, struct str path)
     if (main->t.cwd && str_eq(main->t.cwd->s, path)) {
         return;
     }
-    struct shared_str *cwd = shared_str_new(path);
+    struct shared_str *cwd = shared_str_new(&state->ledger, path);
     state->stats.out_of_memory += !cwd;
-    struct task *t = main;
-    do {
-        shared_str_unref(t->t.cwd);
-        t->t.cwd = shared_str_ref(cwd);
-        task_changed(t, VOLATILE_CWD);
-        t = t == main ? main->first_thread : t->next_thread;
-    } while (t);
-    shared_str_unref(cwd);
+    shared_str_unref(main->t.cwd);
+    main->t.cwd = cwd;
+    task_changed(main, VOLATILE_CWD);
+    state->epoch += main->first_thread != NULL; /* it is theirs too */
 }
 
 void state_set_cgroups(struct state *state, struct task *task, struct str cgroups)
@@ -57,7 +53,7 @@ void state_set_cgroups(struct state *state, struct task *task, struct str cgroup
     if (cgroups.n == 0 || (task->t.cgroups && str_eq(task->t.cgroups->s, cgroups))) {
         return;
     }
-    struct shared_str *copy = shared_str_new(cgroups);
+    struct shared_str *copy = shared_str_new(&state->ledger, cgroups);
     if (!copy) {
         state->stats.out_of_memory++;
         return;
@@ -133,7 +129,7 @@ static void exec_facts(struct image *facts, const struct event *event)
     }
 }
 
-static void exec_image(struct state *state, struct task *task, const struct event *event)
+static void exec_image(struct state *state, struct task *task, struct event *event)
 {
     struct columns at = columns_of(event->kind);
     char storage[PATH_TEXT_MAX];
@@ -150,9 +146,11 @@ static void exec_image(struct state *state, struct task *task, const struct even
     if (at.env < 0 || !event_has_param(event, (unsigned)at.env)) {
         text.env = task->t.image->env;
     }
+    event->truncated |= text.exepath.n >= PATH_TEXT_MAX || text.args.n > IMAGE_TEXT_MAX ||
+                        text.env.n > IMAGE_TEXT_MAX || text.exe.n > IMAGE_TEXT_MAX;
     struct image facts = { 0 };
     exec_facts(&facts, event);
-    task_set_image(state, task, image_new(&text, &facts));
+    task_set_image(state, task, image_new(&state->ledger, &text, &facts));
 }
 
 static void exec_ids(struct task *task, const struct event *event, struct columns at)
@@ -248,7 +246,7 @@ static void exec_exit(struct state *state, struct task *task, struct event *even
     }
     task->t.exec_ts_ns = event->ts_ns;
     task_changed_all(task);
-    state->epoch += task_is_seen(task);
+    state->epoch += task_is_seen(state, task);
 }
 
 static void process_exit(struct state *state, struct task *task, struct event *event)
@@ -357,9 +355,8 @@ static void setsid_exit(struct state *state, struct task *task, struct event *ev
         return;
     }
     struct task *t = task->main;
-    state->epoch += task_is_seen(t);
     do {
-        t->t.sid = sid;
+        task_set_sid(state, t, sid);
         task_changed(t, VOLATILE_SESSION);
         t = t == task->main ? t->first_thread : t->next_thread;
     } while (t);
@@ -374,8 +371,9 @@ static void chdir_exit(struct state *state, struct task *task, struct event *eve
     }
     struct str path = event->path.n ? event->path : event_text(event, 1);
     if (path.n) {
-        task_set_cwd(state, task,
-                     path_resolve(task_dir(task, AT_CWD_FD, path), path, storage, sizeof(storage)));
+        path = path_resolve(task_dir(task, AT_CWD_FD, path), path, storage, sizeof(storage));
+        event->truncated |= path.n >= sizeof(storage);
+        task_set_cwd(state, task, path);
     }
 }
 

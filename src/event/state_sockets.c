@@ -20,6 +20,8 @@
 #define LEVEL_SOCKET   1
 #define OPTION_ERROR   4
 
+#define PORT_SEARCH_MAX 4096
+
 struct endpoint {
     struct ip ip;
     uint16_t port;
@@ -129,7 +131,7 @@ static void rename_fd(struct state *state, struct event *event, struct fd_entry 
     if (str_eq(entry->info.name, name)) {
         return;
     }
-    state->stats.out_of_memory += fd_set_names(entry, name, (struct str){ 0 }) < 0;
+    state->stats.out_of_memory += fd_set_names(state, entry, name, (struct str){ 0 }) < 0;
     event->fd_name_changed = true;
 }
 
@@ -312,8 +314,7 @@ static void connect_to(struct state *state, struct event *event, struct fd_entry
     }
 }
 
-/* A failed attempt names the descriptor too: whom the process tried to reach is what rules ask for.
- */
+/* As in the reference, a failed attempt leaves the descriptor's name alone. */
 static void connect_exit(struct state *state, struct task *task, struct event *event)
 {
     if (!task || !event->fd) {
@@ -381,14 +382,15 @@ static void socketpair_exit(struct state *state, struct task *task, struct event
 }
 
 /* A socket of this process, other than this one, bound to the port (or, `client`, connected from).
- */
+ * Among its first descriptors: each new socket asks. */
 static bool uses_port(const struct state *state, const struct task *task, uint16_t port,
                       bool client)
 {
     size_t cursor = 0;
     int64_t fd;
     struct fdinfo *info;
-    while (state_fd_next(state, &task->t, &cursor, &fd, &info)) {
+    for (int n = 0; n < PORT_SEARCH_MAX && state_fd_next(state, &task->t, &cursor, &fd, &info);
+         n++) {
         if (client ? is_ip_sock(info) && info->sport == port && (info->flags & FD_ROLE_CLIENT)
                    : is_server_sock(info) && info->sport == port) {
             return true;

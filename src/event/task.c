@@ -7,7 +7,8 @@
  * list is adopted when a task with that id appears, unless that was born later than the child.
  *
  * Room is made by removing the process that exited first, else the least recently active one of
- * EVICTION_SAMPLE tasks from a moving hand (exact for small tables, approximate for large ones).
+ * EVICTION_SAMPLE tasks from a moving hand (exact for small tables, approximate for large ones). One
+ * goes for each that comes, too, while nearly all memory that the state may use is in use.
  *
  * Invariants: task->main is never NULL and in the table; generations of an index only grow, across
  * reuse too (`past`).
@@ -32,10 +33,34 @@ void task_changed_all(struct task *task)
     }
 }
 
-bool task_is_seen(const struct task *task)
+static uint64_t *sid_word(struct state *state, int64_t id, uint64_t *ret_bit)
 {
-    const struct thread *t = &task->main->t;
-    return task->main->first_child || t->sid == t->pid || t->sid == t->vpid;
+    uint64_t i = (uint64_t)id % SID_BITS;
+    *ret_bit = UINT64_C(1) << i % 64;
+    return &state->sids[i / 64];
+}
+
+void task_set_sid(struct state *state, struct task *task, int64_t sid)
+{
+    uint64_t bit;
+    uint64_t *word = sid_word(state, sid, &bit);
+    task->t.sid = sid;
+    *word |= bit;
+}
+
+static bool may_be_sid(struct state *state, int64_t id)
+{
+    uint64_t bit;
+    const uint64_t *word = sid_word(state, id, &bit);
+    return *word & bit;
+}
+
+/* Others look at a task as at a process' main task (its children, and their threads; its own threads,
+ * at level 0 of their ancestry), and as at the task with the number of their session. */
+bool task_is_seen(struct state *state, const struct task *task)
+{
+    return (task->main == task && (task->first_child || task->first_thread)) ||
+           may_be_sid(state, task->t.tid);
 }
 
 struct task *task_find(const struct state *state, int64_t tid)
@@ -226,7 +251,7 @@ static void release(struct state *state, struct task *task)
 {
     fds_unref(state, task->t.fds);
     task->t.fds = NULL;
-    free(task->call.data);
+    ledger_free(task->call.data);
     task->call = (struct thread_call){ .kind = NO_CALL, .fd = -1 };
 }
 
@@ -276,15 +301,16 @@ static void children_release(struct state *state, struct task *task)
 void task_remove(struct state *state, struct task *task)
 {
     if (task->main != task) {
+        state->epoch += task_is_seen(state, task);
         group_unlink(task);
         unmap(state, task);
         slot_free(state, task);
         return;
     }
+    state->epoch += task_is_seen(state, task);
     while (task->first_thread) {
         task_remove(state, task->first_thread);
     }
-    state->epoch += task_is_seen(task);
     unmap(state, task);
     children_release(state, task);
     parent_unlink(state, task);
@@ -353,7 +379,9 @@ static int past_reserve(struct state *state)
 static struct task *slot_take(struct state *state)
 {
     uint32_t index;
-    if (state->tasks.count == state->tasks.capacity && !evict_one(state)) {
+    bool is_full = state->tasks.count == state->tasks.capacity;
+    bool is_heavy = state->ledger.used > state->ledger.limit - state->ledger.limit / 8;
+    if ((is_full || is_heavy) && !evict_one(state) && is_full) {
         return NULL;
     }
     struct task *task = past_reserve(state) < 0 ? NULL : slab_take(&state->tasks, &index);
@@ -402,6 +430,7 @@ static struct task *slot_new(struct state *state, int64_t tid, int64_t pid)
         return NULL;
     }
     task->mapped = true;
+    state->epoch += may_be_sid(state, tid);
     return task;
 }
 
@@ -481,7 +510,6 @@ struct task *task_make_up(struct state *state, int64_t tid)
     task->t.flags |= THREAD_MAIN | THREAD_INVALID;
     task->t.fds = fds_new();
     state->stats.out_of_memory += !task->t.fds;
-    state->epoch++; /* its id may be someone's session */
     adopt(state, task);
     return task;
 }
@@ -514,7 +542,7 @@ void task_end(struct state *state, struct task *task)
     } else if (task->t.flags & THREAD_EXITED) {
         return;
     } else {
-        state->epoch += task_is_seen(task);
+        state->epoch += task_is_seen(state, task);
         reparent(state, task);
     }
     task->t.flags |= THREAD_EXITED;
@@ -553,7 +581,7 @@ int tasks_init(struct state *state)
 {
     struct image_text nothing = { .comm = STR("<NA>"), .exe = STR("<NA>") };
     slab_init(&state->tasks, sizeof(struct task), state->config.threads_max);
-    state->nobody = image_new(&nothing, NULL);
+    state->nobody = image_new(&state->ledger, &nothing, NULL);
     return state->nobody ? 0 : -ENOMEM;
 }
 

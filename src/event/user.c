@@ -32,7 +32,7 @@ static void free_values(struct map *map)
 {
     size_t cursor = 0;
     for (const struct map_slot *slot; (slot = map_next(map, &cursor));) {
-        free(slot->value);
+        ledger_free(slot->value);
     }
     map_done(map);
 }
@@ -41,7 +41,7 @@ void users_done(struct state *state)
 {
     size_t cursor = 0;
     for (const struct smap_slot *slot; (slot = smap_next(&state->scopes, &cursor));) {
-        free(slot->value);
+        ledger_free(slot->value);
     }
     smap_done(&state->scopes);
     free_values(&state->users);
@@ -68,16 +68,17 @@ static int scope_get(struct state *state, struct str container_id, uint32_t *ret
         return 0;
     }
     if (state->nscopes >= STATE_CONTAINERS_MAX) {
+        state->stats.users_refused++;
         return -ENOSPC;
     }
-    struct scope *scope = mem_alloc(sizeof(*scope) + id.n);
+    struct scope *scope = ledger_alloc(&state->ledger, sizeof(*scope) + id.n);
     if (!scope) {
         return -ENOMEM;
     }
     memcpy(scope->id, id.p, id.n);
     scope->number = state->nscopes + 1;
     if (smap_put(&state->scopes, (struct str){ scope->id, id.n }, scope) < 0) {
-        free(scope);
+        ledger_free(scope);
         return -ENOMEM;
     }
     state->nscopes++;
@@ -103,17 +104,18 @@ static int put(struct state *state, struct map *map, uint64_t key, void *block)
 {
     void *old = map_get(map, key);
     if (!old && map->count >= STATE_USERS_MAX) {
-        free(block);
+        state->stats.users_refused++;
+        ledger_free(block);
         return -ENOSPC;
     }
     map_remove(map, key);
+    state->epoch++;
     if (map_put(map, key, block) < 0) {
-        free(old);
-        free(block);
+        ledger_free(old);
+        ledger_free(block);
         return -ENOMEM;
     }
-    free(old);
-    state->epoch++;
+    ledger_free(old);
     return 0;
 }
 
@@ -135,7 +137,7 @@ int state_add_user(struct state *state, struct str container_id, const struct us
         return 0;
     }
     struct user_block *block =
-        mem_alloc(sizeof(*block) + user->name.n + user->home.n + user->shell.n);
+        ledger_alloc(&state->ledger, sizeof(*block) + user->name.n + user->home.n + user->shell.n);
     if (!block) {
         return -ENOMEM;
     }
@@ -160,7 +162,7 @@ int state_add_group(struct state *state, struct str container_id, const struct g
     if (old && str_eq(old->name, group->name)) {
         return 0;
     }
-    struct group_block *block = mem_alloc(sizeof(*block) + group->name.n);
+    struct group_block *block = ledger_alloc(&state->ledger, sizeof(*block) + group->name.n);
     if (!block) {
         return -ENOMEM;
     }
@@ -175,7 +177,7 @@ static int remove_id(struct state *state, struct map *map, struct str container_
     if (scope || is_host(container_id)) {
         void *old = map_remove(map, key_of(scope, id));
         state->epoch += old != NULL;
-        free(old);
+        ledger_free(old);
     }
     return 0;
 }

@@ -539,6 +539,10 @@ void atom_estimate(struct atom *atom, const struct check *check)
 /* Does the group's search settle it? */
 static bool group_decides(struct matcher *m, const struct atom *atom, uint32_t id, bool *ret)
 {
+    if (group_is_quiet(m, atom->group)) {
+        *ret = false;
+        return true;
+    }
     const struct atom_group *group = group_run(m, atom->group);
     bool certain = false;
     bool possible = group->hits.overflow;

@@ -52,31 +52,56 @@ int text_set(struct loader *loader, struct text *text, struct str s, uint32_t fi
     return text_append(loader, text, s, file, scalar);
 }
 
-/* Joins with a blank. The old text stays where it is in the arena: appends are few. */
+struct span {
+    size_t n, size;
+};
+
+/* `old`, or where it was copied to, with room for n items of `size`: twice as many as before. */
+static void *with_room(struct loader *loader, const void *old, size_t used, size_t *capacity,
+                       struct span span)
+{
+    if (span.n <= *capacity) {
+        return (void *)(uintptr_t)old;
+    }
+    size_t bigger = span.n > *capacity * 2 ? span.n : *capacity * 2;
+    void *room = arena_array(&loader->arena, bigger, span.size);
+    if (room && used) {
+        memcpy(room, old, used * span.size);
+    }
+    *capacity = room ? bigger : *capacity;
+    return room;
+}
+
+/* Joins with a blank. */
 int text_append(struct loader *loader, struct text *text, struct str s, uint32_t file,
                 const struct doc_node *scalar)
 {
     size_t gap = text->npieces > 0;
     size_t n = text->s.n + gap + s.n;
-    char *joined = n < RULES_FILE_MAX ? arena_bytes(&loader->arena, n + 1) : NULL;
-    struct piece *pieces = ARENA_ARRAY(&loader->arena, struct piece, text->npieces + 1);
     struct doc_node *copy = ARENA_NEW(&loader->arena, struct doc_node);
-    if (!joined || !pieces || !copy) {
+    if (!copy || n >= RULES_FILE_MAX) {
+        return -ENOMEM;
+    }
+    char *joined =
+        with_room(loader, text->s.p, text->s.n, &text->capacity, (struct span){ n + 1, 1 });
+    struct piece *pieces = with_room(loader, text->pieces, text->npieces, &text->pieces_capacity,
+                                     (struct span){ text->npieces + (size_t)1, sizeof(*pieces) });
+    text->s.p = joined ? joined : text->s.p;
+    text->pieces = pieces ? pieces : text->pieces;
+    if (!joined || !pieces) {
         return -ENOMEM;
     }
     if (gap) {
-        memcpy(joined, text->s.p, text->s.n);
         joined[text->s.n] = ' ';
-        memcpy(pieces, text->pieces, text->npieces * sizeof(*pieces));
     }
     if (s.n > 0) {
         memcpy(joined + n - s.n, s.p, s.n);
     }
     joined[n] = '\0';
     *copy = *scalar;
-    copy->value = (struct str){ joined + n - s.n, s.n };
-    pieces[text->npieces] =
+    copy->value = s.n > 0 ? (struct str){ joined + n - s.n, s.n } : STR("");
+    text->pieces[text->npieces++] =
         (struct piece){ .start = (uint32_t)(n - s.n), .file = file, .scalar = copy };
-    *text = (struct text){ .s = { joined, n }, .pieces = pieces, .npieces = text->npieces + 1 };
+    text->s.n = n;
     return 0;
 }

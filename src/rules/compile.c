@@ -34,20 +34,6 @@ static struct context context_of_rule(const struct compiled_rule *rule)
 
 /* ---- exceptions */
 
-/* The offsets of the clauses in the text, to find their exceptions again. */
-static int note_piece(struct compilation *c, struct compiled_rule *rule, struct piece piece)
-{
-    struct text *text = &rule->condition;
-    struct piece *pieces = ARENA_ARRAY(&c->arena, struct piece, text->npieces + 1);
-    if (!pieces) {
-        return -ENOMEM;
-    }
-    memcpy(pieces, text->pieces, text->npieces * sizeof(*pieces));
-    pieces[text->npieces++] = piece;
-    text->pieces = pieces;
-    return 0;
-}
-
 static int add_clause(struct loader *loader, struct compilation *c, struct compiled_rule *rule,
                       uint32_t index, struct buf *text)
 {
@@ -71,7 +57,7 @@ static int add_clause(struct loader *loader, struct compilation *c, struct compi
                                .scalar_at = e->where.offset };
         buf_putz(text, " and not ");
         buf_puts(text, buf_str(&clause));
-        r = note_piece(c, rule, piece);
+        rule->condition.pieces[rule->condition.npieces++] = piece;
     }
     buf_done(&clause);
     return r;
@@ -86,9 +72,14 @@ static int add_exceptions(struct loader *loader, struct compilation *c, struct c
         return 0;
     }
     rule->exceptions = ARENA_ARRAY(&c->arena, struct exception, from->nexceptions);
-    if (!rule->exceptions) {
+    /* The offsets of the clauses in the text are kept too, to find their exceptions again. */
+    struct piece *pieces =
+        ARENA_ARRAY(&c->arena, struct piece, (size_t)from->condition.npieces + from->nexceptions);
+    if (!rule->exceptions || !pieces) {
         return -ENOMEM;
     }
+    memcpy(pieces, from->condition.pieces, from->condition.npieces * sizeof(*pieces));
+    rule->condition.pieces = pieces;
     struct buf text;
     buf_init(&text, CLAUSES_MAX);
     buf_putc(&text, '(');
@@ -103,7 +94,6 @@ static int add_exceptions(struct loader *loader, struct compilation *c, struct c
     if (worst == 0 && text.n > bare) {
         rule->condition.s = arena_str(&c->arena, buf_str(&text));
         /* All pieces of the condition itself moved by the parenthesis. */
-        struct piece *pieces = rule->condition.pieces;
         for (uint32_t i = 0; i < from->condition.npieces; i++) {
             pieces[i].start++;
         }
@@ -355,8 +345,10 @@ static int rules_compile(struct loader *loader, struct compilation *c)
     c->rules = ARENA_ARRAY(&c->arena, struct compiled_rule, c->nrules);
     int r = c->rules ? 0 : -ENOMEM;
     for (uint32_t i = 0; i < c->nrules && r != -ENOMEM; i++) {
+        /* Nothing more would be said, and nothing will run. */
+        bool hopeless = loader->diags.n >= DIAG_MAX && loader->diags.nerrors > 0;
         c->rules[i].from = loader->rules.items[i];
-        r = compile_rule(loader, c, &c->rules[i]);
+        r = hopeless ? -ECANCELED : compile_rule(loader, c, &c->rules[i]);
         c->rules[i].broken = r < 0;
     }
     return r == -ENOMEM ? r : 0;

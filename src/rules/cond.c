@@ -105,10 +105,11 @@ void resolver_deprecated(struct resolver *r, const char *field)
     if (!problem) {
         return;
     }
-    const char *why = strcmp(field, "evt.dir") == 0
-                          ? "newer captures and live events hold only ends of calls ('<'), older captures hold "
-                            "their starts ('>') too"
-                          : "it may be removed in a later version";
+    const char *why =
+        strcmp(field, "evt.dir") == 0
+            ? "newer captures and live events hold only ends of calls ('<'), older captures hold "
+              "their starts ('>') too"
+            : "it may be removed in a later version";
     char text[ERR_MESSAGE_MAX];
     snprintf(text, sizeof(text), "usage of deprecated field '%s' has been detected: %s", field,
              why);

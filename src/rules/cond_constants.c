@@ -33,7 +33,13 @@ struct cond_cache {
     struct map runs;     /* hash of items and type → struct run */
     struct smap regexes; /* pattern → struct regex */
     uint64_t instructions;
+    uint32_t hints;
 };
+
+bool resolver_hints(struct resolver *r)
+{
+    return !r->cache || r->cache->hints++ < RESOLVER_HINTS_MAX;
+}
 
 struct cond_cache *cond_cache_new(struct arena *arena)
 {
@@ -226,8 +232,9 @@ static bool event_names_known(struct resolver *r, const struct check *check)
         for (uint32_t j = 0; j < run->n; j++) {
             if (name_find(run->strs[j]) == NAME_NONE) {
                 known = false;
-                resolver_unknown(r, event_name_suggest(str_first(run->strs[j], 64)),
-                                 "unknown event type %.*s", STR_ARG(str_first(run->strs[j], 128)));
+                resolver_unknown(
+                    r, resolver_hints(r) ? event_name_suggest(str_first(run->strs[j], 64)) : NULL,
+                    "unknown event type %.*s", STR_ARG(str_first(run->strs[j], 128)));
             }
         }
     }

@@ -47,7 +47,7 @@ const char *expr_name(const struct expr *expr)
 static void field_unknown(struct resolver *r, const struct ast_expr *ast)
 {
     bool has_arg = ast->arg.p != NULL;
-    resolver_unknown(r, field_suggest(ast->name),
+    resolver_unknown(r, resolver_hints(r) ? field_suggest(ast->name) : NULL,
                      "filter_check called with nonexistent field %.*s%s%.*s%s",
                      STR_ARG(str_first(ast->name, 128)), has_arg ? "[" : "",
                      STR_ARG(str_first(ast->arg, 128)), has_arg ? "]" : "");
@@ -73,12 +73,13 @@ static bool is_of_ancestors(enum field_id id)
 static struct expr *resolve_field(struct resolver *r, const struct ast_expr *ast, struct expr *expr)
 {
     struct err err = { 0 };
-    int code = field_resolve(ast->name, ast->arg, &expr->field, &err);
+    int code = field_resolve(ast->name, ast->arg, &expr->field, NULL); /* hints cost much */
     if (code == -ENOENT) {
         field_unknown(r, ast);
         return NULL;
     }
     if (code < 0) {
+        field_resolve(ast->name, ast->arg, &expr->field, &err);
         resolver_error(r, "%s", err.message);
         return NULL;
     }

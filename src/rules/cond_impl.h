@@ -28,6 +28,9 @@ void resolver_warning(struct resolver *r, const char *format, ...)
 /* For skip-if-unknown-filter; hint may be NULL. */
 void resolver_unknown(struct resolver *r, const char *suggestion, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Is it still worth while to look for names that resemble an unknown one? */
+#define RESOLVER_HINTS_MAX 1000
+bool resolver_hints(struct resolver *r);
 void resolver_deprecated(struct resolver *r, const char *field);
 
 /* NULL after an error. Not the transformer val() on the left: see resolve_left(). */

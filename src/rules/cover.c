@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define KEPT_WEIGHT      0.5F
 #define COVER_WEIGHT_MAX 3.0F /* rules whose cover fires more often simply run */
 
 static int cover_of_literal(const struct matcher *m, struct arena *arena, const struct node *node,
@@ -27,8 +28,11 @@ static int cover_of_literal(const struct matcher *m, struct arena *arena, const 
     ret->atoms[0] = node->literal.atom;
     ret->n = 1;
     ret->possible = true;
-    /* A search that costs more must fire that much less often. */
-    ret->weight = atom->chance + (float)m->groups[atom->group].cost * 0.0005F;
+    /* A search that costs more must fire that much less often. What is true of a thread's state is true
+     * at each of its events, and where it is not, residuals know. */
+    bool kept = !(atom->volatilities & KEPT_NONE);
+    ret->weight =
+        atom->chance + (float)m->groups[atom->group].cost * 0.0005F + (kept ? KEPT_WEIGHT : 0.0F);
     return 0;
 }
 
@@ -74,12 +78,15 @@ int cover_choose(const struct matcher *m, struct arena *arena, const struct node
             best = !best.possible || item.weight < best.weight ? item : best;
         } else if (r == 0 && !is_and && !item.possible) {
             best.possible = false;
-            break;
         } else if (r == 0 && !is_and) {
             r = cover_unite(arena, &best, &item);
+            best.possible = best.weight < COVER_WEIGHT_MAX;
         }
         if (r < 0) {
             return r;
+        }
+        if (!is_and && !best.possible) {
+            break;
         }
     }
     best.possible = best.possible && best.n && best.weight < COVER_WEIGHT_MAX;

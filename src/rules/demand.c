@@ -27,7 +27,7 @@ struct need {
     bool ok, failed;
     bool any_path;
     struct path_predicate *paths;
-    uint32_t npaths;
+    uint32_t npaths, capacity;
 };
 
 struct builder {
@@ -36,7 +36,7 @@ struct builder {
     bool is_open;
 };
 
-static const struct need need_all = { ACCESS_ANY, true, true, true, NULL, 0 };
+static const struct need need_all = { ACCESS_ANY, true, true, true, NULL, 0, 0 };
 
 static bool constant_is(const struct check *check, uint64_t value)
 {
@@ -199,6 +199,7 @@ static void need_and(struct need *a, const struct need *b)
         a->any_path = b->any_path;
         a->paths = b->paths;
         a->npaths = b->npaths;
+        a->capacity = b->capacity;
     }
 }
 
@@ -211,14 +212,21 @@ static int need_or(struct arena *arena, struct need *a, const struct need *b)
         a->any_path = true;
         return 0;
     }
-    struct path_predicate *paths =
-        ARENA_ARRAY(arena, struct path_predicate, (size_t)a->npaths + b->npaths);
-    if (!paths) {
-        return -ENOMEM;
+    uint32_t n = a->npaths + b->npaths;
+    if (n > a->capacity) {
+        struct path_predicate *paths = ARENA_ARRAY(arena, struct path_predicate, (size_t)n * 2);
+        if (!paths) {
+            return -ENOMEM;
+        }
+        if (a->npaths) {
+            memcpy(paths, a->paths, a->npaths * sizeof(*paths));
+        }
+        a->paths = paths;
+        a->capacity = n * 2;
     }
-    memcpy(paths, a->paths, a->npaths * sizeof(*paths));
-    memcpy(paths + a->npaths, b->paths, b->npaths * sizeof(*paths));
-    a->paths = paths;
+    if (b->npaths) {
+        memcpy(a->paths + a->npaths, b->paths, b->npaths * sizeof(*b->paths));
+    }
     a->npaths += b->npaths;
     return 0;
 }

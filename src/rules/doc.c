@@ -11,9 +11,12 @@
 #include "base/map.h"
 #include "rules/ruleset.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <yaml.h>
+
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
 struct level {
     struct doc_node *node;
@@ -24,6 +27,7 @@ struct level {
 struct builder {
     struct arena *arena;
     struct str content;
+    size_t bom;          /* bytes of the byte order mark, which libyaml does not see */
     size_t chars, bytes; /* the cursor */
     struct level levels[RULES_YAML_DEPTH_MAX];
     unsigned depth;
@@ -157,6 +161,7 @@ static int on_start(struct builder *builder, enum doc_kind kind, const yaml_even
 
 static int on_end(struct builder *builder, const yaml_event_t *event)
 {
+    assert(builder->depth > 0); /* libyaml balances starts and ends */
     struct level *level = &builder->levels[--builder->depth];
     struct doc_node *node = level->node;
     size_t n = builder->n - level->base;
@@ -223,7 +228,7 @@ static int fail_parser(struct builder *builder, const yaml_parser_t *parser)
         return fail_memory(builder);
     }
     bool is_reader = parser->error == YAML_READER_ERROR;
-    builder->error_offset = is_reader ? (uint32_t)parser->problem_offset
+    builder->error_offset = is_reader ? (uint32_t)(builder->bom + parser->problem_offset)
                                       : byte_offset(builder, parser->problem_mark.index);
     const char *problem = parser->problem ? parser->problem : "not YAML";
     return parser->context ? err_set(builder->err, -EINVAL, "%s %s", problem, parser->context)
@@ -299,8 +304,10 @@ int doc_parse(struct arena *arena, struct str content, struct doc_documents *ret
         r = fail_memory(&builder);
     } else if (r == 0) {
         yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-        yaml_parser_set_input_string(&parser, (const unsigned char *)(content.p ? content.p : ""),
-                                     content.n);
+        builder.bom = builder.bytes = str_starts(content, STR(BYTE_ORDER_MARK)) ? 3 : 0;
+        struct str text = str_from_offset(content, builder.bom);
+        yaml_parser_set_input_string(&parser, (const unsigned char *)(text.p ? text.p : ""),
+                                     text.n);
         r = read_events(&builder, &parser);
         yaml_parser_delete(&parser);
     }
@@ -397,14 +404,14 @@ static size_t escape_size(struct str content, size_t at)
 }
 
 /* Where the scalar's text begins, behind the quote or the line of "|" or ">". */
-static size_t text_start(struct str content, const struct doc_node *scalar)
+static size_t text_start(struct str content, const struct doc_node *scalar, size_t end)
 {
     size_t at = scalar->offset;
     if (scalar->style == DOC_SINGLE || scalar->style == DOC_DOUBLE) {
         return at + 1;
     }
     if (scalar->style == DOC_LITERAL || scalar->style == DOC_FOLDED) {
-        while (at < scalar->end && content.p[at] != '\n') {
+        while (at < end && content.p[at] != '\n') {
             at++;
         }
     }
@@ -432,11 +439,16 @@ static size_t skip_folded(struct str content, const struct doc_node *scalar, siz
  */
 uint32_t doc_locate(struct str content, const struct doc_node *scalar, uint32_t at)
 {
-    size_t raw = text_start(content, scalar);
+    size_t last = (size_t)scalar->offset + DOC_LOCATE_MAX;
     size_t end = scalar->end < content.n ? scalar->end : content.n;
+    end = end < last ? end : last;
+    size_t raw = text_start(content, scalar, end);
     struct str value = scalar->value;
+    size_t skipped = SIZE_MAX; /* what `next` was found from */
+    size_t next = 0;
     for (size_t i = 0; i < value.n && raw < end; i++) {
-        size_t next = skip_folded(content, scalar, raw, end);
+        next = skipped == raw ? next : skip_folded(content, scalar, raw, end);
+        skipped = raw;
         bool escape = scalar->style == DOC_DOUBLE && next < end && content.p[next] == '\\';
         if (is_blank(value.p[i]) && !(escape && next == raw)) {
             if (i == at) {

@@ -16,6 +16,7 @@
 #define DOC_ALIASED_MAX   100000
 #define DOC_ANCHORS_MAX   1000
 #define DOC_DOCUMENTS_MAX 10000
+#define DOC_LOCATE_MAX    (1 << 17) /* bytes of a scalar in the file that messages tell apart */
 
 enum doc_kind { DOC_SCALAR, DOC_SEQUENCE, DOC_MAP };
 enum doc_style { DOC_PLAIN, DOC_SINGLE, DOC_DOUBLE, DOC_LITERAL, DOC_FOLDED };
@@ -49,5 +50,5 @@ bool doc_bool(struct str text, bool *ret);
 /* Decimal or 0x hexadecimal. */
 bool doc_u32(struct str text, uint32_t *ret);
 
-/* Where in the file the byte at `at` of a scalar's value stands. */
+/* Where in the file the byte at `at` of a scalar's value stands, or nearly: no farther than DOC_LOCATE_MAX. */
 uint32_t doc_locate(struct str content, const struct doc_node *scalar, uint32_t at);

@@ -109,14 +109,17 @@ static void put_field(const struct expr *expr, struct buf *buf)
 /* Text and numbers; addresses and the like are only counted. */
 static bool put_constant(const struct constants *run, uint32_t i, bool first, struct buf *buf)
 {
-    const struct value *value = run->strs ? NULL : &run->values[i];
-    if (value && !type_is_signed(value->type) && !type_is_unsigned(value->type)) {
+    const char *before = first ? " " : ", ";
+    if (run->strs) {
+        buf_printf(buf, "%s%.*s", before, STR_ARG(run->strs[i]));
+        return true;
+    }
+    const struct value *value = &run->values[i];
+    if (!type_is_signed(value->type) && !type_is_unsigned(value->type)) {
         return false;
     }
-    buf_putz(buf, first ? " " : ", ");
-    if (!value) {
-        buf_printf(buf, "%.*s", STR_ARG(run->strs[i]));
-    } else if (value->type == TYPE_BOOL) {
+    buf_putz(buf, before);
+    if (value->type == TYPE_BOOL) {
         buf_putz(buf, value->u ? "true" : "false");
     } else if (type_is_signed(value->type)) {
         buf_printf(buf, "%lld", (long long)value->i);

@@ -80,6 +80,20 @@ static struct str literal_prefix(enum ast_op op, struct str pattern)
     return str_first(pattern, n);
 }
 
+/* Where the bracket that opens at `at` closes; inside, a leading "]" and those of "[:class:]" do not. */
+static size_t bracket_end(struct str pattern, size_t at)
+{
+    at++;
+    at += at < pattern.n && pattern.p[at] == '^';
+    at += at < pattern.n && pattern.p[at] == ']';
+    while (at < pattern.n && pattern.p[at] != ']') {
+        struct str rest = str_from_offset(pattern, at);
+        ptrdiff_t end = str_starts(rest, STR("[:")) ? str_find(rest, STR(":]")) : -1;
+        at += end > 0 ? (size_t)end + 2 : 1;
+    }
+    return at;
+}
+
 /*
  * The longest text that whatever the regex matches must hold: a run of plain characters outside of
  * groups and brackets, without the one a quantifier makes optional. Empty where it has alternatives.
@@ -92,30 +106,26 @@ static struct str literal_inside(enum ast_op op, struct str pattern)
     if (str_find_char(pattern, '|') >= 0 || str_find_char(pattern, '\\') >= 0) {
         return best;
     }
-    for (size_t i = 0, depth = 0, bracket = 0; i <= pattern.n; i++) {
+    for (size_t i = 0, depth = 0; i <= pattern.n; i++) {
         char c = i < pattern.n ? pattern.p[i] : '^';
-        bool plain = !strchr("^$.[|()?*+{", c) && (unsigned char)c < 0x80 && !depth && !bracket;
+        bool plain = !strchr("^$.[|()?*+{", c) && (unsigned char)c < 0x80 && !depth;
         if (plain) {
             continue;
         }
         size_t end = i > start && strchr("?*{", c) ? i - 1 : i;
-        if (!depth && !bracket && end > start && end - start > best.n) {
+        if (!depth && end > start && end - start > best.n) {
             best = str_from(pattern.p + start, end - start);
         }
-        start = i + 1;
-        if (bracket) {
-            bracket = c == ']' && i > bracket + 1 ? 0 : bracket;
-        } else if (c == '[') {
-            bracket = i + 1;
-            bracket += i + 1 < pattern.n && pattern.p[i + 1] == '^';
+        if (c == '[') {
+            i = bracket_end(pattern, i);
         } else if (c == '{') {
             for (; i < pattern.n && pattern.p[i] != '}'; i++) {
             }
-            start = i + 1;
         } else {
             depth += c == '(';
             depth -= c == ')' && depth;
         }
+        start = i + 1;
     }
     return best;
 }
@@ -728,9 +738,17 @@ static void search_value(struct atom_group *group, const struct value *value)
 void group_search(struct matcher *m, struct atom_group *group)
 {
     const struct extracted *value = site_value(m, group->site);
+    struct site *site = &m->sites[group->site];
+    struct memo_entry *entry = site->memo ? site_entry(m, site) : NULL;
     group->hits.n = 0;
     group->hits.overflow = false;
+    if (entry && memo_recall(entry, group->kind, &group->hits)) {
+        return;
+    }
     for (uint32_t i = 0; i < value->n; i++) {
         search_value(group, &value->v[i]);
+    }
+    if (entry) {
+        memo_keep(entry, group->kind, &group->hits);
     }
 }

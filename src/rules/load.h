@@ -51,6 +51,7 @@ struct text {
     struct str s;
     struct piece *pieces;
     uint32_t npieces;
+    size_t capacity, pieces_capacity; /* behind s.p and pieces, for appending */
 };
 
 /* One value, or a list of entries, of an exception's fields, comps or values. */

@@ -71,6 +71,7 @@ static int build(struct matcher *m, const struct selection *selection)
     r = r < 0 ? r : build_trees(m, builder);
     atoms_builder_free(builder);
     r = r < 0 ? r : groups_build(m);
+    r = r < 0 ? r : memos_build(m);
     r = r < 0 ? r : compile(m);
     r = r < 0 ? r : index_build(m);
     r = r < 0 ? r : explain_build(m);
@@ -123,6 +124,7 @@ void matcher_next_epoch(struct matcher *m)
     memset(m->stamps, 0, m->natoms * sizeof(*m->stamps));
     for (uint32_t i = 0; i < m->nsites; i++) {
         m->sites[i].epoch = 0;
+        m->sites[i].entry_epoch = 0;
     }
     for (uint32_t i = 0; i < m->ngroups; i++) {
         m->groups[i].epoch = 0;
@@ -135,12 +137,9 @@ struct guards {
     uint32_t known, held;
 };
 
-static bool guards_hold(struct matcher *m, const struct class *class, uint32_t wanted,
+static bool guards_test(struct matcher *m, const struct class *class, uint32_t wanted,
                         struct guards *guards)
 {
-    if (wanted & guards->known & ~guards->held) {
-        return false;
-    }
     for (uint32_t left = wanted & ~guards->known; left; left &= left - 1) {
         uint32_t i = (uint32_t)__builtin_ctz(left);
         struct literal literal = class->guards[i];
@@ -151,6 +150,15 @@ static bool guards_hold(struct matcher *m, const struct class *class, uint32_t w
         guards->held |= 1U << i;
     }
     return true;
+}
+
+static inline bool guards_hold(struct matcher *m, const struct class *class, uint32_t wanted,
+                               struct guards *guards)
+{
+    if (wanted & guards->known & ~guards->held) {
+        return false;
+    }
+    return !(wanted & ~guards->known) || guards_test(m, class, wanted, guards);
 }
 
 static inline void fire(struct matcher *m, const struct class *class, const struct plan *plan,
@@ -202,8 +210,11 @@ static void find_candidates(struct matcher *m, const struct class *class, const 
         fire_always(m, class, plan, &guards);
     }
     for (; groups; groups &= groups - 1) {
-        const struct atom_group *group =
-            group_run(m, class->groups[(uint32_t)__builtin_ctzll(groups)]);
+        uint32_t id = class->groups[(uint32_t)__builtin_ctzll(groups)];
+        if (group_is_quiet(m, id)) {
+            continue;
+        }
+        const struct atom_group *group = group_run(m, id);
         for (uint32_t i = 0; group->hits.overflow && i < class->nrules; i++) {
             fire(m, class, plan, i, &guards);
         }
@@ -225,11 +236,11 @@ static bool run_word(struct matcher *m, const struct class *class, uint32_t word
 {
     uint64_t bits = m->fired[word];
     m->fired[word] = 0;
-    m->stats.candidates += (unsigned)__builtin_popcountll(bits);
     for (; bits; bits &= bits - 1) {
         uint32_t local = word * 64 + (uint32_t)__builtin_ctzll(bits);
         const struct matched_rule *rule = &m->rules[class->rules[local].rule];
         m->stats.rules_run++;
+        m->stats.candidates++;
         if (run_steps(m, rule->start)) {
             m->matches[(*n)++] = rule->rule;
             if (!m->options.all) {

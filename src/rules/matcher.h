@@ -19,6 +19,7 @@ struct matcher;
 struct matcher_options {
     bool all;          /* rule_matching: all; otherwise only the first match in definition order */
     bool no_residuals; /* for tests and benchmarks: nothing kept per thread */
+    bool no_memo;      /* the same: nothing kept of texts seen lately */
     uint32_t threads_max; /* the state's bound on threads; 0: STATE_THREADS_DEFAULT */
 };
 

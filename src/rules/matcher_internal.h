@@ -3,6 +3,7 @@
  *
  *   atom.c      expressions and atoms: one of each, however many rules use it
  *   group.c     atoms that one search decides together
+ *   memo.c      what searches said about texts seen lately
  *   tree.c      conditions as and/or trees of literals, then as jump programs
  *   cover.c     what must be true for a rule to match, per event name
  *   index.c     classes of event names with the same rules, their plans
@@ -44,12 +45,31 @@ enum group_kind {
     GROUP_KINDS,
 };
 
+#define MEMO_ENTRIES   1024 /* a site; a power of two */
+#define MEMO_TEXT_MAX  146
+#define MEMO_ROWS_MAX  6
+#define MEMO_SITES_MAX 64
+
+struct memo_entry {
+    uint64_t hash;
+    uint16_t length; /* 0: free */
+    uint16_t known;  /* bit for each group kind whose rows are here */
+    uint16_t quiet;  /* of those, the ones without rows */
+    uint8_t nrows;
+    uint8_t kinds[MEMO_ROWS_MAX]; /* of each row */
+    uint32_t rows[MEMO_ROWS_MAX];
+    char text[MEMO_TEXT_MAX];
+};
+
 struct site { /* one distinct expression */
     const struct expr *expr;
     uint32_t epoch;
     uint32_t volatilities;
     uint32_t cost;
     uint32_t groups[GROUP_KINDS]; /* NONE */
+    struct memo_entry *memo;      /* NULL: none */
+    struct memo_entry *entry;     /* of the present value, with entry_epoch; NULL: none */
+    uint32_t entry_epoch;
     struct extracted value;
 };
 
@@ -105,7 +125,7 @@ enum truth { TRUTH_FALSE, TRUTH_TRUE, TRUTH_UNKNOWN };
 struct node {
     enum node_kind kind;
     enum truth truth; /* of the last tree_fold() */
-    uint32_t nitems; /* 0: known to be true (AND) or false (OR); only a whole tree is */
+    uint32_t nitems;  /* 0: known to be true (AND) or false (OR); only a whole tree is */
     struct node **items;
     const struct cond *cond; /* LITERAL: what it tests */
     struct literal literal;
@@ -267,6 +287,38 @@ static inline struct atom_group *group_run(struct matcher *m, uint32_t i)
     }
     return group;
 }
+
+/* memo.c */
+/* After the groups. */
+int memos_build(struct matcher *m);
+/* The text's entry, made when it has none; NULL: too long or empty. */
+struct memo_entry *memo_find(struct memo_entry *memo, struct str text);
+
+/* The memo's entry of the site's text; NULL: it has none. */
+static inline struct memo_entry *site_entry(struct matcher *m, struct site *site)
+{
+    if (site->entry_epoch != m->epoch) {
+        site->entry_epoch = m->epoch;
+        site->entry = site->value.n == 1 ? memo_find(site->memo, site->value.v->s) : NULL;
+    }
+    return site->entry;
+}
+
+/* Is it known without a search that the group yields nothing? */
+static inline bool group_is_quiet(struct matcher *m, uint32_t id)
+{
+    const struct atom_group *group = &m->groups[id];
+    struct site *site = &m->sites[group->site];
+    if (site_value(m, group->site)->n == 0) {
+        return true;
+    }
+    const struct memo_entry *entry = site->memo ? site_entry(m, site) : NULL;
+    return entry && entry->quiet >> group->kind & 1;
+}
+
+/* False: not known yet. */
+bool memo_recall(const struct memo_entry *entry, enum group_kind kind, struct textset_hits *ret);
+void memo_keep(struct memo_entry *entry, enum group_kind kind, const struct textset_hits *hits);
 
 /* tree.c */
 int tree_build(struct atoms_builder *builder, struct arena *arena, const struct cond *cond,

@@ -48,7 +48,8 @@ struct memo_entry *memo_find(struct memo_entry *memo, struct str text)
     }
     uint64_t hash = str_hash(text);
     struct memo_entry *entry = &memo[hash % MEMO_ENTRIES];
-    if (entry->hash != hash || entry->length != text.n || memcmp(entry->text, text.p, text.n) != 0) {
+    if (entry->hash != hash || entry->length != text.n ||
+        memcmp(entry->text, text.p, text.n) != 0) {
         *entry = (struct memo_entry){ .hash = hash, .length = (uint16_t)text.n };
         memcpy(entry->text, text.p, text.n);
     }
@@ -79,4 +80,5 @@ void memo_keep(struct memo_entry *entry, enum group_kind kind, const struct text
         entry->rows[entry->nrows++] = hits->rows[i];
     }
     entry->known |= (uint16_t)(1U << kind);
+    entry->quiet |= (uint16_t)((hits->n == 0) << kind);
 }

@@ -119,7 +119,7 @@ static enum check_truth always_if(bool known)
     return known ? CHECK_ALWAYS : CHECK_DEPENDS;
 }
 
-/* No value is in an empty list. */
+/* No value of a field is in an empty list; all values of a transformation that yields none are. */
 static bool is_in_nothing(const struct check *check)
 {
     uint32_t n = 0;
@@ -127,7 +127,8 @@ static bool is_in_nothing(const struct check *check)
         n += check->constants[i].n;
     }
     bool is_list = check->op == OP_IN || check->op == OP_INTERSECTS || check->op == OP_PMATCH;
-    return n == 0 && is_list && !check->right && check->modifier == MODIFIER_NONE;
+    return n == 0 && is_list && !check->right && check->left->kind == EXPR_FIELD &&
+           check->modifier == MODIFIER_NONE;
 }
 
 enum check_truth check_truth_of(const struct check *check)

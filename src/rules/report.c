@@ -68,9 +68,9 @@ static struct str snippet_of(const struct loader *loader, struct source_pos pos,
         return (struct str){ 0 };
     }
     const struct source_file *file = &loader->files[pos.file];
-    struct str line = str_from_offset(file->content, file->lines[pos.line - 1]);
-    ptrdiff_t end = str_find_char(line, '\n');
-    line = end >= 0 ? str_first(line, (size_t)end) : line;
+    uint32_t start = file->lines[pos.line - 1];
+    size_t end = pos.line < file->nlines ? file->lines[pos.line] - 1 : file->content.n;
+    struct str line = str_first(str_from_offset(file->content, start), end - start);
     while (line.n > 0 && line.p[line.n - 1] == '\r') {
         line.n--;
     }
@@ -116,6 +116,10 @@ void report(struct loader *loader, const struct context *context, const struct r
     struct buf message;
     char storage[4096];
     va_list args;
+    if (loader->diags.n >= DIAG_MAX) {
+        diag_add(&loader->diags, &(struct diagnostic){ .code = what->code });
+        return;
+    }
     va_start(args, format);
     int n = vsnprintf(storage, sizeof(storage), format, args);
     va_end(args);
@@ -165,8 +169,9 @@ struct where text_where(const struct loader *loader, const struct text *text, ui
         return (struct where){ 0 };
     }
     const struct piece *piece = &text->pieces[i - 1];
-    if (!piece->scalar) {
-        return (struct where){ piece->file, piece->scalar_at };
+    if (!piece->scalar || loader->diags.n >= DIAG_MAX) {
+        return (struct where){ piece->file,
+                               piece->scalar ? piece->scalar->offset : piece->scalar_at };
     }
     uint32_t within = at > piece->start ? at - piece->start : 0;
     return (struct where){ piece->file,

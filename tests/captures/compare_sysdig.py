@@ -40,8 +40,6 @@ EXPLAINED = [
     (r"fd\.(is_server|lip|rip|lport|rport|connected|sproto|cproto)", "fd.cip exists",
      "0.29 asks which address is this machine's, we which side accepted; it does not name ports"),
     (r"fd\.name_changed", True, "0.29 has it for opens but not for connects"),
-    (r"evt\.failed", "evt.rawres exists or not evt.rawres exists",
-     "0.29 says false for events without a result"),
     (r"evt\.category", "evt.category=other", "0.29 files calls without parameters by their names"),
     (r"evt\.(args|info)", "evt.type in (execve, clone, socket, connect, bind, close, container)",
      "0.29 cuts byte buffers at 80 bytes and does not tell an unconnected socket's transport"),
@@ -277,6 +275,9 @@ def main():
             failed += [f"{os.path.basename(path)}: {line}" for result in results for line in result]
     for line in failed:
         print(line)
+    if not os.path.isdir(os.path.join(shared, "vectors")):
+        print("skipped: the recorded captures, which need the other explanations, are not here")
+        used = range(len(EXPLAINED))
     for i, (pattern, _, why) in enumerate(EXPLAINED):
         if i not in used:
             print(f"an explanation that explains nothing any more: {pattern}: {why}")

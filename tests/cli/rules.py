@@ -73,6 +73,14 @@ class Cli(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn(b"standard input", done.stderr)
 
+    def test_too_large(self):
+        append = "- rule: a\n  desc: " + "x" * 10000 + "\n  override: {desc: append}\n"
+        path = self.file("a.yaml", rule("a") + append * 1500)
+        status, out, err = run("rules", "check", "--json", path)
+        self.assertEqual(status, 1)
+        self.assertIn("more memory than allowed", err)
+        self.assertIn("more memory than allowed", json.loads(out)[0]["errors"][0]["message"])
+
     def test_no_files(self):
         for verb in (["check"], ["check", "--json"], ["list"], ["describe"]):
             status, out, err = run("rules", *verb, self.folder.name)
@@ -145,6 +153,26 @@ class Cli(unittest.TestCase):
         status, out, err = run("rules", "list", self.file("b.yaml", "- a"))
         self.assertEqual((status, out), (1, ""))
         self.assertIn("Unexpected element type", err)
+
+    def test_describe(self):
+        path = self.file("a.yaml", rule("one", "evt.type=open and proc.pid in (1, 2)") +
+                         "  exceptions: [{name: e, fields: proc.name, values: [x]}, "
+                         "{name: f, fields: [fd.name]}]\n" +
+                         rule("two", "ka.verb=x") + "  source: k8s_audit\n")
+        status, out, err = run("rules", "describe", path)
+        self.assertEqual((status, err), (0, ""))
+        self.assertIn("and not proc.name in (x)", out)
+        self.assertIn(f"exceptions    e at {path}:7\n", out)
+        self.assertIn(f"f (without values) at {path}:7\n", out)
+        self.assertIn("proc.pid in 1, 2\n", out)
+        self.assertIn("skipped: its source is not syscall", out)
+        one, two = json.loads(run("rules", "describe", "--json", path)[1])
+        self.assertEqual([e["name"] for e in one["exceptions"]], ["e", "f"])
+        self.assertIn("proc.name in", one["exceptions"][0]["clause"])
+        self.assertEqual((one["skipped"], two["skipped"], two["exceptions"]), (False, True, []))
+        status, out, err = run("rules", "describe", "--rule", "none", path)
+        self.assertEqual((status, out), (1, ""))
+        self.assertIn("there is no rule named none", err)
 
     def test_parse(self):
         lines = ['{"filter":"a.b=1"}', "", '{"filter":"a.b="}', "nonsense", "[]", '{"filter":1}',

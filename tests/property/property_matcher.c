@@ -92,17 +92,24 @@ static const struct {
     { "basename(fd.name)", TEXTS, false },
 };
 
-static const char *const words[] = {
-    "/etc",   "shadow",      "/usr/",  "sh",        "bash",     "f",
-    "root",   "x",           "/",      "me",        "O_WRONLY", "O_RDONLY",
-    "ENOENT", "SUCCESS",     "docker", "host",      "nginx",    "CAP_SYS_ADMIN",
-    ".so",    "lib",         "passwd", "directory", "ipv4",     "-c touch",
-    "<",      "000000000001"
-};
+static const char *const words[] = { "/etc",     "shadow",
+                                     "/usr/",    "sh",
+                                     "bash",     "f",
+                                     "root",     "x",
+                                     "/",        "me",
+                                     "O_WRONLY", "O_RDONLY",
+                                     "ENOENT",   "SUCCESS",
+                                     "docker",   "host",
+                                     "nginx",    "CAP_SYS_ADMIN",
+                                     ".so",      "lib",
+                                     "passwd",   "directory",
+                                     "ipv4",     "-c touch",
+                                     "<",        "000000000001",
+                                     "" };
 static const char *const event_names[] = { "open",   "openat",    "connect",  "execve",   "clone",
                                            "setuid", "chdir",     "unlinkat", "procexit", "socket",
                                            "close",  "container", "kill",     "read" };
-static const char *const placeholders[] = { "evt.num = 0", "evt.num >= 0", "evt.num > 0",
+static const char *const placeholders[] = { "evt.num = 0",  "evt.num >= 0",   "evt.num > 0",
                                             "evt.num != 0", "evt.num in (0)", "evt.num < 1" };
 static const char *const addresses[] = { "10.0.0.1", "8.8.8.8", "10.0.0.9", "127.0.0.1", "::1" };
 static const char *const nets[] = { "10.0.0.0/8", "10.0.1.0/24", "192.168.0.0/15", "172.16.0.0/12",
@@ -181,6 +188,10 @@ static void put_regex(struct world *w, struct buf *buf)
                                             ".*[a]b{0,1}sh",
                                             "(/[a-z]*){2}/x?sshd",
                                             "[^]]*so.6",
+                                            ".*[[:alpha:]]hadow",
+                                            "[/[:lower:]]*[w]",
+                                            "[[:]/]etc/.*",
+                                            ".*[^[:digit:]]/passwd",
                                             "x{2}.*" };
     buf_printf(buf, " regex \"%s\"", PICK(w, patterns));
 }
@@ -303,6 +314,7 @@ static int run_init(struct run *r, const struct sample *sample, uint64_t seed)
     }
     int e = matcher_new(&r->rules.ruleset, NULL, &options, &r->all, &err);
     options.no_residuals = true;
+    options.no_memo = true;
     e = e < 0 ? e : matcher_new(&r->rules.ruleset, NULL, &options, &r->plain, &err);
     options = (struct matcher_options){ .threads_max = 64 };
     return e < 0 ? e : matcher_new(&r->rules.ruleset, NULL, &options, &r->first, &err);

@@ -536,11 +536,7 @@ int lists_finish(struct lists *lists)
     for (size_t i = 0; i < lists->nsockets && r != -ENOMEM; i++) {
         r = release_socket(lists, &lists->sockets[i]);
     }
-    free(lists->sockets);
-    lists->sockets = NULL;
-    lists->nsockets = lists->capacity = 0;
-    memset(lists->server_ports, 0, sizeof lists->server_ports);
-    free_more(lists);
+    lists_done(lists);
     return r == -ENOMEM ? r : 0;
 }
 
@@ -548,5 +544,7 @@ void lists_done(struct lists *lists)
 {
     free(lists->sockets);
     lists->sockets = NULL;
+    lists->nsockets = lists->capacity = 0;
+    memset(lists->server_ports, 0, sizeof lists->server_ports);
     free_more(lists);
 }

@@ -33,4 +33,5 @@ struct lists {
 int lists_read(struct lists *lists, uint32_t type, const uint8_t *body, size_t n, struct err *err);
 /* Before the first event after lists. 0 or -ENOMEM. */
 int lists_finish(struct lists *lists);
+/* Forgets what is kept; lists may begin anew. */
 void lists_done(struct lists *lists);

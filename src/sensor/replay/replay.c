@@ -141,6 +141,7 @@ static inline __attribute__((always_inline)) int read_event(struct replay *r, co
     if (!place_params(e, p + header, nparams, shape & EVENT_IS_LARGE, length)) {
         return wrong(r, 8 + before + header, "parameters are longer than the event");
     }
+    e->truncated = nparams > KIND_PARAMS_MAX;
     e->ts_ns = load_u64(p);
     e->tid = (int64_t)load_u64(p + 8);
     e->kind = kind;
@@ -171,6 +172,7 @@ static int read_section(struct replay *r, const uint8_t *body, size_t n)
     }
     if (r->in_section) {
         state_clear(r->lists.state);
+        lists_done(&r->lists);
     }
     r->in_section = true;
     r->in_lists = true;
@@ -320,7 +322,6 @@ static int replay_next(struct sensor *sensor, struct event **ret, struct err *er
     }
     struct event *e = &r->event;
     e->num = ++r->stats.events;
-    e->truncated = false;
     *ret = e;
     return 1;
 }

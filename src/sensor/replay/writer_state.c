@@ -133,7 +133,7 @@ static int write_users(struct capture_writer *w, const struct state *state, stru
     return writer_end_block(w, BLOCK_USERS_V2, err);
 }
 
-static void put_thread(struct buf *b, const struct thread *t)
+static void put_thread(struct buf *b, const struct state *state, const struct thread *t)
 {
     const struct image *image = t->image;
     size_t at = begin_entry(b);
@@ -146,7 +146,7 @@ static void put_thread(struct buf *b, const struct thread *t)
     put_text(b, image->exe, NAME_SIZE_MAX);
     put_text(b, image->exepath, NAME_SIZE_MAX);
     put_text(b, image->args, ARGS_SIZE_MAX);
-    put_text(b, t->cwd ? t->cwd->s : STR(""), NAME_SIZE_MAX);
+    put_text(b, state_cwd(state, t), NAME_SIZE_MAX);
     put_u64(b, (uint64_t)t->fdlimit);
     put_u32(b, 0);
     put_u32(b, t->uid);
@@ -169,8 +169,9 @@ static void put_thread(struct buf *b, const struct thread *t)
     end_entry(b, at);
 }
 
-static void put_more(struct buf *b, const struct thread *t)
+static void put_more(struct buf *b, const struct state *state, const struct thread *t)
 {
+    (void)state;
     const struct image *image = t->image;
     size_t at = begin_entry(b);
     put_u64(b, (uint64_t)t->tid);
@@ -194,13 +195,14 @@ static bool is_alive(const struct thread *t)
 }
 
 static int write_threads(struct capture_writer *w, const struct state *state, uint32_t type,
-                         void (*put)(struct buf *b, const struct thread *t), struct err *err)
+                         void (*put)(struct buf *, const struct state *, const struct thread *),
+                         struct err *err)
 {
     size_t cursor = 0;
     writer_begin_block(w);
     for (const struct thread *t; (t = state_thread_next(state, &cursor));) {
         if (is_alive(t)) {
-            put(&w->block, t);
+            put(&w->block, state, t);
         }
         if (w->block.n > FDS_BLOCK_MAX) {
             int r = writer_end_block(w, type, err);

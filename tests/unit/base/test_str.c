@@ -125,6 +125,7 @@ static void slices(void **state)
     assert_str(str_from_offset(s, 2), "c");
     assert_str(str_from_offset(s, 3), "");
     assert_str(str_from_offset(s, 4), "");
+    assert_null(str_from_offset((struct str){ 0 }, 1).p);
     assert_str(str_first(s, 2), "ab");
     assert_str(str_first(s, 3), "abc");
     assert_str(str_first(s, 4), "abc");

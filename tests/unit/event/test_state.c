@@ -172,8 +172,10 @@ static void test_threads_exec(void **unused)
     assert_int_equal(state_thread(s, 12)->ptid, 1);
     run_open(s, 11, T0, 9, "/shared");
     assert_text(state_fd(s, state_thread(s, 13), 9)->name, "/shared");
+    uint64_t epoch = state_epoch(s);
     run(s, make_event(KIND_CHDIR_X, 12, T0, "qs", 0L, "/tmp"));
-    assert_text(state_thread(s, 13)->cwd->s, "/tmp");
+    assert_text(state_cwd(s, state_thread(s, 13)), "/tmp");
+    assert_true(state_epoch(s) > epoch);
 
     run_exit(s, 13, T0, 0);
     assert_null(state_thread(s, 13));
@@ -484,6 +486,44 @@ static void test_call_times(void **unused)
     state_free(s);
 }
 
+/* What others' session and ancestry fields show of a task is dropped when it changes, whatever the task
+ * says of itself. */
+static void test_epoch_of_who_is_seen(void **unused)
+{
+    (void)unused;
+    struct state *s = state_with(16);
+    add_process(s, 10, 5, "sh"); /* of session 1 */
+    uint64_t epoch = state_epoch(s);
+    run(s, make_event(KIND_FUTEX_E, 1, T0, "qhq", 0L, 0, 0L)); /* its leader shows up */
+    assert_true(state_epoch(s) > epoch);
+    epoch = state_epoch(s);
+    run(s, exec_x(1, T0 + 1, "leader", "/leader"));
+    assert_true(state_epoch(s) > epoch);
+    epoch = state_epoch(s);
+    run_exit(s, 1, T0 + 2, 0);
+    assert_true(state_epoch(s) > epoch);
+    run(s, make_event(KIND_FUTEX_E, 10, T0 + 2 * STATE_EXIT_GRACE_NS, "qhq", 0L, 0, 0L));
+    assert_null(state_thread(s, 1));
+    epoch = state_epoch(s);
+    run(s,
+        clone_x(1, T0 + 3 * STATE_EXIT_GRACE_NS, 0, 1, 10, 0, "again")); /* the number is reused */
+    assert_true(state_epoch(s) > epoch);
+    state_free(s);
+}
+
+/* proc.aname[0] of a thread is its process' name. */
+static void test_epoch_of_threads(void **unused)
+{
+    (void)unused;
+    struct state *s = state_with(16);
+    add_process(s, 10, 5, "java");
+    run(s, clone_x(10, T0, 11, 10, 5, CL_THREAD, "java"));
+    uint64_t epoch = state_epoch(s);
+    run(s, clone_x(10, T0 + 1, 12, 10, 5, CL_THREAD, "renamed"));
+    assert_true(state_epoch(s) > epoch);
+    state_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -505,6 +545,8 @@ int main(void)
         cmocka_unit_test(test_pid_namespace),
         cmocka_unit_test(test_unknown_tasks),
         cmocka_unit_test(test_call_times),
+        cmocka_unit_test(test_epoch_of_who_is_seen),
+        cmocka_unit_test(test_epoch_of_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

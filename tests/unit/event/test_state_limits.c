@@ -3,6 +3,8 @@
  */
 #include "state_fixture.h"
 
+#include "event/path.h"
+
 #include <netinet/in.h>
 
 static void touch(struct state *s, int64_t tid, uint64_t ts)
@@ -247,13 +249,164 @@ static void test_sha256_once(void **unused)
     state_free(s);
 }
 
+static uint64_t memory_of(const struct state *s)
+{
+    struct state_stats stats;
+    state_get_stats(s, &stats);
+    return stats.memory;
+}
+
+static struct state *state_of_bytes(size_t memory_max)
+{
+    struct state *state = NULL;
+    struct state_config config = { .memory_max = memory_max };
+    assert_int_equal(state_new(&config, &state), 0);
+    return state;
+}
+
+#define LONG_TEXT 20000
+
+/* Whatever grows with the input is charged, refused at the limit and counted. */
+static void test_memory_limit(void **unused)
+{
+    (void)unused;
+    static char text[LONG_TEXT];
+    const size_t max = 1 << 20;
+    struct state *s = state_of_bytes(max);
+    struct state_stats stats;
+    memset(text, 'x', sizeof(text));
+    struct str long_text = { text, sizeof(text) };
+    uint64_t before = memory_of(s);
+    for (uint32_t i = 1; i <= 200; i++) {
+        struct thread_init init = { .t = { .tid = i, .pid = i, .ptid = 1 },
+                                    .comm = STR("p"),
+                                    .args = long_text,
+                                    .cwd = long_text,
+                                    .cgroups = long_text };
+        state_add_thread(s, &init);
+        assert_true(memory_of(s) <= max);
+    }
+    state_get_stats(s, &stats);
+    assert_true(stats.threads_evicted > 0);
+    assert_true(stats.threads >= 5);
+    for (uint32_t i = 1; i <= 200; i++) {
+        struct user user = { .uid = i, .name = long_text };
+        struct group group = { .gid = i, .name = long_text };
+        struct container c = { .id = str_from(text, i), .name = long_text };
+        struct fdinfo fd = { .type = FD_FILE, .name = long_text };
+        state_add_user(s, STR(""), &user);
+        state_add_group(s, STR("abc"), &group);
+        state_add_container(s, &c);
+        state_add_fd(s, 200, i, &fd);
+        assert_true(memory_of(s) <= max);
+    }
+    state_get_stats(s, &stats);
+    assert_true(stats.containers_refused > 0);
+    assert_true(stats.out_of_memory > 0);
+    state_clear(s);
+    assert_int_equal(memory_of(s), before);
+    state_free(s);
+}
+
+/* A table of many descriptors is copied by each child that opens one more. */
+static void test_memory_of_forks(void **unused)
+{
+    (void)unused;
+    const size_t max = 1 << 20;
+    struct state *s = state_of_bytes(max);
+    uint64_t before = memory_of(s);
+    add_process(s, 1, 0, "init");
+    add_process(s, 2, 1, "sh");
+    for (int64_t fd = 0; fd < 2000; fd++) {
+        assert_int_equal(
+            state_add_fd(s, 2, fd < 1000 ? fd : fd * 1000, &(struct fdinfo){ .type = FD_EVENT }),
+            0);
+    }
+    for (int64_t child = 3; child < 200; child++) {
+        run_fork(s, 2, child, T0 + (uint64_t)child);
+        run_open(s, child, T0 + (uint64_t)child, 3, "/x");
+        assert_true(memory_of(s) <= max);
+    }
+    struct state_stats stats;
+    state_get_stats(s, &stats);
+    assert_true(stats.threads_evicted + stats.fds_refused > 0);
+    state_clear(s);
+    assert_true(memory_of(s) < before + 200 * 128); /* names' memory, kept for the next ones */
+    state_free(s);
+}
+
+static char long_path[PATH_TEXT_MAX + 2];
+
+static bool open_is_cut(struct state *s, size_t n)
+{
+    memset(long_path, 'a', sizeof(long_path));
+    long_path[0] = '/';
+    long_path[n] = '\0';
+    struct event *e = make_event(KIND_OPEN_X, 10, T0, "qswwwq", 3L, long_path, 1, 0, 5, 77L);
+    e->truncated = false;
+    state_apply(s, e);
+    bool cut = e->truncated;
+    state_settle(s, e);
+    return cut;
+}
+
+static bool relative_open_is_cut(struct state *s, size_t n)
+{
+    memset(long_path, 'a', sizeof(long_path));
+    long_path[n] = '\0';
+    struct event *e = make_event(KIND_OPEN_X, 10, T0, "qswwwq", 3L, long_path, 1, 0, 5, 77L);
+    e->truncated = false;
+    state_apply(s, e);
+    bool cut = e->truncated;
+    state_settle(s, e);
+    return cut;
+}
+
+static void test_cut_paths_are_told(void **unused)
+{
+    (void)unused;
+    struct state *s = state_with(8);
+    add_process(s, 10, 1, "sh");
+    assert_false(open_is_cut(s, PATH_TEXT_MAX - 1));
+    assert_true(open_is_cut(s, PATH_TEXT_MAX));
+    assert_true(open_is_cut(s, PATH_TEXT_MAX + 1));
+    size_t cwd = strlen("/home/me/");
+    assert_false(relative_open_is_cut(s, PATH_TEXT_MAX - cwd - 1));
+    assert_true(relative_open_is_cut(s, PATH_TEXT_MAX - cwd));
+    state_free(s);
+}
+
+static void test_cut_call_is_told(void **unused)
+{
+    (void)unused;
+    static char bytes[9000];
+    struct state *s = state_with(8);
+    add_process(s, 10, 1, "sh");
+    memset(bytes, 'b', sizeof(bytes) - 1);
+    run(s, make_event(KIND_OPENAT_E, 10, T0, "qsww", -100L, bytes, 1, 0));
+    struct event *e = make_event(KIND_OPENAT_X, 10, T0 + 1, "q", 3L);
+    e->truncated = false;
+    state_apply(s, e);
+    assert_true(e->truncated);
+    state_settle(s, e);
+    run(s, make_event(KIND_OPENAT_E, 10, T0, "qsww", -100L, "short", 1, 0));
+    e = make_event(KIND_OPENAT_X, 10, T0 + 1, "q", 3L);
+    e->truncated = false;
+    state_apply(s, e);
+    assert_false(e->truncated);
+    state_settle(s, e);
+    state_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_eviction),          cmocka_unit_test(test_eviction_of_groups),
         cmocka_unit_test(test_tiny_tables),       cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_new_out_of_memory), cmocka_unit_test(test_random_lives),
-        cmocka_unit_test(test_sha256_once),
+        cmocka_unit_test(test_sha256_once),       cmocka_unit_test(test_memory_limit),
+        cmocka_unit_test(test_memory_of_forks),   cmocka_unit_test(test_cut_paths_are_told),
+        cmocka_unit_test(test_cut_call_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

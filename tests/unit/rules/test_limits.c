@@ -89,6 +89,77 @@ static void test_documents(void **state)
     load_done(&l);
 }
 
+/* What is done for each message or append does not grow with the size of the text around it. */
+static void test_long_texts(void **state)
+{
+    (void)state;
+    struct buf yaml;
+    buf_init(&yaml, (size_t)128 << 20);
+    buf_putz(&yaml, "- rule: a\n  desc: d\n  output: o\n  priority: INFO\n  condition: ");
+    for (int i = 0; i < 1000; i++) {
+        buf_printf(&yaml, "proc.nam=%d or %1000s", i, "");
+    }
+    buf_putz(&yaml, "evt.type=open\n");
+    struct loaded l = load_begin();
+    load_more(&l, "blanks.yaml", buf_str(&yaml));
+    assert_diag_at(&l, LOAD_ERR_COMPILE_CONDITION, "proc.nam", 5, 14);
+    assert_int_equal(loader_diagnostics(l.loader)->items[1].pos.column, 14 + 1014);
+    load_done(&l);
+
+    buf_clear(&yaml);
+    buf_putc(&yaml, '[');
+    for (int i = 0; i < 20000; i++) {
+        buf_printf(&yaml, "{macro: m%d, condition: (}, %500s", i, "");
+    }
+    buf_putz(&yaml, "]\n");
+    l = load_begin();
+    load_more(&l, "line.yaml", buf_str(&yaml));
+    assert_int_equal(loader_diagnostics(l.loader)->n, DIAG_MAX);
+    assert_true(loader_diagnostics(l.loader)->nerrors >= 20000);
+    load_done(&l);
+
+    buf_clear(&yaml);
+    buf_putz(&yaml, "- macro: m\n  condition: proc.nam=x");
+    for (int i = 0; i < 2000; i++) {
+        buf_printf(&yaml, " or proc.nam=%d", i);
+    }
+    for (int i = 0; i < 2000; i++) {
+        buf_printf(&yaml,
+                   "\n- rule: r%d\n  desc: d\n  condition: m\n  output: o\n  priority: INFO\n", i);
+    }
+    l = load_begin();
+    load_more(&l, "macro.yaml", buf_str(&yaml));
+    assert_int_equal(l.result, -EINVAL);
+    assert_int_equal(loader_diagnostics(l.loader)->n, DIAG_MAX);
+    load_done(&l);
+
+    buf_clear(&yaml);
+    buf_putz(&yaml, RULE("a", "evt.type=open"));
+    for (int i = 0; i < 50000; i++) {
+        buf_printf(&yaml,
+                   "- rule: a\n  condition: and proc.name!=%d\n"
+                   "  override: {condition: append}\n",
+                   i);
+    }
+    l = load_begin();
+    load_more(&l, "appends.yaml", buf_str(&yaml));
+    assert_int_equal(l.result, 0);
+    load_done(&l);
+    buf_done(&yaml);
+}
+
+/* A byte order mark is neither part of the first line's columns nor of its indentation. */
+static void test_byte_order_mark(void **state)
+{
+    (void)state;
+    struct loaded l = load_text("\xef\xbb\xbf- list: l\n  items: [x]\n- lst: m\n");
+    assert_diag_at(&l, LOAD_UNKNOWN_ITEM, "Unknown top level item", 3, 3);
+    load_done(&l);
+    l = load_text("\xef\xbb\xbf" RULE("a", "evt.type=open"));
+    assert_int_equal(l.result, 0);
+    load_done(&l);
+}
+
 static void test_hostile(void **state)
 {
     (void)state;
@@ -380,6 +451,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_versions),
         cmocka_unit_test(test_documents),
+        cmocka_unit_test(test_long_texts),
+        cmocka_unit_test(test_byte_order_mark),
         cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_expansion_limit),
         cmocka_unit_test(test_counts),

@@ -397,6 +397,34 @@ static void test_deep(void **state)
     end(&f);
 }
 
+/* Many more texts than the memo has slots, twice, with and without it: the same answers. */
+static void test_memo(void **state)
+{
+    (void)state;
+    for (int no_memo = 0; no_memo < 2; no_memo++) {
+        struct fixture f;
+        begin(&f);
+        add(&f, "evt.type = open and fd.name startswith /etc/7");
+        add(&f, "evt.type = open and (fd.name contains 99 or fd.name endswith 5)");
+        struct matcher_options options = { .all = true, .threads_max = 64, .no_memo = no_memo };
+        struct err err = { 0 };
+        assert_int_equal(matcher_new(&f.made.ruleset, NULL, &options, &f.matcher, &err), 0);
+        for (unsigned i = 0; i < 6000; i++) {
+            char path[256];
+            unsigned n = i % 3000;
+            /* From 100 bytes on to past the longest text kept. */
+            int length = n % 10 == 5 ? (int)(100 + n % 90) : 0;
+            snprintf(path, sizeof(path), "/etc/%u/%0*d", n, length, n % 10 == 5 ? 5 : 8);
+            bool first = path[5] == '7';
+            bool second = strstr(path, "99") || n % 10 == 5;
+            const char *want = first ? second ? "0 1" : "0" : second ? "1" : "";
+            assert_string_equal(open_file(&f, path, 1, 5), want);
+            settle(&f);
+        }
+        end(&f);
+    }
+}
+
 static void test_out_of_memory(void **state)
 {
     (void)state;
@@ -421,6 +449,55 @@ static void test_out_of_memory(void **state)
     end(&f);
 }
 
+/* Regexes that the texts they must hold rule out for most values still match those they should. */
+static void test_regexes(void **state)
+{
+    (void)state;
+    static const char *const patterns[] = {
+        ".*[[:alpha:]]hadow", ".*[^[:digit:]]shadow", "[[:punct:]]etc/s[]h[]adow", ".*/shadow",
+        "/etc/s[[:]?hadow",   ".*/[s]hadow",          "/etc/sx?hado(w|x)",         ".*x{0}shadow",
+    };
+    struct fixture f;
+    char text[256];
+    begin(&f);
+    for (size_t i = 0; i < sizeof(patterns) / sizeof(*patterns); i++) {
+        snprintf(text, sizeof(text), "evt.type = open and fd.name regex '%s'", patterns[i]);
+        add(&f, text);
+    }
+    build(&f, true);
+    assert_string_equal(open_file(&f, "/etc/shadow", 1, 5), "0 1 2 3 4 5 6 7");
+    settle(&f);
+    assert_string_equal(open_file(&f, "/etc/shadowy", 1, 5), "");
+    settle(&f);
+    end(&f);
+}
+
+/* An `or` of thousands of tests takes memory in proportion. */
+static void test_wide(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct matcher_stats stats;
+    struct buf buf;
+    begin(&f);
+    buf_init(&buf, (size_t)4 << 20);
+    for (int i = 0; i < 4000; i++) {
+        buf_printf(&buf, "%sfd.name startswith /opt/%d", i ? " or " : "evt.type = open and (", i);
+    }
+    buf_putz(&buf, ")");
+    buf_putc(&buf, 0);
+    for (int i = 0; i < 20; i++) {
+        add(&f, buf.p);
+    }
+    build(&f, false);
+    matcher_get_stats(f.matcher, &stats);
+    assert_in_range(stats.bytes, 0, 64 << 20);
+    assert_string_equal(open_file(&f, "/opt/3999x", 1, 5), "0");
+    settle(&f);
+    buf_done(&buf);
+    end(&f);
+}
+
 static void test_nothing(void **state)
 {
     (void)state;
@@ -436,12 +513,14 @@ static void test_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),        cmocka_unit_test(test_candidates),
-        cmocka_unit_test(test_atoms_shared), cmocka_unit_test(test_shared_list),
-        cmocka_unit_test(test_evidence),     cmocka_unit_test(test_plan),
-        cmocka_unit_test(test_demand),       cmocka_unit_test(test_residual),
-        cmocka_unit_test(test_deep),         cmocka_unit_test(test_out_of_memory),
-        cmocka_unit_test(test_nothing),      cmocka_unit_test(test_constants),
+        cmocka_unit_test(test_order),         cmocka_unit_test(test_candidates),
+        cmocka_unit_test(test_memo),          cmocka_unit_test(test_atoms_shared),
+        cmocka_unit_test(test_shared_list),   cmocka_unit_test(test_evidence),
+        cmocka_unit_test(test_plan),          cmocka_unit_test(test_demand),
+        cmocka_unit_test(test_residual),      cmocka_unit_test(test_deep),
+        cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_constants),     cmocka_unit_test(test_wide),
+        cmocka_unit_test(test_regexes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "sensor/fake/made_event.h"
+#include "sensor/replay/format.h"
 #include "sensor/replay/replay.h"
 
 #include <errno.h>
@@ -321,6 +322,45 @@ static void sections_follow_each_other(void **data)
 }
 
 /* A network capture begins with the same magic. */
+static size_t put_block(char *at, uint32_t type, const void *body, size_t n)
+{
+    uint32_t size = (uint32_t)(n + BLOCK_OVERHEAD);
+    memcpy(at, &type, 4);
+    memcpy(at + 4, &size, 4);
+    memcpy(at + 8, body, n);
+    memcpy(at + 8 + n, &size, 4);
+    return size;
+}
+
+/* A section that ends after its lists leaves nothing to the next one: its sockets are not kept. */
+static void lists_end_with_their_section(void **data)
+{
+    (void)data;
+    struct file file = written(0, 1);
+    CLEANUP(cleanup_free) char *content = NULL;
+    size_t n = content_of(&file, &content);
+    static const uint8_t section[SECTION_BODY] = { 0x4d, 0x3c, 0x2b, 0x1a, 1 };
+    uint8_t socket[8 + 8 + 8 + 1 + 13] = {
+        100, [8] = 77, [24] = SCAP_FD_IPV4_SOCK, [25] = 1, [29] = 2, [37] = SCAP_L4_TCP
+    };
+    CLEANUP(cleanup_free) char *joined = malloc(n + 256);
+    size_t at = put_block(joined, BLOCK_SECTION, section, sizeof section);
+    at += put_block(joined + at, BLOCK_FDS, socket, sizeof socket);
+    memcpy(joined + at, content, n);
+    struct file both = file_of(joined, at + n);
+    struct state *state;
+    struct sensor *sensor;
+    struct err err = { 0 };
+    assert_int_equal(state_new(NULL, &state), 0);
+    assert_int_equal(replay_open(both.path, state, &sensor, &err), 0);
+    assert_non_null(state_thread(state, 100));
+    assert_null(state_fd(state, state_thread(state, 100), 77));
+    sensor_close(sensor);
+    state_free(state);
+    close(both.fd);
+    close(file.fd);
+}
+
 static void other_pcapng_is_named(void **data)
 {
     (void)data;
@@ -473,6 +513,7 @@ int main(void)
         cmocka_unit_test(cut_at_every_byte),
         cmocka_unit_test(damage_is_told),
         cmocka_unit_test(sections_follow_each_other),
+        cmocka_unit_test(lists_end_with_their_section),
         cmocka_unit_test(other_pcapng_is_named),
         cmocka_unit_test(pipes_are_read),
         cmocka_unit_test(closing_does_not_hang),
