@@ -53,6 +53,7 @@ void textset_free(struct textset *set)
     for (unsigned i = 0; i < GRAM_CLASSES; i++) {
         free(set->gram_filter[i].words);
     }
+    free(set->pairs);
     free(set->filter.words);
     free(set->incidences);
     free(set->slots);
@@ -587,5 +588,6 @@ size_t textset_bytes(const struct textset *set)
     for (unsigned i = 0; i < GRAM_CLASSES; i++) {
         bytes += filter_bytes(&set->gram_filter[i]);
     }
+    bytes += set->pairs ? GRAM_PAIRS : 0;
     return bytes;
 }

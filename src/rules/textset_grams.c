@@ -1,11 +1,13 @@
 /*
  * textset_grams: substrings. Each text is filed under one gram of it: 6, 4, 2 or 1 bytes, as wide as
- * the text allows. A search looks at each position of the value once for each width in use: a filter
- * first, then the table, then the texts of that gram, wherever in the text the gram lies.
+ * the text allows. A search looks at each position of the value once: the two bytes there tell for which
+ * widths some gram begins so; for each, a filter, then the table, then the texts of that gram, wherever
+ * in the text the gram lies.
  *
  * Among a few places in the text, the gram is taken that no other text is filed under yet, so that a
  * million texts with a common beginning are not all filed under it.
  */
+#include "base/arena.h"
 #include "rules/textset_internal.h"
 
 #include <errno.h>
@@ -118,8 +120,21 @@ int textset_add_gram(struct textset *set, const struct str *item, uint32_t row)
     return 0;
 }
 
+/* A gram of one byte begins with every pair of that byte, also the one at a value's end. */
+static void pairs_add(struct textset *set, uint64_t gram, unsigned width)
+{
+    unsigned pairs = width == 1 ? 256 : 1;
+    for (unsigned second = 0; second < pairs; second++) {
+        set->pairs[(gram & 0xffff) | second << 8] |= (uint8_t)(1U << width_class(width));
+    }
+}
+
 int textset_finish_grams(struct textset *set)
 {
+    set->pairs = mem_zalloc(GRAM_PAIRS);
+    if (!set->pairs) {
+        return -ENOMEM;
+    }
     for (unsigned i = 0; i < GRAM_CLASSES; i++) {
         int r = set->gram_count[i] ? filter_init(&set->gram_filter[i], set->gram_count[i]) : 0;
         if (r < 0) {
@@ -135,8 +150,9 @@ int textset_finish_grams(struct textset *set)
         if (slot->kind == SLOT_GRAM && slot->mask == 0) {
             set->empty_row = slot->row;
         } else if (slot->kind == SLOT_GRAM) {
-            filter_add(&set->gram_filter[width_class(slot->mask)],
-                       gram_mix(set, gram_of(set, *slot->item, slot->level, slot->mask)));
+            uint64_t gram = gram_of(set, *slot->item, slot->level, slot->mask);
+            filter_add(&set->gram_filter[width_class(slot->mask)], gram_mix(set, gram));
+            pairs_add(set, gram, slot->mask);
         }
     }
     return 0;
@@ -171,16 +187,19 @@ static inline uint64_t load_at(struct str value, size_t offset)
     return textset_load_tail(value.p + offset, value.n - offset);
 }
 
-static inline void scan(const struct textset *set, unsigned c, struct str value, bool fold_case,
+static inline void scan(const struct textset *set, struct str value, bool fold_case,
                         struct textset_hits *hits)
 {
-    const struct filter *filter = &set->gram_filter[c];
-    unsigned width = gram_width[c];
-    uint64_t mask = gram_mask(width);
-    for (size_t i = 0; i + width <= value.n; i++) {
-        uint64_t gram = load_at(value, i) & mask;
-        gram = fold_case ? lower_word(gram) : gram;
-        if (filter_has(filter, gram_mix(set, gram))) {
+    for (size_t i = 0; i < value.n; i++) {
+        uint64_t word = load_at(value, i);
+        word = fold_case ? lower_word(word) : word;
+        for (unsigned classes = set->pairs[word & 0xffff]; classes; classes &= classes - 1) {
+            unsigned c = (unsigned)__builtin_ctz(classes);
+            unsigned width = gram_width[c];
+            uint64_t gram = word & gram_mask(width);
+            if (i + width > value.n || !filter_has(&set->gram_filter[c], gram_mix(set, gram))) {
+                continue;
+            }
             find_at(set, value, i, gram_hash(set, gram, width), hits);
             if (set->one_row && hits->n) {
                 return;
@@ -246,14 +265,12 @@ void textset_find_grams(const struct textset *set, struct str value, struct text
         find_direct(set, value, hits);
         return;
     }
-    for (unsigned i = 0; i < GRAM_CLASSES; i++) {
-        if (!set->gram_count[i] || (set->one_row && hits->n)) {
-            continue;
-        }
-        if (set->kind == TEXTSET_ICONTAINS) {
-            scan(set, i, value, true, hits);
-        } else {
-            scan(set, i, value, false, hits);
-        }
+    if (set->one_row && hits->n) {
+        return;
+    }
+    if (set->kind == TEXTSET_ICONTAINS) {
+        scan(set, value, true, hits);
+    } else {
+        scan(set, value, false, hits);
     }
 }

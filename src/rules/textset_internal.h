@@ -30,6 +30,7 @@ struct incidence {
 };
 
 #define GRAM_CLASSES 4
+#define GRAM_PAIRS   65536
 #define DIRECT_MAX   10
 
 struct textset {
@@ -50,6 +51,7 @@ struct textset {
     struct filter filter;
     struct filter gram_filter[GRAM_CLASSES];
     size_t gram_count[GRAM_CLASSES];
+    uint8_t *pairs; /* by two bytes: bits of the classes with a gram that begins so */
     const struct slot *direct[DIRECT_MAX]; /* few substrings: looked for one by one */
     uint32_t ndirect;
 };
