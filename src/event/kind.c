@@ -87,6 +87,38 @@ const struct kind kind_table[KIND_MAX] = {
 #include "event/kinds_late.def"
 };
 
+size_t param_number_size(uint8_t type)
+{
+    switch (type) {
+    case PARAM_INT8:
+    case PARAM_UINT8:
+    case PARAM_FLAGS8:
+    case PARAM_ENUMFLAGS8:
+    case PARAM_SIGTYPE:
+    case PARAM_L4PROTO:
+    case PARAM_SOCKFAMILY:
+        return 1;
+    case PARAM_INT16:
+    case PARAM_UINT16:
+    case PARAM_FLAGS16:
+    case PARAM_ENUMFLAGS16:
+    case PARAM_SYSCALLID:
+    case PARAM_PORT:
+        return 2;
+    case PARAM_INT64:
+    case PARAM_UINT64:
+    case PARAM_ERRNO:
+    case PARAM_FD:
+    case PARAM_PID:
+    case PARAM_RELTIME:
+    case PARAM_ABSTIME:
+    case PARAM_DOUBLE:
+        return 8;
+    default:
+        return 4;
+    }
+}
+
 int kind_param(uint16_t kind, struct str name)
 {
     const struct kind *k = kind < KIND_MAX ? &kind_table[kind] : NULL;

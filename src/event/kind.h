@@ -172,6 +172,9 @@ static inline bool kind_is_exit(uint16_t kind)
     return kind & 1;
 }
 
+/* Bytes of a number of this enum param_type; 4 for those that are no numbers. */
+size_t param_number_size(uint8_t type);
+
 /* Index of the parameter of that name, -1 when the kind has none. */
 int kind_param(uint16_t kind, struct str name);
 

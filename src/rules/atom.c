@@ -558,24 +558,6 @@ static bool group_decides(struct matcher *m, const struct atom *atom, uint32_t i
     return certain || !possible;
 }
 
-static bool order_is(enum ast_op op, int order)
-{
-    switch (op) {
-    case OP_NE:
-        return order != 0;
-    case OP_LT:
-        return order < 0;
-    case OP_LE:
-        return order <= 0;
-    case OP_GT:
-        return order > 0;
-    case OP_GE:
-        return order >= 0;
-    default:
-        return order == 0;
-    }
-}
-
 static inline bool fast_value(const struct atom *atom, const struct value *value)
 {
     const struct constants *constant = &atom->check->constants[0];
@@ -585,13 +567,13 @@ static inline bool fast_value(const struct atom *atom, const struct value *value
     case FAST_TEXT_NE:
         return !str_eq(value->s, constant->strs[0]);
     case FAST_SIGNED:
-        return order_is(atom->check->op,
-                        (value->i > constant->values[0].i) - (value->i < constant->values[0].i));
+        return order_holds(atom->check->op,
+                           (value->i > constant->values[0].i) - (value->i < constant->values[0].i));
     case FAST_UNSIGNED:
     case FAST_NONE:
     default:
-        return order_is(atom->check->op,
-                        (value->u > constant->values[0].u) - (value->u < constant->values[0].u));
+        return order_holds(atom->check->op,
+                           (value->u > constant->values[0].u) - (value->u < constant->values[0].u));
     }
 }
 

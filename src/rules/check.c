@@ -9,7 +9,7 @@
 #include "rules/glob.h"
 #include "rules/regex.h"
 
-static bool order_holds(enum ast_op op, int order)
+bool order_holds(enum ast_op op, int order)
 {
     switch (op) {
     case OP_EQ:

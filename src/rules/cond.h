@@ -124,6 +124,9 @@ void expr_text(const struct expr *expr, const struct extracted *value, struct bu
 void expr_json(const struct expr *expr, const struct extracted *value, const struct view *view,
                struct buf *buf);
 
+/* Is `a op b` true, with order < 0, 0 or > 0 as a is less, equal or more? */
+bool order_holds(enum ast_op op, int order);
+
 /* Is the check true of these values (of its left side)? `right`: values of check->right, or NULL. */
 bool check_holds(const struct check *check, const struct extracted *left,
                  const struct extracted *right);

@@ -254,37 +254,6 @@ static void put_words(struct writer *w, struct str s)
     }
 }
 
-static size_t number_size(uint8_t type)
-{
-    switch (type) {
-    case PARAM_INT8:
-    case PARAM_UINT8:
-    case PARAM_FLAGS8:
-    case PARAM_ENUMFLAGS8:
-    case PARAM_SIGTYPE:
-    case PARAM_L4PROTO:
-    case PARAM_SOCKFAMILY:
-        return 1;
-    case PARAM_INT16:
-    case PARAM_UINT16:
-    case PARAM_FLAGS16:
-    case PARAM_ENUMFLAGS16:
-    case PARAM_SYSCALLID:
-    case PARAM_PORT:
-        return 2;
-    case PARAM_INT64:
-    case PARAM_UINT64:
-    case PARAM_ERRNO:
-    case PARAM_FD:
-    case PARAM_PID:
-    case PARAM_RELTIME:
-    case PARAM_ABSTIME:
-        return 8;
-    default:
-        return 4;
-    }
-}
-
 static bool is_signal_named(struct str s, uint64_t *ret)
 {
     for (unsigned i = 1; i < 65; i++) {
@@ -344,7 +313,7 @@ static void put_param(struct writer *w, const struct param *param, struct str s,
     case PARAM_DYN:
         return;
     default:
-        put_number(w, param_number(param, s), number_size(param->type));
+        put_number(w, param_number(param, s), param_number_size(param->type));
         return;
     }
 }

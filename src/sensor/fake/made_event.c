@@ -8,37 +8,6 @@
 
 #define FAMILY_INET 2
 
-static size_t width_of(uint8_t type)
-{
-    switch (type) {
-    case PARAM_INT8:
-    case PARAM_UINT8:
-    case PARAM_FLAGS8:
-    case PARAM_ENUMFLAGS8:
-    case PARAM_SIGTYPE:
-    case PARAM_L4PROTO:
-    case PARAM_SOCKFAMILY:
-        return 1;
-    case PARAM_INT16:
-    case PARAM_UINT16:
-    case PARAM_FLAGS16:
-    case PARAM_ENUMFLAGS16:
-    case PARAM_SYSCALLID:
-    case PARAM_PORT:
-        return 2;
-    case PARAM_INT64:
-    case PARAM_UINT64:
-    case PARAM_ERRNO:
-    case PARAM_FD:
-    case PARAM_PID:
-    case PARAM_RELTIME:
-    case PARAM_ABSTIME:
-        return 8;
-    default:
-        return 4;
-    }
-}
-
 void made_begin(struct made_event *made, uint16_t kind, int64_t tid, uint64_t ts_ns)
 {
     made->event = (struct event){ .ts_ns = ts_ns,
@@ -71,7 +40,8 @@ void made_int(struct made_event *made, int64_t value)
 {
     const struct kind *kind = &kind_table[made->event.kind];
     unsigned i = made->event.nparams;
-    made_bytes(made, &value, i < kind->nparams ? width_of(kind->params[i].type) : sizeof value);
+    made_bytes(made, &value,
+               i < kind->nparams ? param_number_size(kind->params[i].type) : sizeof value);
 }
 
 void made_text(struct made_event *made, const char *text)

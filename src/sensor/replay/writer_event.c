@@ -28,25 +28,6 @@ static const struct {
 static size_t empty_size(uint8_t type)
 {
     switch (type) {
-    case PARAM_INT8:
-    case PARAM_UINT8:
-    case PARAM_FLAGS8:
-    case PARAM_ENUMFLAGS8:
-    case PARAM_SIGTYPE:
-    case PARAM_L4PROTO:
-    case PARAM_SOCKFAMILY:
-    case PARAM_CHARBUF: /* a NUL */
-    case PARAM_FSPATH:
-    case PARAM_FSRELPATH:
-        return 1;
-    case PARAM_INT16:
-    case PARAM_UINT16:
-    case PARAM_FLAGS16:
-    case PARAM_ENUMFLAGS16:
-    case PARAM_SYSCALLID:
-    case PARAM_PORT:
-    case PARAM_FDLIST:
-        return 2;
     case PARAM_BYTEBUF:
     case PARAM_SOCKADDR:
     case PARAM_SOCKTUPLE:
@@ -54,17 +35,14 @@ static size_t empty_size(uint8_t type)
     case PARAM_CHARBUFARRAY:
     case PARAM_CHARBUF_PAIR_ARRAY:
         return 0;
-    case PARAM_INT64:
-    case PARAM_UINT64:
-    case PARAM_ERRNO:
-    case PARAM_FD:
-    case PARAM_PID:
-    case PARAM_RELTIME:
-    case PARAM_ABSTIME:
-    case PARAM_DOUBLE:
-        return 8;
+    case PARAM_CHARBUF: /* a NUL */
+    case PARAM_FSPATH:
+    case PARAM_FSRELPATH:
+        return 1;
+    case PARAM_FDLIST:
+        return 2;
     default:
-        return 4;
+        return param_number_size(type);
     }
 }
 
