@@ -45,7 +45,8 @@ enum group_kind {
     GROUP_KINDS,
 };
 
-#define MEMO_ENTRIES   1024 /* a site; a power of two */
+#define MEMO_ENTRIES   2048 /* of a site whose texts change with each event; a power of two */
+#define MEMO_KEPT      256  /* of a site on state, which residuals spare most searches */
 #define MEMO_TEXT_MAX  146
 #define MEMO_ROWS_MAX  6
 #define MEMO_SITES_MAX 64
@@ -68,6 +69,7 @@ struct site { /* one distinct expression */
     uint32_t cost;
     uint32_t groups[GROUP_KINDS]; /* NONE */
     struct memo_entry *memo;      /* NULL: none */
+    uint32_t memo_mask;           /* entries - 1 */
     struct memo_entry *entry;     /* of the present value, with entry_epoch; NULL: none */
     uint32_t entry_epoch;
     struct extracted value;
@@ -292,14 +294,14 @@ static inline struct atom_group *group_run(struct matcher *m, uint32_t i)
 /* After the groups. */
 int memos_build(struct matcher *m);
 /* The text's entry, made when it has none; NULL: too long or empty. */
-struct memo_entry *memo_find(struct memo_entry *memo, struct str text);
+struct memo_entry *memo_find(const struct site *site, struct str text);
 
 /* The memo's entry of the site's text; NULL: it has none. */
 static inline struct memo_entry *site_entry(struct matcher *m, struct site *site)
 {
     if (site->entry_epoch != m->epoch) {
         site->entry_epoch = m->epoch;
-        site->entry = site->value.n == 1 ? memo_find(site->memo, site->value.v->s) : NULL;
+        site->entry = site->value.n == 1 ? memo_find(site, site->value.v->s) : NULL;
     }
     return site->entry;
 }

@@ -32,7 +32,9 @@ int memos_build(struct matcher *m)
         if (!site_is_worth(m, site)) {
             continue;
         }
-        site->memo = ARENA_ARRAY(&m->arena, struct memo_entry, MEMO_ENTRIES);
+        uint32_t entries = site->volatilities & KEPT_NONE ? MEMO_ENTRIES : MEMO_KEPT;
+        site->memo_mask = entries - 1;
+        site->memo = ARENA_ARRAY(&m->arena, struct memo_entry, entries);
         if (!site->memo) {
             return -ENOMEM;
         }
@@ -41,13 +43,13 @@ int memos_build(struct matcher *m)
     return 0;
 }
 
-struct memo_entry *memo_find(struct memo_entry *memo, struct str text)
+struct memo_entry *memo_find(const struct site *site, struct str text)
 {
     if (text.n == 0 || text.n > MEMO_TEXT_MAX) {
         return NULL;
     }
     uint64_t hash = str_hash(text);
-    struct memo_entry *entry = &memo[hash % MEMO_ENTRIES];
+    struct memo_entry *entry = &site->memo[hash & site->memo_mask];
     if (entry->hash != hash || entry->length != text.n ||
         memcmp(entry->text, text.p, text.n) != 0) {
         *entry = (struct memo_entry){ .hash = hash, .length = (uint16_t)text.n };
