@@ -60,6 +60,9 @@ bool str_ieq(struct str a, struct str b)
 
 ptrdiff_t str_ifind(struct str s, struct str needle)
 {
+    if (needle.n == 0) {
+        return 0;
+    }
     for (size_t at = 0; at + needle.n <= s.n; at++) {
         if (same_ignoring_case(s.p + at, needle.p, needle.n)) {
             return (ptrdiff_t)at;

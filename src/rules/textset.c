@@ -172,10 +172,13 @@ static inline uint64_t word_at(struct str s, size_t level, bool reverse)
         const char *p = reverse ? s.p + left - 8 : s.p + 8 * level;
         return reverse ? __builtin_bswap64(textset_load(p)) : textset_load(p);
     }
+    if (left == 0) {
+        return 0; /* also of no text at all, whose pointer is NULL */
+    }
     if (!reverse) {
         return textset_load_tail(s.p + 8 * level, left);
     }
-    return left ? __builtin_bswap64(textset_load_tail(s.p, left)) >> (64 - 8 * left) : 0;
+    return __builtin_bswap64(textset_load_tail(s.p, left)) >> (64 - 8 * left);
 }
 
 static inline uint64_t hash_step(const struct textset *set, uint64_t hash, uint64_t word)
