@@ -10,14 +10,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum demand_test_kind {
-    DEMAND_ANY,    /* no test: every event of the kind */
-    DEMAND_ACCESS, /* opens: bits of DEMAND_READ.. wanted */
-    DEMAND_RESULT, /* want_ok, want_failed */
-    DEMAND_PATH,   /* path predicates, any of which */
-    DEMAND_SOCKET, /* families, ports, prefixes */
-};
-
 enum demand_access {
     DEMAND_READ = 1 << 0,
     DEMAND_WRITE = 1 << 1,
