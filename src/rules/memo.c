@@ -11,11 +11,10 @@
 #include <errno.h>
 
 /* Texts of one field repeat; exact searches alone cost no more than the memo. */
-static bool site_is_worth(const struct matcher *m, const struct site *site)
+static bool site_is_worth(const struct site *site)
 {
     static const enum group_kind slow[] = { GROUP_PREFIX,   GROUP_SUFFIX,    GROUP_PATH,
                                             GROUP_CONTAINS, GROUP_ICONTAINS, GROUP_REGEX };
-    (void)m;
     for (size_t i = 0; i < sizeof(slow) / sizeof(*slow); i++) {
         if (site->groups[slow[i]] != NONE) {
             return true;
@@ -29,7 +28,7 @@ int memos_build(struct matcher *m)
     uint32_t nmemos = 0;
     for (uint32_t i = 0; !m->options.no_memo && i < m->nsites && nmemos < MEMO_SITES_MAX; i++) {
         struct site *site = &m->sites[i];
-        if (!site_is_worth(m, site)) {
+        if (!site_is_worth(site)) {
             continue;
         }
         uint32_t entries = site->volatilities & KEPT_NONE ? MEMO_ENTRIES : MEMO_KEPT;
