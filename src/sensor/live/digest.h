@@ -1,0 +1,18 @@
+/*
+ * digest: SHA-256 of executables, computed on demand and cached by device, inode, size, mtime, ctime.
+ */
+#pragma once
+
+#include "base/err.h"
+
+#include <stdint.h>
+
+#define DIGEST_CACHE     4096
+#define DIGEST_BYTES_MAX (UINT64_C(1) << 30) /* larger executables have none */
+
+struct digest;
+
+int digest_new(struct digest **ret, struct err *err);
+void digest_free(struct digest *digest);
+/* Of the executable of a living process: /proc/PID/exe. 0 and 64 lower-case hex digits, or -errno. */
+int digest_of_exe(struct digest *digest, int64_t pid, char ret_hex[64]);

@@ -1,0 +1,69 @@
+/*
+ * holder: keeps the application going while the agent is away or stuck.
+ *
+ * Receivers take each notification straight into a slot of a memory file shared with the holder, and
+ * clear the slot after they have answered. The holder keeps a duplicate of the listener. When the agent
+ * is gone (its socket closed) or a slot is older than HOLDER_STUCK_MS, it answers CONTINUE for every
+ * slot's id, then serves new calls itself until the agent is back, and counts what passed.
+ *
+ * The holder's side uses no libc state (no malloc, no stdio), so that a static, tiny program can be it.
+ */
+#pragma once
+
+#include <linux/seccomp.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define HOLDER_SLOTS     64
+#define HOLDER_SAMPLE_MS 20
+#define HOLDER_STUCK_MS  200
+#define HOLDER_NUMBERS   512 /* passed calls are counted by number; others in the last one */
+
+struct holder_slot {
+    struct seccomp_notif notif; /* id 0: free */
+    _Atomic uint64_t taken_ns;  /* CLOCK_MONOTONIC when it was received; 0 none */
+    _Atomic uint64_t progress;  /* grows with each notification this receiver finished */
+    _Atomic uint32_t tid;       /* of the receiver */
+    _Atomic uint32_t slow;      /* in exact mode: allowed to take long */
+};
+
+/* What passed unseen. */
+struct holder_gap {
+    uint64_t start_ns, end_ns; /* CLOCK_REALTIME; end 0: still open */
+    uint32_t cause;            /* enum holder_cause */
+    uint64_t passed;
+    uint64_t rescued; /* of them: taken by a receiver that never answered */
+};
+
+enum holder_cause { GAP_NONE, GAP_AGENT_GONE, GAP_AGENT_STUCK };
+
+#define HOLDER_GAPS 64
+
+struct holder_shared {
+    uint32_t version;
+    _Atomic uint32_t serving; /* the holder answers now */
+    _Atomic uint32_t agent_pid;
+    _Atomic uint32_t ngaps; /* ever; gaps[i % HOLDER_GAPS] */
+    struct holder_gap gaps[HOLDER_GAPS];
+    _Atomic uint64_t passed_by_number[HOLDER_NUMBERS];
+    struct holder_slot slots[HOLDER_SLOTS];
+};
+
+/* A memory file with a zeroed holder_shared, close-on-exec, mapped. */
+int holder_shared_new(int *ret_fd, struct holder_shared **ret);
+void holder_shared_free(struct holder_shared *shared);
+
+/*
+ * The holder itself: returns when the last filtered task is gone. `agent` is a socket whose other end
+ * the agent holds: end of file means it is gone; a new agent is taken over by a new socket received on
+ * it is not part of this version.
+ */
+struct holder_config {
+    int listener, agent;
+    struct holder_shared *shared;
+};
+void holder_serve(const struct holder_config *config);
+/* In the process that becomes the holder: signals blocked, own session, not dumpable, stdio closed. */
+void holder_detach(void);

@@ -1,0 +1,50 @@
+/*
+ * notify: the sensor that the kernel asks. Receivers take seccomp user notifications from a listener, read
+ * what the call points to, let it go on (or refuse it), and make events.
+ *
+ * Threads: any number of receivers inside; everything that touches the state or the sink happens under
+ * one lock. A receiver in a slow call (exact mode, exec, fork), or stuck reading a hanging page, is
+ * replaced by a spare.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "event/state.h"
+#include "sensor/notify/feature.h"
+#include "sensor/notify/filter.h"
+#include "sensor/notify/holder.h"
+#include "sensor/sink.h"
+
+#define NOTIFY_RECEIVERS_MAX 32  /* below HOLDER_SLOTS */
+#define NOTIFY_STUCK_MS      100 /* in reading memory: answered CONTINUE by another, reported */
+
+struct notify_config {
+    uint32_t features; /* enum notify_feature: probed, and masked by --compat */
+    struct state *state;
+    struct sink sink;
+    struct holder_shared *shared; /* slots; borrowed. NULL: the sensor makes its own */
+    bool deny;                    /* verdicts to deny are obeyed, races closed where possible */
+    unsigned serving;             /* receivers at once; 0: chosen by features and CPUs */
+};
+
+struct notify_stats {
+    uint64_t notifications, events, exact, predicted, denied;
+    uint64_t skipped;       /* answered at once: no rule could match */
+    uint64_t interrupted;   /* the call was gone before the answer (signals) */
+    uint64_t stuck;         /* answered by the watchdog */
+    uint64_t unreadable;    /* arguments that could not be read */
+    uint64_t refused_trace; /* exact mode was wanted and not possible */
+};
+
+struct notify;
+
+int notify_new(const struct notify_config *config, struct notify **ret, struct err *err);
+void notify_free(struct notify *notify); /* stops receivers; the listener's calls then fail ENOSYS
+                                          * unless someone else holds it */
+/* Takes the listener and starts to serve. */
+int notify_serve(struct notify *notify, int listener, struct err *err);
+/* Has the last filtered task gone? Waits at most timeout_ms (-1: for ever). */
+bool notify_wait_end(struct notify *notify, int timeout_ms);
+/* Until everything known to have happened (ended processes among it) went to the sink. */
+void notify_drain(struct notify *notify);
+void notify_get_stats(struct notify *notify, struct notify_stats *ret);

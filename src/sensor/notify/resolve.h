@@ -1,0 +1,69 @@
+/*
+ * resolve: which file a path names for the target, and whether the target may do what it asks.
+ *
+ * Paths are walked in the target's own root and directories by openat2(2) with O_PATH and
+ * RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, under the target's fsuid, fsgid, groups and capabilities (of
+ * this thread only), so the kernel's own checks answer. What depends on who asks (/proc/self, magic
+ * links) is marked `unsure` where it cannot be rewritten: exact mode tells.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "base/str.h"
+#include "sensor/notify/args.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RESOLVED_PATH_MAX 8192
+
+/* Who asks. Groups and ids as in /proc/TID/status. */
+struct target {
+    int64_t tid, pid;
+    uint32_t fsuid, fsgid;
+    uint32_t ngroups; /* 65: more than 64, unknown */
+    uint32_t groups[64];
+    uint64_t cap_effective;
+    uint32_t umask;
+    bool ids_known;
+};
+
+struct resolved {
+    int error;          /* of finding it: 0, -ENOENT, -EACCES, -ELOOP, -ENOTDIR, ... */
+    bool parent_exists; /* with -ENOENT: everything but the last component is there */
+    bool unsure;        /* magic links, /proc/self behind a link, a root that cannot be entered */
+    struct str path; /* canonical, within the target's root; with -ENOENT the parent's and the name;
+                         * lies in storage */
+    uint64_t ino, dev;
+    uint32_t mode; /* st_mode; 0 unknown */
+    uint32_t uid, gid;
+    uint64_t mtime_ns, ctime_ns;
+    bool upper_layer, lower_layer; /* of an overlay */
+    char storage[RESOLVED_PATH_MAX];
+};
+
+struct resolver; /* of one thread: what it keeps (its own ids, root descriptors) */
+
+int resolver_new(struct resolver **ret, struct err *err);
+void resolver_free(struct resolver *resolver);
+
+/* `follow`: the last component too, when it is a symbolic link. */
+void resolve_path(struct resolver *resolver, const struct target *target, int64_t dirfd,
+                  struct str path, bool follow, struct resolved *ret);
+
+/*
+ * The result to expect of the call: 0 or positive success, -errno. `at` are its resolved paths (both
+ * filled by this for the call's own rules of following links and creating). Never says failure where
+ * the kernel would say success, as far as DAC, capabilities, file types and read-only mounts decide.
+ */
+int64_t predict(struct resolver *resolver, const struct target *target,
+                const struct call_args *args, struct resolved at[2]);
+
+/*
+ * Race-free open on the target's behalf, for a policy that denies: opens under the target's ids, umask
+ * and root (O_NONBLOCK for FIFOs, no magic links) the file that `args` names. A descriptor, to be given
+ * by ADDFD; -errno to answer with; -EOPNOTSUPP where the emulation would not be faithful. The file's
+ * canonical path goes to ret (NULL allowed), to be judged before the descriptor is given.
+ */
+int emulate_open(struct resolver *resolver, const struct target *target,
+                 const struct call_args *args, struct resolved *ret);
