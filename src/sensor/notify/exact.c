@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -242,6 +243,14 @@ static bool first_stop(struct exact_run_state *run, struct exact_stop *stop)
     return exact_next_stop(run, stop);
 }
 
+/* A signal may have taken the thread elsewhere, where being stopped could be noticed (EINTR). A filter with
+ * WAIT_KILLABLE rules that out. */
+static bool is_there(const struct exact *exact, const struct exact_call *call)
+{
+    return (exact->features & FEATURE_WAIT_KILLABLE) ||
+           ioctl(call->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->notif->id) == 0;
+}
+
 static void follow(struct exact_run_state *run)
 {
     struct exact_stop stop;
@@ -252,7 +261,7 @@ static void follow(struct exact_run_state *run)
     }
     struct exact_registers registers;
     bool read = (stop.kind == STOP_TRAP || stop.kind == STOP_GROUP) &&
-                exact_registers_read(stop.tid, run->call->notified, &registers) == 0;
+                exact_registers_read(stop.tid, &run->call->notif->data, &registers) == 0;
     bool undone = read && registers.restarts && stop.kind == STOP_TRAP;
     if (undone && (!run->answered || run->call->want != EXACT_RESULT)) {
         exact_again(run, &stop);
@@ -274,9 +283,9 @@ void exact_run(struct exact *exact, const struct exact_call *call, struct exact_
         return;
     }
     if (exact_wait_start(&run.wait, run.timeout_ms) == 0) {
-        if (seize(call)) {
+        if (is_there(exact, call) && seize(call)) {
             follow(&run);
-        } else if (errno == ESRCH) {
+        } else if (errno == ESRCH || errno == ENOENT) {
             ret->end = EXACT_GONE;
         }
         exact_wait_end(&run.wait);

@@ -44,12 +44,13 @@ enum exact_end {
 
 enum exact_want { EXACT_RESULT, EXACT_AN_EXEC, EXACT_A_CHILD };
 
-struct seccomp_data;
+struct seccomp_notif;
 
 struct exact_call {
     pid_t tid;
     enum exact_want want;
-    const struct seccomp_data *notified; /* no other call is ever taken for it */
+    int listener;
+    const struct seccomp_notif *notif; /* no other call is ever taken for it */
     /* Answers the notification with CONTINUE: called at most once, at the right moment; not at all when
      * the thread leaves its notification otherwise. Negative: the notification is gone. */
     int (*answer)(void *data);

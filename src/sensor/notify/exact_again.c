@@ -11,6 +11,7 @@
  */
 #include "sensor/notify/exact_again.h"
 
+#include <linux/seccomp.h>
 #include <sys/ptrace.h>
 
 #define STEPS_MAX 16 /* stops without meaning (a SIGCONT came) before giving up */
@@ -38,7 +39,7 @@ static void to_the_end(struct exact_run_state *run, struct exact_stop *stop)
 {
     struct exact_registers registers;
     if (next_side(run, stop)) {
-        bool end = exact_side_read(stop->tid, run->call->notified, &registers) == SIDE_EXIT;
+        bool end = exact_side_read(stop->tid, &run->call->notif->data, &registers) == SIDE_EXIT;
         exact_returned(run, stop, end ? &registers : NULL);
     }
 }
@@ -50,7 +51,7 @@ void exact_again(struct exact_run_state *run, const struct exact_stop *stop)
     if (!next_side(run, &at)) {
         return;
     }
-    if (exact_side_read(at.tid, run->call->notified, &registers) != SIDE_ENTRY) {
+    if (exact_side_read(at.tid, &run->call->notif->data, &registers) != SIDE_ENTRY) {
         exact_returned(run, &at, NULL);
         return;
     }
