@@ -83,11 +83,14 @@ void flow_run_exact(struct receiver *r, enum exact_want want, struct exact_resul
     const struct exact_call call = {
         .tid = (pid_t)r->args.tid,
         .want = want,
+        .listener = r->notify->listener,
+        .notif = &r->slot->notif,
         .answer = let_go_on,
         .data = r,
     };
     receiver_slow(r);
     exact_run(r->notify->exact, &call, ret);
+    r->answered |= ret->end != EXACT_REFUSED;
     if (ret->end == EXACT_REFUSED) {
         pthread_mutex_lock(&r->notify->lock);
         r->notify->stats.refused_trace++;
