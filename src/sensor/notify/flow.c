@@ -22,7 +22,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -330,9 +329,9 @@ static bool is_wanted(struct receiver *r, const struct call *call, uint32_t open
                                   ? tracked_of(n, thread)
                                   : NULL;
     bool known = tracked && tracked->known && !tracked->stale;
-    bool wanted =
-        !call || call->flags & CALL_STATE ||
-        n->config.sink.wants(n->config.sink.data, known ? thread : NULL, call->name, open_flags);
+    bool wanted = !call || call->flags & CALL_STATE ||
+                  n->config.sink.wants(n->config.sink.data, known ? thread : NULL,
+                                       call_event_name(call), open_flags);
     if (known) {
         r->target = tracked->target;
         r->raceable = tracked_is_raceable(n, thread);
@@ -349,7 +348,7 @@ static bool is_wanted(struct receiver *r, const struct call *call, uint32_t open
 static uint32_t open_flags_of(const struct call *call, const struct seccomp_notif *notif)
 {
     uint64_t flags;
-    if (!call || !(call->flags & CALL_OPEN) || notif->data.arch != AUDIT_ARCH_NATIVE) {
+    if (!call || !(call->flags & CALL_OPEN) || notif->data.arch != CALL_ARCH_NATIVE) {
         return call && call->flags & CALL_OPEN ? SINK_OPEN_ANY : 0;
     }
     if (call->name == NAME_open) {
