@@ -27,7 +27,12 @@ uint8_t args_via(uint32_t arch, uint32_t nr)
     if (arch == AUDIT_ARCH_I386) {
         return VIA_IA32;
     }
-    return arch == AUDIT_ARCH_X86_64 && (nr & X32_BIT) ? VIA_X32 : VIA_SYSCALL;
+#ifdef CALL_X32_BIT
+    return arch == AUDIT_ARCH_X86_64 && (nr & CALL_X32_BIT) ? VIA_X32 : VIA_SYSCALL;
+#else
+    (void)nr;
+    return VIA_SYSCALL;
+#endif
 }
 
 /* How many arguments socketcall's calls have, by its first argument (SYS_SOCKET = 1, ...). */

@@ -8,8 +8,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define X32_BIT UINT32_C(0x40000000)
-
 /* enum event_via of a notified call. */
 uint8_t args_via(uint32_t arch, uint32_t nr);
 /*
