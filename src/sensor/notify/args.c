@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/mount.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
 #include <string.h>
@@ -157,7 +158,7 @@ static void read_clone_args(struct call_args *args, uint64_t address, uint64_t s
 /* Structures follow each other in .bytes; each has its place whether it could be read or not. */
 static void read_struct(struct call_args *args, unsigned i)
 {
-    size_t n = args_struct_size(args, i);
+    size_t n = args_struct_size(args);
     size_t room = sizeof(args->bytes) - args->bytes_n;
     args->truncated |= n > room;
     n = n < room ? n : room;
@@ -281,6 +282,11 @@ static void read_flags(struct call_args *args)
             args->truncated = truncated;
         }
         return;
+    case NAME_fsconfig:
+        if (reg[1] == FSCONFIG_SET_STRING || reg[1] == FSCONFIG_SET_PATH) {
+            args->text[1] = read_text(args, reg[3], ARGS_TEXT_MAX);
+        }
+        return;
     default:
         return;
     }
@@ -290,6 +296,7 @@ static void clear(struct call_args *args, const struct seccomp_notif *notif)
 {
     memset(args, 0, offsetof(struct call_args, storage));
     args->tid = notif->pid;
+    args->nr = (uint32_t)notif->data.nr;
     args->dirfd[0] = args->dirfd[1] = AT_FDCWD;
     args->via = args_via(notif->data.arch, (uint32_t)notif->data.nr);
     for (int i = 0; i < 6; i++) {

@@ -21,6 +21,7 @@
 struct call_args {
     const struct call *call;
     int64_t tid;
+    uint32_t nr;          /* as notified */
     uint8_t via;          /* enum event_via */
     uint64_t reg[6];      /* by the call's own order of arguments */
     int64_t dirfd[2];     /* of path[]; AT_FDCWD */
@@ -51,6 +52,5 @@ struct call_args {
 int args_read(const struct seccomp_notif *notif, struct call_args *ret);
 /* Re-reads paths and addresses: false when they changed since (a sibling races). */
 bool args_unchanged(const struct call_args *args);
-/* Re-reads .bytes: what the call wrote there (pipe's and socketpair's descriptors, io_uring's
- * parameters), once it has returned. */
+/* Re-reads .bytes: what the call wrote there (io_uring's parameters), once it has returned. */
 int args_read_result(struct call_args *args);

@@ -2,7 +2,7 @@
  * args_layout: the calls of i386 as those of x86-64, and the sizes of structures.
  *
  * i386 is what 20 years made of it: one call for all of sockets, ids of 16 bits in calls that were later
- * replaced, offsets split over two registers, six arguments of mmap in memory. The numbers are
+ * replaced, offsets split over two registers. The numbers are
  * i386's own (they never change); names come from the table of calls.
  *
  * Sources: Linux' arch/x86/entry/syscalls/syscall_32.tbl, net/compat.c, kernel/uid16.c; socketcall(2).
@@ -14,39 +14,30 @@
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/io_uring.h>
+#include <linux/mount.h>
 #include <string.h>
 
 #define IA32_SOCKETCALL  102
-#define IA32_MMAP        90
-#define IA32_MMAP2       192
 #define IA32_TRUNCATE64  193
 #define IA32_FTRUNCATE64 194
-#define MMAP2_SHIFT      12
-#define VALUE_MAX        128u /* of a socket option, of bpf's attributes */
-#define MOUNT_ATTR_SIZE  32u
+#define VALUE_MAX        256u /* of a file system's binary option */
 
 uint8_t args_via(uint32_t arch, uint32_t nr)
 {
     if (arch == AUDIT_ARCH_I386) {
         return VIA_IA32;
     }
-    return arch == AUDIT_ARCH_X86_64 && (nr & X32_BIT) ? VIA_X32 : VIA_SYSCALL;
+#ifdef CALL_X32_BIT
+    return arch == AUDIT_ARCH_X86_64 && (nr & CALL_X32_BIT) ? VIA_X32 : VIA_SYSCALL;
+#else
+    (void)nr;
+    return VIA_SYSCALL;
+#endif
 }
 
-/* By socketcall's first argument. */
-static const struct {
-    uint16_t name;
-    uint8_t nargs;
-} socket_calls[] = {
-    [1] = { NAME_socket, 3 },      [2] = { NAME_bind, 3 },        [3] = { NAME_connect, 3 },
-    [4] = { NAME_listen, 2 },      [5] = { NAME_accept, 3 },      [6] = { NAME_getsockname, 3 },
-    [7] = { NAME_getpeername, 3 }, [8] = { NAME_socketpair, 4 },  [9] = { NAME_sendto, 4 },
-    [10] = { NAME_recvfrom, 4 },   [11] = { NAME_sendto, 6 },     [12] = { NAME_recvfrom, 6 },
-    [13] = { NAME_shutdown, 2 },   [14] = { NAME_setsockopt, 5 }, [15] = { NAME_getsockopt, 5 },
-    [16] = { NAME_sendmsg, 3 },    [17] = { NAME_recvmsg, 3 },    [18] = { NAME_accept4, 4 },
-    [19] = { NAME_recvmmsg, 5 },   [20] = { NAME_sendmmsg, 4 },
-};
-#define SOCKET_CALLS (sizeof(socket_calls) / sizeof(socket_calls[0]))
+/* How many arguments socketcall's calls have, by its first argument (SYS_SOCKET = 1, ...). */
+static const uint8_t socketcall_nargs[] = { 0, 3, 3, 3, 2, 3, 3, 3, 4, 4, 4,
+                                            6, 6, 2, 5, 5, 3, 3, 4, 5, 4 };
 
 /* Registers from an array of 32-bit values; those it does not have are 0. */
 static void fetch_registers(struct call_args *args, uint64_t address, unsigned n)
@@ -63,13 +54,11 @@ static void fetch_registers(struct call_args *args, uint64_t address, unsigned n
 
 static void unpack_socketcall(struct call_args *args)
 {
-    uint64_t which = args->reg[0];
-    if (which == 0 || which >= SOCKET_CALLS) {
-        args->call = NULL;
-        return;
+    uint32_t which = (uint32_t)args->reg[0];
+    args->call = which < sizeof(socketcall_nargs) ? call_of_socketcall(which) : NULL;
+    if (args->call) {
+        fetch_registers(args, args->reg[1], socketcall_nargs[which]);
     }
-    args->call = call_find(socket_calls[which].name);
-    fetch_registers(args, args->reg[1], socket_calls[which].nargs);
 }
 
 /* -1 of 16 bits, which leaves an id as it is, stays -1. */
@@ -104,12 +93,6 @@ void args_from_ia32(uint32_t nr, struct call_args *args)
     case IA32_SOCKETCALL:
         unpack_socketcall(args);
         return;
-    case IA32_MMAP:
-        fetch_registers(args, args->reg[0], 6);
-        return;
-    case IA32_MMAP2:
-        args->reg[5] <<= MMAP2_SHIFT;
-        return;
     case IA32_TRUNCATE64:
     case IA32_FTRUNCATE64:
         args->reg[1] |= args->reg[2] << 32;
@@ -119,14 +102,13 @@ void args_from_ia32(uint32_t nr, struct call_args *args)
     }
 }
 
-static size_t capset_size(const struct call_args *args, unsigned i)
+static size_t capset_size(const struct call_args *args)
 {
     uint32_t version = 0;
-    memcpy(&version, args->bytes, sizeof(version));
+    memory_read((pid_t)args->tid, args->reg[0], &version, sizeof(version));
     size_t words = version == _LINUX_CAPABILITY_VERSION_1 ? _LINUX_CAPABILITY_U32S_1
                                                           : _LINUX_CAPABILITY_U32S_3;
-    return i == 0 ? sizeof(struct __user_cap_header_struct)
-                  : words * sizeof(struct __user_cap_data_struct);
+    return words * sizeof(struct __user_cap_data_struct);
 }
 
 static size_t at_most(uint64_t n, size_t max)
@@ -134,13 +116,9 @@ static size_t at_most(uint64_t n, size_t max)
     return n < max ? (size_t)n : max;
 }
 
-size_t args_struct_size(const struct call_args *args, unsigned i)
+size_t args_struct_size(const struct call_args *args)
 {
     switch (args->call->name) {
-    case NAME_pipe:
-    case NAME_pipe2:
-    case NAME_socketpair:
-        return 2 * sizeof(int);
     case NAME_setrlimit:
         return args->via == VIA_IA32 ? 2 * sizeof(uint32_t) : 2 * sizeof(uint64_t);
     case NAME_prlimit:
@@ -148,21 +126,11 @@ size_t args_struct_size(const struct call_args *args, unsigned i)
     case NAME_io_uring_setup:
         return sizeof(struct io_uring_params);
     case NAME_capset:
-        return capset_size(args, i);
-    case NAME_sendfile:
-    case NAME_splice:
-    case NAME_copy_file_range:
-        return sizeof(uint64_t);
+        return capset_size(args);
     case NAME_open_by_handle_at:
         return 2 * sizeof(uint32_t);
-    case NAME_bpf:
-        return at_most(args->reg[2], VALUE_MAX);
-    case NAME_setsockopt:
-        return at_most(args->reg[4], VALUE_MAX);
-    case NAME_mount_setattr:
-        return at_most(args->reg[4], MOUNT_ATTR_SIZE);
-    case NAME_setgroups:
-        return at_most(args->reg[0], ARGS_STRUCT_MAX / sizeof(uint32_t)) * sizeof(uint32_t);
+    case NAME_fsconfig:
+        return (uint32_t)args->reg[1] == FSCONFIG_SET_BINARY ? at_most(args->reg[4], VALUE_MAX) : 0;
     default:
         return 0;
     }
