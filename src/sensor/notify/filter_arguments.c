@@ -11,7 +11,7 @@
  *     dup2, dup3   onto 0, 1 or 2; fcntl: F_DUPFD, F_DUPFD_CLOEXEC that can yield these. dup: always,
  *                  it takes the lowest that is free
  *     sendto       with an address
- *     mmap, mmap2  of a file, to be executed
+ *     mmap, mmap2  of a file, to be executed; ia32's mmap always: its arguments lie in memory
  *     kill family  not signal 0; tkill, tgkill: nor SIGURG, with which Go preempts its own threads
  *                  100 times a second and which nobody dies of
  *     ptrace       what attaches, or changes memory or registers; not peeking, going on, asking
@@ -157,10 +157,12 @@ static bool socketcall_conditions(const struct callset *calls, struct conditions
     return true;
 }
 
-bool filter_conditions(const struct filter_options *options, uint16_t name, struct conditions *ret)
+bool filter_conditions(const struct filter_options *options, uint32_t arch, uint16_t name,
+                       struct conditions *ret)
 {
+    bool in_memory = arch == AUDIT_ARCH_I386 && name == NAME_mmap;
     ret->n = 0;
-    if (!options->test_arguments) {
+    if (!options->test_arguments || in_memory) {
         return false;
     }
     switch (name) {
