@@ -34,7 +34,8 @@ const struct filter *live_filter(const struct live *live);
 int live_know_lineage(struct live *live, int64_t pid, struct err *err);
 int live_serve(struct live *live, int listener, struct err *err);
 bool live_wait_end(struct live *live, int timeout_ms);
-/* All alerts of what happened so far are written out when this returns. */
+/* All alerts of what happened so far are written out when this returns; the capture is complete when
+ * the last watched task is gone. */
 void live_drain(struct live *live);
 
 struct live_stats {

@@ -94,24 +94,66 @@ static void emit(struct pipeline *p, const struct rule *rule, struct buf *out)
     }
 }
 
-int pipeline_step(struct pipeline *p, struct sensor *sensor, struct buf *out, struct err *err)
+static void count_event(struct pipeline *p, const struct event *event)
 {
-    struct event *event;
-    const struct rule *const *rules;
-    int r = sensor_next(sensor, &event, err);
-    if (r <= 0) {
-        return r;
-    }
     if (p->stats.events++ == 0) {
         p->view.first_ts_ns = event->ts_ns;
     }
-    state_apply(p->view.state, event);
+}
+
+static uint32_t match(struct pipeline *p, struct event *event, const struct rule *const **ret_rules)
+{
     view_event(&p->view, event);
-    uint32_t n = matcher_run(p->matcher, &p->view, &rules);
+    return matcher_run(p->matcher, &p->view, ret_rules);
+}
+
+uint32_t pipeline_event(struct pipeline *p, struct event *event, struct buf *out,
+                        const struct rule *const **ret_rules)
+{
+    const struct rule *const *rules;
+    count_event(p, event);
+    state_apply(p->view.state, event);
+    uint32_t n = match(p, event, &rules);
     for (uint32_t i = 0; i < n; i++) {
         emit(p, rules[i], out);
     }
     state_settle(p->view.state, event);
+    if (ret_rules) {
+        *ret_rules = rules;
+    }
+    return n;
+}
+
+uint32_t pipeline_preview(struct pipeline *p, struct event *event,
+                          const struct rule *const **ret_rules)
+{
+    state_preview(p->view.state, event);
+    uint32_t n = match(p, event, ret_rules);
+    state_preview_end(p->view.state, event);
+    return n;
+}
+
+uint32_t pipeline_refused(struct pipeline *p, struct event *event, struct buf *out)
+{
+    const struct rule *const *rules;
+    count_event(p, event);
+    state_preview(p->view.state, event);
+    uint32_t n = match(p, event, &rules);
+    for (uint32_t i = 0; i < n; i++) {
+        emit(p, rules[i], out);
+    }
+    state_preview_end(p->view.state, event);
+    return n;
+}
+
+int pipeline_step(struct pipeline *p, struct sensor *sensor, struct buf *out, struct err *err)
+{
+    struct event *event;
+    int r = sensor_next(sensor, &event, err);
+    if (r <= 0) {
+        return r;
+    }
+    pipeline_event(p, event, out, NULL);
     return 1;
 }
 
@@ -124,4 +166,9 @@ void pipeline_get_stats(const struct pipeline *p, struct pipeline_stats *ret)
 struct matcher *pipeline_matcher(struct pipeline *p)
 {
     return p->matcher;
+}
+
+struct view *pipeline_view(struct pipeline *p)
+{
+    return &p->view;
 }

@@ -30,6 +30,18 @@ void pipeline_free(struct pipeline *pipeline);
 int pipeline_step(struct pipeline *pipeline, struct sensor *sensor, struct buf *out,
                   struct err *err);
 
+/*
+ * For sensors that bring their events themselves. An event that happened: state, rules, alerts appended.
+ * *ret_rules (NULL allowed): the rules that matched, valid until the next call; returns how many.
+ */
+uint32_t pipeline_event(struct pipeline *pipeline, struct event *event, struct buf *out,
+                        const struct rule *const **ret_rules);
+/* One that may happen: which rules would match. Changes nothing and says nothing. */
+uint32_t pipeline_preview(struct pipeline *pipeline, struct event *event,
+                          const struct rule *const **ret_rules);
+/* One that was refused: alerts of the rules that matched its preview; the state stays as it is. */
+uint32_t pipeline_refused(struct pipeline *pipeline, struct event *event, struct buf *out);
+
 struct pipeline_stats {
     uint64_t events, alerts;
     const uint64_t *alerts_by_rule; /* by rule index */
@@ -37,3 +49,4 @@ struct pipeline_stats {
 };
 void pipeline_get_stats(const struct pipeline *pipeline, struct pipeline_stats *ret);
 struct matcher *pipeline_matcher(struct pipeline *pipeline);
+struct view *pipeline_view(struct pipeline *pipeline);

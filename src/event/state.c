@@ -427,6 +427,35 @@ void state_apply(struct state *state, struct event *event)
     }
 }
 
+void state_preview(struct state *state, struct event *event)
+{
+    uint8_t how = event->kind < KIND_MAX ? state->how[event->kind] : HOW_META;
+    struct task *task = how & HOW_META ? NULL : task_find(state, event->tid);
+    event->thread = task ? &task->t : NULL;
+    event->fd = NULL;
+    event->fd_num = -1;
+    event->enter_ts_ns = 0;
+    event->fd_name_changed = false;
+    event->clean_path = (struct str){ 0 };
+    event->delta_ns = 0;
+    if (task && how & HOW_FD) {
+        event_attach_fd(task, event, own_fd(event));
+    }
+    if (task) {
+        open_preview(state, task, event);
+        exec_preview(state, task, event);
+    }
+}
+
+void state_preview_end(struct state *state, struct event *event)
+{
+    if (event->thread) {
+        exec_preview_end(state, (struct task *)event->thread);
+    }
+    event->thread = NULL;
+    event->fd = NULL;
+}
+
 void state_settle(struct state *state, struct event *event)
 {
     if (state->closing) {

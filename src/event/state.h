@@ -235,6 +235,13 @@ void state_apply(struct state *state, struct event *event);
 /* Does what must wait until rules ran: closes descriptors, ends tasks. */
 void state_settle(struct state *state, struct event *event);
 
+/*
+ * An event that may happen: between these two its thread and descriptor are filled as state_apply() would
+ * (an open's as if it were made, an exec's image as if it ran); afterwards nothing has changed.
+ */
+void state_preview(struct state *state, struct event *event);
+void state_preview_end(struct state *state, struct event *event);
+
 /* Grows when a process with children, or a session leader, execs, exits, is reparented or evicted, or
  * users, groups or container metadata change: everything of VOLATILE_LINEAGE and VOLATILE_SESSION, and
  * user names, kept before must be dropped. */

@@ -19,6 +19,16 @@ struct fd_entry *event_put_fd(struct state *state, struct task *task, struct eve
                               int64_t fd, struct fdinfo *info)
 {
     info->opener_uid = task->t.uid == UINT32_MAX ? -1 : (int64_t)task->t.uid;
+    if (state->previewing) {
+        state->previewed = *info;
+        if (info->name.n && info->name.n <= sizeof(state->previewed_name)) {
+            memcpy(state->previewed_name, info->name.p, info->name.n);
+            state->previewed.name = str_from(state->previewed_name, info->name.n);
+        }
+        event->fd_num = fd;
+        event->fd = &state->previewed;
+        return NULL;
+    }
     struct fd_entry *entry = fds_put(state, task->t.fds, fd, info);
     event->fd_num = fd;
     event->fd = entry ? &entry->info : NULL;
@@ -330,6 +340,15 @@ static void pidfd_getfd_exit(struct state *state, struct task *task, struct even
     struct fd_entry *entry = fds_put(state, task->t.fds, fd, &copy);
     event->fd_num = fd;
     event->fd = entry ? &entry->info : NULL;
+}
+
+void open_preview(struct state *state, struct task *task, struct event *event)
+{
+    if (state->handlers[event->kind] == open_exit) {
+        state->previewing = true;
+        open_exit(state, task, event);
+        state->previewing = false;
+    }
 }
 
 const struct handled state_file_handlers[] = {

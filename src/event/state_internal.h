@@ -9,6 +9,7 @@
 #pragma once
 
 #include "event/field.h"
+#include "event/path.h"
 #include "event/state.h"
 
 #include "base/arena.h"
@@ -147,6 +148,12 @@ struct state {
     struct interface *interfaces;
     uint32_t ninterfaces;
 
+    /* state_preview(): the descriptor that an open would make. */
+    bool previewing;
+    struct fdinfo previewed;
+    char previewed_name[PATH_TEXT_MAX];
+    struct thread before_exec; /* image NULL: none is previewed */
+
     struct state_stats stats;
     uint64_t switched_ns[CPUS_MAX];
 
@@ -230,6 +237,12 @@ struct handled {
 };
 extern const struct handled state_process_handlers[], state_clone_handlers[], state_file_handlers[],
     state_socket_handlers[], state_meta_handlers[];
+
+/* Of an event that opens: shows its descriptor without making it. Others: nothing. */
+void open_preview(struct state *state, struct task *task, struct event *event);
+/* Of an exec: gives the task the new image, and back. Of others: nothing. */
+void exec_preview(struct state *state, struct task *task, struct event *event);
+void exec_preview_end(struct state *state, struct task *task);
 
 /* Shared by handlers. */
 /* Parameter of this exit event, or, where its layout lacks it, of the enter event. */

@@ -249,6 +249,45 @@ static void exec_exit(struct state *state, struct task *task, struct event *even
     state->epoch += task_is_seen(state, task);
 }
 
+void exec_preview(struct state *state, struct task *task, struct event *event)
+{
+    if (event_i64(event, 0, -1) < 0 || state->handlers[event->kind] != exec_exit) {
+        return;
+    }
+    state->before_exec = task->t;
+    image_ref(task->t.image);
+    exec_image(state, task, event);
+    exec_ids(task, event, columns_of(event->kind));
+    task_changed_all(task);
+}
+
+void exec_preview_end(struct state *state, struct task *task)
+{
+    const struct thread *before = &state->before_exec;
+    struct thread *t = &task->t;
+    if (!before->image) {
+        return;
+    }
+    task_set_image(state, task, before->image);
+    t->fdlimit = before->fdlimit;
+    t->pfmajor = before->pfmajor;
+    t->pfminor = before->pfminor;
+    t->vmsize_kb = before->vmsize_kb;
+    t->vmrss_kb = before->vmrss_kb;
+    t->vmswap_kb = before->vmswap_kb;
+    t->tty = before->tty;
+    t->vpgid = before->vpgid;
+    t->pgid = before->pgid;
+    t->loginuid = before->loginuid;
+    t->cap_inheritable = before->cap_inheritable;
+    t->cap_permitted = before->cap_permitted;
+    t->cap_effective = before->cap_effective;
+    t->uid = before->uid;
+    t->gid = before->gid;
+    task_changed_all(task);
+    state->before_exec.image = NULL;
+}
+
 static void process_exit(struct state *state, struct task *task, struct event *event)
 {
     if (!task) {

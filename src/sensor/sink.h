@@ -7,8 +7,11 @@
 #include "event/event.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct thread;
+
+#define SINK_OPEN_ANY UINT32_MAX /* an open whose flags are not known */
 
 enum verdict {
     VERDICT_NONE,  /* no rule would match */
@@ -17,12 +20,15 @@ enum verdict {
 };
 
 struct sink {
-    /* Could any rule match an event of this name in this thread (NULL: unknown)? For opens,
-     * `open_access` is the enum of rules/demand.h, else 0. False: the sensor need not make it. */
-    bool (*wants)(void *data, const struct thread *thread, uint16_t name, unsigned open_access);
+    /* Could any rule match an event of this name in this thread (NULL: unknown)? `open_flags` of a call
+     * that opens are the event format's (never 0), of others 0. False: the sensor need not make it. */
+    bool (*wants)(void *data, const struct thread *thread, uint16_t name, uint32_t open_flags);
     /* The event as it would be if the call succeeded. Changes nothing that lasts. */
     enum verdict (*preview)(void *data, struct event *event);
-    /* It happened, or (outcome denied) was refused: state, rules, alerts. */
-    void (*event)(void *data, struct event *event);
+    /* It happened, or (outcome denied) was refused: state, rules, alerts. The verdict is for who can
+     * still do something about it: an exec stopped before its first instruction. */
+    enum verdict (*event)(void *data, struct event *event);
+    /* A process of this container (its main thread, known to the state) was met: exec, discovery. */
+    void (*met)(void *data, const struct thread *thread);
     void *data;
 };

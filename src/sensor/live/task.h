@@ -30,6 +30,7 @@ struct live_task {
     uint32_t umask;
     uint32_t seccomp_filters; /* how many are in force */
     uint32_t nthreads;
+    uint8_t pidns_depth;  /* ids that NSpid has: 1 in the reader's namespace */
     uint64_t start_ns;    /* since 1970 */
     uint64_t start_ticks; /* since boot, as /proc says: tells reused ids apart */
     int64_t fdlimit;

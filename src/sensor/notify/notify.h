@@ -24,6 +24,7 @@ struct notify_config {
     struct sink sink;
     struct holder_shared *shared; /* slots; borrowed. NULL: the sensor makes its own */
     bool deny;                    /* verdicts to deny are obeyed, races closed where possible */
+    bool every_call;              /* events of all notified calls, though no rule would match */
     unsigned serving;             /* receivers at once; 0: chosen by features and CPUs */
 };
 
@@ -41,6 +42,8 @@ struct notify;
 int notify_new(const struct notify_config *config, struct notify **ret, struct err *err);
 void notify_free(struct notify *notify); /* stops receivers; the listener's calls then fail ENOSYS
                                           * unless someone else holds it */
+/* No more events: receivers and housekeeping end. */
+void notify_stop(struct notify *notify);
 /* Takes the listener and starts to serve. */
 int notify_serve(struct notify *notify, int listener, struct err *err);
 /* Has the last filtered task gone? Waits at most timeout_ms (-1: for ever). */

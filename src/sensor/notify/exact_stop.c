@@ -1,0 +1,208 @@
+/*
+ * exact_stop: waiting for the stops of a tracee, and reading them.
+ *
+ * Stops are looked at (WNOWAIT), never taken: what resumes the tracee makes them void, and a zombie seen
+ * this way can be left to whom it belongs. Burying: a zombie that is traced stays until its tracer waits
+ * for it, which hands it on to its real parent; but where the real parent is this very process, waiting
+ * here would swallow the status that another thread waits for, so that one is left alone (the kernel
+ * shows it to that other thread although it is traced).
+ *
+ * A wait is bounded by a timer of its own thread; the tick also finds a stop that another thread of this
+ * process has taken, by asking the tracee itself.
+ *
+ * Sources: ptrace(2), waitid(2), timer_create(2).
+ */
+#include "sensor/notify/exact_stop.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "sensor/notify/exact.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LOOK        (WEXITED | WSTOPPED | WNOWAIT | __WALL | __WNOTHREAD)
+#define STATUS_MAX  2048
+#define STRANGER_US 200 /* between looks while the thread's other children are in the way */
+
+static void handle_nothing(int signal)
+{
+    (void)signal;
+}
+
+int exact_wait_signals(void)
+{
+    struct sigaction before, action = { .sa_handler = handle_nothing };
+    if (sigaction(EXACT_SIGNAL, NULL, &before) != 0) {
+        return -errno;
+    }
+    if (before.sa_handler != SIG_DFL && before.sa_handler != handle_nothing) {
+        return -EBUSY;
+    }
+    sigemptyset(&action.sa_mask);
+    return sigaction(EXACT_SIGNAL, &action, NULL) == 0 ? 0 : -errno;
+}
+
+/* The system calls themselves: the library's timers allocate. */
+int exact_wait_start(struct exact_wait *wait, unsigned timeout_ms)
+{
+    struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = EXACT_SIGNAL };
+    event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+    if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &wait->timer) != 0) {
+        return -errno;
+    }
+    const struct timespec tick = { .tv_nsec = EXACT_TICK_MS * (long)NS_PER_MS };
+    const struct itimerspec every = { .it_interval = tick, .it_value = tick };
+    syscall(SYS_timer_settime, wait->timer, 0, &every, NULL);
+    sigset_t ours;
+    sigemptyset(&ours);
+    sigaddset(&ours, EXACT_SIGNAL);
+    pthread_sigmask(SIG_UNBLOCK, &ours, &wait->before);
+    exact_wait_extend(wait, timeout_ms);
+    return 0;
+}
+
+void exact_wait_extend(struct exact_wait *wait, unsigned timeout_ms)
+{
+    wait->deadline_ns = clock_boot_ns() + timeout_ms * NS_PER_MS;
+}
+
+void exact_wait_end(struct exact_wait *wait)
+{
+    syscall(SYS_timer_delete, wait->timer);
+    pthread_sigmask(SIG_SETMASK, &wait->before, NULL);
+}
+
+static void classify(pid_t tid, int status, struct exact_stop *ret)
+{
+    int signal = status & 0xff;
+    *ret = (struct exact_stop){ .kind = STOP_SIGNAL, .tid = tid, .signal = signal };
+    int event = status >> 8;
+    if (event == 0 && signal != (SIGTRAP | 0x80)) {
+        return;
+    }
+    ret->signal = 0;
+    switch (event) {
+    case 0:
+        ret->kind = STOP_SYSCALL;
+        break;
+    case PTRACE_EVENT_STOP:
+        ret->kind = signal == SIGTRAP ? STOP_TRAP : STOP_GROUP;
+        break;
+    case PTRACE_EVENT_EXEC:
+        ret->kind = STOP_EXEC;
+        break;
+    default:
+        ret->kind = STOP_CHILD;
+        break;
+    }
+}
+
+static pid_t number_after(const char *text, const char *name)
+{
+    const char *at = strstr(text, name);
+    return at ? (pid_t)strtol(at + strlen(name), NULL, 10) : 0;
+}
+
+/* The name, which may contain anything, stands on the first line; newlines in it are escaped. */
+static bool is_anothers(pid_t tid)
+{
+    char path[40], text[STATUS_MAX];
+    snprintf(path, sizeof(path), "/proc/%d/status", tid);
+    int fd CLEANUP(cleanup_close) = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+    if (n <= 0) {
+        return false;
+    }
+    text[n] = '\0';
+    return number_after(text, "\nTgid:") != tid || number_after(text, "\nPPid:") != getpid();
+}
+
+static void bury(pid_t tid)
+{
+    siginfo_t info;
+    if (is_anothers(tid)) {
+        waitid(P_PID, (id_t)tid, &info, WEXITED | WNOHANG | __WALL | __WNOTHREAD);
+    }
+}
+
+/* A stop that another thread's wait has taken is still there for ptrace. */
+static bool look_inside(pid_t tid, struct exact_stop *ret)
+{
+    siginfo_t info;
+    if (ptrace(PTRACE_GETSIGINFO, tid, NULL, &info) != 0) {
+        return false;
+    }
+    bool event = info.si_code > 0 && (info.si_code & 0xff) == (info.si_signo & 0xff) &&
+                 (info.si_code >> 8 != 0 || info.si_code == (SIGTRAP | 0x80));
+    bool call = info.si_signo == SIGTRAP && info.si_code == (SIGTRAP | 0x80);
+    classify(tid, event || call ? info.si_code : info.si_signo, ret);
+    return true;
+}
+
+static int dead(pid_t tid, struct exact_stop *ret)
+{
+    *ret = (struct exact_stop){ .kind = STOP_DEAD, .tid = tid };
+    return 0;
+}
+
+/* One look. -EAGAIN: nothing yet, or someone else's. */
+static int look(idtype_t type, pid_t tid, int flags, struct exact_stop *ret)
+{
+    siginfo_t info = { .si_pid = 0 };
+    if (waitid(type, type == P_ALL ? 0 : (id_t)tid, &info, LOOK | flags) != 0) {
+        return errno == ECHILD ? dead(tid, ret) : -EAGAIN;
+    }
+    if (info.si_pid == 0) {
+        return -EAGAIN;
+    }
+    if (info.si_code != CLD_TRAPPED && info.si_code != CLD_STOPPED) {
+        if (info.si_pid == tid) {
+            bury(tid);
+            return dead(tid, ret);
+        }
+        return -ECHILD;
+    }
+    classify(info.si_pid, info.si_status, ret);
+    if (info.si_pid == tid) {
+        return 0;
+    }
+    /* Another task of this thread's: the same one, if it was renamed by its exec. */
+    return ret->kind == STOP_EXEC && exact_message_read(info.si_pid) == tid ? 0 : -ECHILD;
+}
+
+int exact_look(pid_t tid, struct exact_stop *ret)
+{
+    return look(P_PID, tid, WNOHANG, ret);
+}
+
+int exact_wait_stop(struct exact_wait *wait, pid_t tid, bool moves, struct exact_stop *ret)
+{
+    for (;;) {
+        int got = look(moves ? P_ALL : P_PID, tid, 0, ret);
+        if (got == -ECHILD) {
+            got = look(P_PID, tid, WNOHANG, ret);
+            usleep(got == -EAGAIN ? STRANGER_US : 0);
+        }
+        if (got == 0 || look_inside(tid, ret)) {
+            return 0;
+        }
+        if (clock_boot_ns() > wait->deadline_ns) {
+            return -ETIMEDOUT;
+        }
+    }
+}
+
+pid_t exact_message_read(pid_t tid)
+{
+    unsigned long message = 0;
+    return ptrace(PTRACE_GETEVENTMSG, tid, NULL, &message) == 0 ? (pid_t)message : 0;
+}

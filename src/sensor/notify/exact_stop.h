@@ -1,0 +1,61 @@
+/*
+ * exact_stop: the stops of one tracee: waiting for them with a bound, and what they show.
+ *
+ * Inside of exact only.
+ */
+#pragma once
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+enum exact_stop_kind {
+    STOP_DEAD,    /* not ours to trace any more, or never was */
+    STOP_TRAP,    /* asked for, or a new child's first */
+    STOP_GROUP,   /* its process is stopped (SIGSTOP, ^Z) */
+    STOP_SIGNAL,  /* .signal is about to be delivered */
+    STOP_SYSCALL, /* entry or exit */
+    STOP_EXEC,
+    STOP_CHILD,
+};
+
+struct exact_stop {
+    enum exact_stop_kind kind;
+    pid_t tid;
+    int signal; /* to go on with: else it is lost */
+};
+
+/* A timer that interrupts this thread's waiting every EXACT_TICK_MS. */
+struct exact_wait {
+    int timer;
+    uint64_t deadline_ns;
+    sigset_t before;
+};
+
+int exact_wait_signals(void); /* once per process */
+int exact_wait_start(struct exact_wait *wait, unsigned timeout_ms);
+void exact_wait_extend(struct exact_wait *wait, unsigned timeout_ms); /* from now */
+void exact_wait_end(struct exact_wait *wait);
+
+/* The next stop of tid. `moves`: an exec may give it its process' id. -ETIMEDOUT. A dead task is buried
+ * where that is this thread's part. */
+int exact_wait_stop(struct exact_wait *wait, pid_t tid, bool moves, struct exact_stop *ret);
+/* The same without waiting: -EAGAIN. */
+int exact_look(pid_t tid, struct exact_stop *ret);
+
+/* What a call's end left in the registers. Not 0: they cannot be read. */
+struct seccomp_data;
+struct exact_registers {
+    int64_t result;
+    bool restarts; /* interrupted: it has no result, the kernel will call it again */
+};
+int exact_registers_read(pid_t tid, const struct seccomp_data *call, struct exact_registers *ret);
+
+/* At STOP_SYSCALL. */
+enum exact_side { SIDE_ENTRY, SIDE_EXIT, SIDE_OTHER /* another call, or unknown */ };
+enum exact_side exact_side_read(pid_t tid, const struct seccomp_data *call,
+                                struct exact_registers *ret);
+/* The number that comes with STOP_EXEC and STOP_CHILD; 0 when it is gone. */
+pid_t exact_message_read(pid_t tid);

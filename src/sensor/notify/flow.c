@@ -1,0 +1,392 @@
+/*
+ * Flow: what is done with each call.
+ *
+ *     unknown thread?            → /proc tells (flow_process.c)
+ *     could no rule match?       → CONTINUE, nothing read
+ *     read arguments, still waiting?
+ *     CONFIRM  resolve and predict; no rule would match → CONTINUE. A match, or something unsure, or
+ *              memory that others can change → exact mode, and the event says what really came of it
+ *     EXACT    exact mode
+ *     PREDICT  CONTINUE; the event says what will most likely come of it
+ *     EXEC, FORK → flow_process.c
+ *
+ * So an alert rests on the kernel's own result wherever the thread can be traced, and a call no rule is
+ * about costs one answer. What can be denied is previewed first: EPERM then comes before the call.
+ */
+#include "sensor/notify/notify_internal.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "sensor/live/flags.h"
+#include "sensor/live/socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#define PREVIEW_FD 3 /* of an open that is only imagined */
+
+enum verdict flow_emit(struct receiver *r, const struct call_outcome *outcome)
+{
+    struct notify *n = r->notify;
+    event_of_call(&r->args, outcome, &r->made);
+    n->stats.events++;
+    n->stats.exact += outcome->outcome == OUTCOME_REPORTED;
+    n->stats.predicted += outcome->outcome == OUTCOME_PREDICTED;
+    n->stats.unreadable += r->args.unreadable;
+    return n->config.sink.event(n->config.sink.data, &r->made.event);
+}
+
+static void emit_locked(struct receiver *r, const struct call_outcome *outcome)
+{
+    pthread_mutex_lock(&r->notify->lock);
+    flow_emit(r, outcome);
+    pthread_mutex_unlock(&r->notify->lock);
+}
+
+static enum verdict preview(struct receiver *r, struct call_outcome outcome)
+{
+    struct notify *n = r->notify;
+    if (r->args.call->flags & CALL_OPEN && outcome.result >= 0) {
+        outcome.result = PREVIEW_FD;
+    }
+    event_of_call(&r->args, &outcome, &r->made);
+    pthread_mutex_lock(&n->lock);
+    enum verdict verdict = n->config.sink.preview(n->config.sink.data, &r->made.event);
+    pthread_mutex_unlock(&n->lock);
+    return verdict;
+}
+
+void flow_refuse(struct receiver *r)
+{
+    struct notify *n = r->notify;
+    if (receiver_answer(r, EPERM) < 0) {
+        return;
+    }
+    r->made.event.outcome = OUTCOME_DENIED;
+    pthread_mutex_lock(&n->lock);
+    n->stats.denied++;
+    n->stats.events++;
+    n->config.sink.event(n->config.sink.data, &r->made.event);
+    pthread_mutex_unlock(&n->lock);
+}
+
+static int let_go_on(void *data)
+{
+    return receiver_answer(data, 0);
+}
+
+void flow_run_exact(struct receiver *r, enum exact_want want, struct exact_result *ret)
+{
+    const struct exact_call call = {
+        .tid = (pid_t)r->args.tid,
+        .want = want,
+        .listener = r->notify->listener,
+        .notif = &r->slot->notif,
+        .answer = let_go_on,
+        .data = r,
+    };
+    receiver_slow(r);
+    exact_run(r->notify->exact, &call, ret);
+    r->answered |= ret->end != EXACT_REFUSED;
+    if (ret->end == EXACT_REFUSED) {
+        pthread_mutex_lock(&r->notify->lock);
+        r->notify->stats.refused_trace++;
+        pthread_mutex_unlock(&r->notify->lock);
+    }
+}
+
+/* The file behind the new descriptor, and its facts, in place of what was resolved before. */
+static void learn_opened(struct receiver *r, int64_t fd)
+{
+    struct fdinfo info;
+    struct resolved *at = &r->at[0];
+    if (live_fd_read(r->args.tid, fd, &info, at->storage, sizeof(at->storage)) == 0) {
+        at->error = 0;
+        at->path = info.name;
+        at->ino = info.ino;
+        at->dev = info.dev;
+        at->upper_layer = info.flags & FD_UPPER_LAYER;
+        at->lower_layer = info.flags & FD_LOWER_LAYER;
+    }
+}
+
+/* After ids changed; the thread stands still. */
+static void relearn(struct receiver *r)
+{
+    if (live_task_read(r->task, r->args.tid, LIVE_IDS) < 0) {
+        return;
+    }
+    pthread_mutex_lock(&r->notify->lock);
+    const struct thread *thread = state_thread(r->notify->config.state, r->args.tid);
+    if (thread) {
+        tracked_learn(r->notify, thread, r->task);
+    }
+    pthread_mutex_unlock(&r->notify->lock);
+}
+
+static void emit_predicted(struct receiver *r, struct call_outcome outcome)
+{
+    if (r->args.call->flags & CALL_OPEN && outcome.result >= 0) {
+        int64_t fd = live_fd_lowest(r->args.tid, 0);
+        outcome.result = fd >= 0 ? fd : PREVIEW_FD;
+    }
+    if (!r->answered && receiver_answer(r, 0) < 0) {
+        return;
+    }
+    emit_locked(r, &outcome);
+}
+
+static void run_and_emit(struct receiver *r, struct call_outcome outcome)
+{
+    struct exact_result result;
+    flow_run_exact(r, EXACT_RESULT, &result);
+    if (result.end == EXACT_REFUSED || result.end == EXACT_GONE) {
+        if (!r->gone) {
+            emit_predicted(r, outcome);
+        }
+        return;
+    }
+    if (!result.restarts) {
+        outcome.result = result.result;
+        outcome.outcome = OUTCOME_REPORTED;
+        outcome.exact = true;
+        if (r->args.call->flags & CALL_OPEN) {
+            if (result.result >= 0) {
+                learn_opened(r, result.result);
+            }
+        } else if (r->raceable) {
+            outcome.exact = args_unchanged(&r->args);
+        }
+        emit_locked(r, &outcome);
+        if (r->args.call->flags & CALL_STATE && result.result >= 0) {
+            relearn(r);
+        }
+    }
+    exact_release(r->notify->exact, (pid_t)r->args.tid, &result, false);
+}
+
+static struct call_outcome predicted(struct receiver *r, int64_t result)
+{
+    return (struct call_outcome){
+        .result = result,
+        .outcome = OUTCOME_PREDICTED,
+        .exact = !r->raceable,
+        .at = r->args.call->flags & (CALL_PATHS | CALL_OPEN) ? r->at : NULL,
+        .ts_ns = clock_real_ns(),
+    };
+}
+
+/* Opens for the target, judges the file that was opened, and gives it the descriptor: no race. False:
+ * cannot be done faithfully. */
+static bool open_for_target(struct receiver *r)
+{
+    CLEANUP(cleanup_close) int fd = emulate_open(r->resolver, &r->target, &r->args, &r->at[0]);
+    if (fd == -EOPNOTSUPP) {
+        return false;
+    }
+    struct call_outcome outcome = predicted(r, fd < 0 ? fd : 0);
+    outcome.exact = true;
+    if (preview(r, outcome) == VERDICT_DENY) {
+        flow_refuse(r);
+        return true;
+    }
+    if (fd < 0) {
+        receiver_answer(r, -fd);
+    } else {
+        struct seccomp_notif_addfd add = {
+            .id = r->slot->notif.id,
+            .flags = SECCOMP_ADDFD_FLAG_SEND,
+            .srcfd = (uint32_t)fd,
+            .newfd_flags = r->args.open_flags & O_CLOEXEC,
+        };
+        int given = ioctl(r->notify->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+        r->answered = given >= 0 || errno != EINVAL;
+        r->gone = given < 0;
+        outcome.result = given;
+        if (given < 0) {
+            return true;
+        }
+    }
+    outcome.outcome = OUTCOME_REPORTED;
+    emit_locked(r, &outcome);
+    return true;
+}
+
+static void confirm(struct receiver *r)
+{
+    const struct notify_config *config = &r->notify->config;
+    struct call_outcome outcome = predicted(r, 0);
+    outcome.result = predict(r->resolver, &r->target, &r->args, r->at);
+    bool unsure = r->at[0].unsure || r->at[1].unsure;
+    if (config->deny && r->raceable && r->args.call->flags & CALL_OPEN &&
+        config->features & FEATURE_ADDFD_SEND && open_for_target(r)) {
+        return;
+    }
+    if (!unsure && (!r->raceable || config->deny)) {
+        enum verdict verdict = preview(r, outcome);
+        if (verdict == VERDICT_DENY) {
+            flow_refuse(r);
+            return;
+        }
+        if (verdict == VERDICT_NONE && !r->raceable) {
+            if (receiver_answer(r, 0) == 0 && config->every_call) {
+                emit_predicted(r, outcome);
+            }
+            return;
+        }
+    }
+    run_and_emit(r, outcome);
+}
+
+/* The state learns what descriptors the call is about: their making may have gone unseen. */
+static void learn_fd(struct receiver *r, int64_t fd)
+{
+    struct fdinfo info;
+    char storage[RESOLVED_PATH_MAX];
+    if (fd < 0 || live_fd_read(r->args.tid, fd, &info, storage, sizeof(storage)) < 0) {
+        return;
+    }
+    pthread_mutex_lock(&r->notify->lock);
+    state_add_fd(r->notify->config.state, r->args.tid, fd, &info);
+    pthread_mutex_unlock(&r->notify->lock);
+}
+
+static void exact(struct receiver *r)
+{
+    struct call_outcome outcome = predicted(r, 0);
+    struct socket_facts facts;
+    if (strchr("fd", r->args.call->args[0])) {
+        learn_fd(r, (int32_t)r->args.reg[0]);
+    }
+    if (r->args.call->flags & CALL_SOCKET &&
+        socket_facts_read(r->target.pid, (int32_t)r->args.reg[0], &facts) == 0) {
+        outcome.socket = &facts;
+    }
+    if (r->args.call->flags & CALL_PATHS) {
+        outcome.result = predict(r->resolver, &r->target, &r->args, r->at);
+    }
+    if (r->notify->config.deny && preview(r, outcome) == VERDICT_DENY) {
+        flow_refuse(r);
+        return;
+    }
+    run_and_emit(r, outcome);
+}
+
+/* Descriptors of accept are known only when someone waits already. */
+static void accept_call(struct receiver *r, const struct socket_facts *facts,
+                        struct call_outcome outcome)
+{
+    if (facts && facts->pending) {
+        run_and_emit(r, outcome);
+    } else if (receiver_answer(r, 0) == 0 && facts && facts->nonblocking) {
+        outcome.result = -EAGAIN;
+        emit_locked(r, &outcome);
+    }
+}
+
+static void predict_call(struct receiver *r)
+{
+    struct socket_facts facts;
+    struct call_outcome outcome = predicted(r, 0);
+    uint16_t name = r->args.call->name;
+    if (r->args.call->flags & CALL_SOCKET &&
+        socket_facts_read(r->target.pid, (int32_t)r->args.reg[0], &facts) == 0) {
+        struct fdinfo info;
+        outcome.socket = &facts;
+        socket_facts_fdinfo(&facts, false, &info);
+        pthread_mutex_lock(&r->notify->lock);
+        state_add_fd(r->notify->config.state, r->args.tid, (int32_t)r->args.reg[0], &info);
+        pthread_mutex_unlock(&r->notify->lock);
+    }
+    if (r->args.call->flags & CALL_PATHS) {
+        outcome.result = predict(r->resolver, &r->target, &r->args, r->at);
+    }
+    if (name == NAME_accept || name == NAME_accept4) {
+        accept_call(r, outcome.socket, outcome);
+        return;
+    }
+    if (name == NAME_connect && outcome.socket && facts.nonblocking && facts.type == SOCK_STREAM &&
+        facts.family != AF_UNIX) {
+        outcome.result = -EINPROGRESS;
+    }
+    if (r->notify->config.deny && preview(r, outcome) == VERDICT_DENY) {
+        flow_refuse(r);
+        return;
+    }
+    emit_predicted(r, outcome);
+}
+
+/* Who calls, and is it worth a look? */
+static bool is_wanted(struct receiver *r, const struct call *call, uint32_t open_flags)
+{
+    struct notify *n = r->notify;
+    int64_t tid = r->slot->notif.pid;
+    pthread_mutex_lock(&n->lock);
+    const struct thread *thread = state_thread(n->config.state, tid);
+    struct tracked *tracked = thread && !(thread->flags & (THREAD_EXITED | THREAD_INVALID))
+                                  ? tracked_of(n, thread)
+                                  : NULL;
+    bool known = tracked && tracked->known && !tracked->stale;
+    bool wanted = !call || call->flags & CALL_STATE ||
+                  n->config.sink.wants(n->config.sink.data, known ? thread : NULL,
+                                       call_event_name(call), open_flags);
+    if (known) {
+        r->target = tracked->target;
+        r->raceable = tracked_is_raceable(n, thread);
+    }
+    n->stats.notifications++;
+    n->stats.skipped += !wanted;
+    pthread_mutex_unlock(&n->lock);
+    if (wanted && !known) {
+        flow_discover(r, tid);
+    }
+    return wanted;
+}
+
+static uint32_t open_flags_of(const struct call *call, const struct seccomp_notif *notif)
+{
+    uint64_t flags;
+    if (!call || !(call->flags & CALL_OPEN) || notif->data.arch != CALL_ARCH_NATIVE) {
+        return call && call->flags & CALL_OPEN ? SINK_OPEN_ANY : 0;
+    }
+    if (call->name == NAME_open) {
+        flags = notif->data.args[1];
+    } else if (call->name == NAME_openat) {
+        flags = notif->data.args[2];
+    } else {
+        return SINK_OPEN_ANY;
+    }
+    return live_open_flags(flags);
+}
+
+void flow_handle(struct receiver *r)
+{
+    const struct seccomp_notif *notif = &r->slot->notif;
+    const struct call *call = call_of_number(notif->data.arch, (uint32_t)notif->data.nr);
+    if (!is_wanted(r, call, open_flags_of(call, notif)) || args_read(notif, &r->args) < 0) {
+        return;
+    }
+    if (!receiver_still_waits(r)) {
+        r->answered = r->gone = true;
+        return;
+    }
+    switch ((enum call_manner)r->args.call->manner) {
+    case MANNER_CONFIRM:
+        confirm(r);
+        break;
+    case MANNER_EXACT:
+        exact(r);
+        break;
+    case MANNER_PREDICT:
+        predict_call(r);
+        break;
+    case MANNER_EXEC:
+        flow_exec(r);
+        break;
+    case MANNER_FORK:
+        flow_fork(r);
+        break;
+    }
+}

@@ -1,0 +1,337 @@
+/*
+ * Processes: exec is stopped before the new image's first instruction, a child is held until the state
+ * knows it, so every later event finds its process, its executable and its ancestors in place.
+ *
+ * A fork's child has what its parent has: its event is made of the parent's state and the child's own ids.
+ * Tasks that came about unseen (their parent was being traced, or they were there before) are read from
+ * /proc when they make their first call, unknown ancestors first.
+ */
+#include "sensor/notify/notify_internal.h"
+
+#include "base/clock.h"
+#include "sensor/live/flags.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+
+#define DISCOVER_LEVELS 16
+#define COMM_MAX        15
+
+static void sink_made(struct receiver *r, struct made_event *made)
+{
+    struct notify *n = r->notify;
+    n->stats.events++;
+    n->config.sink.event(n->config.sink.data, &made->event);
+}
+
+/* Under the lock: what the task is known by from now on. */
+static void learn(struct receiver *r, const struct live_task *task)
+{
+    struct notify *n = r->notify;
+    const struct thread *thread = state_thread(n->config.state, task->tid);
+    if (!thread) {
+        return;
+    }
+    tracked_learn(n, thread, task);
+    if (task->tid == task->pid) {
+        n->config.sink.met(n->config.sink.data, thread);
+        exits_watch(n->exits, task->pid);
+    }
+    if (task->tid == r->slot->notif.pid) {
+        const struct tracked *tracked = tracked_of(n, thread);
+        if (tracked) {
+            r->target = tracked->target;
+            r->raceable = tracked_is_raceable(n, thread);
+        }
+    }
+}
+
+static bool is_known(struct receiver *r, int64_t tid)
+{
+    struct notify *n = r->notify;
+    pthread_mutex_lock(&n->lock);
+    const struct thread *thread = state_thread(n->config.state, tid);
+    bool known = thread && !(thread->flags & (THREAD_EXITED | THREAD_INVALID));
+    pthread_mutex_unlock(&n->lock);
+    return known;
+}
+
+static void discover_one(struct receiver *r, int64_t tid, bool known)
+{
+    struct notify *n = r->notify;
+    if (live_task_read(r->task, tid, LIVE_ALL) < 0) {
+        return;
+    }
+    pthread_mutex_lock(&n->lock);
+    const struct thread *thread = state_thread(n->config.state, tid);
+    if (!known && (!thread || thread->flags & (THREAD_EXITED | THREAD_INVALID))) {
+        event_of_discovery(r->task, clock_real_ns(), &r->made);
+        sink_made(r, &r->made);
+    }
+    learn(r, r->task);
+    pthread_mutex_unlock(&n->lock);
+}
+
+void flow_discover(struct receiver *r, int64_t tid)
+{
+    int64_t unknown[DISCOVER_LEVELS + 2];
+    unsigned count = 0;
+    r->target = (struct target){ .tid = tid, .pid = tid };
+    r->raceable = true;
+    if (is_known(r, tid)) {
+        discover_one(r, tid, true);
+        return;
+    }
+    unknown[count++] = tid;
+    if (live_task_read(r->task, tid, LIVE_IDS) < 0) {
+        return;
+    }
+    if (r->task->pid != tid && !is_known(r, r->task->pid)) {
+        unknown[count++] = r->task->pid;
+    }
+    while (count < DISCOVER_LEVELS && r->task->ptid > 1 && !is_known(r, r->task->ptid)) {
+        unknown[count++] = r->task->ptid;
+        if (live_task_read(r->task, r->task->ptid, LIVE_IDS) < 0) {
+            count--;
+            break;
+        }
+    }
+    while (count > 0) {
+        discover_one(r, unknown[--count], false);
+    }
+}
+
+static struct call_outcome exec_outcome(struct receiver *r, int64_t result, uint8_t outcome)
+{
+    return (struct call_outcome){
+        .result = result,
+        .outcome = outcome,
+        .exact = outcome == OUTCOME_REPORTED,
+        .at = r->at,
+        .ts_ns = clock_real_ns(),
+    };
+}
+
+static struct str base_name(struct str path)
+{
+    const char *slash = path.n ? memrchr(path.p, '/', path.n) : NULL;
+    size_t skip = slash ? (size_t)(slash - path.p) + 1 : 0;
+    return str_from(path.p + skip, path.n - skip);
+}
+
+/* The thread as it will be after this exec. */
+static int imagine_exec(struct receiver *r)
+{
+    struct live_task *task = r->task;
+    int e = live_task_read(task, r->args.tid, LIVE_ALL & ~(unsigned)LIVE_ENV);
+    if (e < 0) {
+        return e;
+    }
+    struct resolved *at = &r->at[0];
+    task->argv = r->args.argv;
+    task->env = r->args.env;
+    task->exepath = at->path.n ? at->path : r->args.path[0];
+    task->comm = str_first(base_name(r->args.path[0].n ? r->args.path[0] : at->path), COMM_MAX);
+    task->exe_facts = (struct image){ .exe_ino = at->ino,
+                                      .exe_ino_mtime_ns = at->mtime_ns,
+                                      .exe_ino_ctime_ns = at->ctime_ns,
+                                      .exe_upper_layer = at->upper_layer,
+                                      .exe_lower_layer = at->lower_layer,
+                                      .exe_known = at->ino != 0 };
+    return 0;
+}
+
+static void emit_exec(struct receiver *r, struct call_outcome outcome)
+{
+    struct notify *n = r->notify;
+    event_of_exec(&r->args, &outcome, r->task, &r->made);
+    pthread_mutex_lock(&n->lock);
+    sink_made(r, &r->made);
+    pthread_mutex_unlock(&n->lock);
+}
+
+/* It will fail, or did: the thread stays what it is. */
+static void emit_failed_exec(struct receiver *r, struct call_outcome outcome)
+{
+    if (live_task_read(r->task, r->args.tid, LIVE_ALL) == 0) {
+        emit_exec(r, outcome);
+    }
+}
+
+static bool refuse_exec(struct receiver *r)
+{
+    struct notify *n = r->notify;
+    if (!n->config.deny || imagine_exec(r) < 0) {
+        return false;
+    }
+    struct call_outcome outcome = exec_outcome(r, 0, OUTCOME_PREDICTED);
+    event_of_exec(&r->args, &outcome, r->task, &r->made);
+    pthread_mutex_lock(&n->lock);
+    enum verdict verdict = n->config.sink.preview(n->config.sink.data, &r->made.event);
+    pthread_mutex_unlock(&n->lock);
+    if (verdict == VERDICT_DENY) {
+        flow_refuse(r);
+    }
+    return verdict == VERDICT_DENY;
+}
+
+/* Stopped at its exec's own stop. Returns what is to become of it. */
+static enum verdict emit_new_image(struct receiver *r)
+{
+    struct notify *n = r->notify;
+    enum verdict verdict = VERDICT_NONE;
+    struct call_outcome outcome = exec_outcome(r, 0, OUTCOME_REPORTED);
+    if (live_task_read(r->task, r->target.pid, LIVE_ALL) < 0) {
+        return verdict;
+    }
+    event_of_exec(&r->args, &outcome, r->task, &r->made);
+    pthread_mutex_lock(&n->lock);
+    n->stats.events++;
+    n->stats.exact++;
+    verdict = n->config.sink.event(n->config.sink.data, &r->made.event);
+    learn(r, r->task);
+    pthread_mutex_unlock(&n->lock);
+    return verdict;
+}
+
+/* The thread is being traced by someone else: what will run is what was found. */
+static void exec_unseen(struct receiver *r)
+{
+    struct notify *n = r->notify;
+    bool imagined = imagine_exec(r) == 0;
+    if (receiver_answer(r, 0) < 0 || !imagined) {
+        return;
+    }
+    emit_exec(r, exec_outcome(r, 0, OUTCOME_PREDICTED));
+    pthread_mutex_lock(&n->lock);
+    const struct thread *thread = state_thread(n->config.state, r->target.pid);
+    struct tracked *tracked = thread ? tracked_of(n, thread) : NULL;
+    if (tracked) {
+        tracked->stale = true;
+    }
+    pthread_mutex_unlock(&n->lock);
+}
+
+void flow_exec(struct receiver *r)
+{
+    struct exact_result result;
+    int64_t expected = predict(r->resolver, &r->target, &r->args, r->at);
+    if (expected < 0 && !r->at[0].unsure && !r->raceable) {
+        struct call_outcome outcome = exec_outcome(r, expected, OUTCOME_PREDICTED);
+        receiver_slow(r);
+        if (receiver_answer(r, 0) == 0) {
+            emit_failed_exec(r, outcome);
+        }
+        return;
+    }
+    if (refuse_exec(r)) {
+        return;
+    }
+    flow_run_exact(r, EXACT_AN_EXEC, &result);
+    if (result.end == EXACT_REFUSED) {
+        exec_unseen(r);
+    } else if (result.end == EXACT_EXEC) {
+        bool kill = emit_new_image(r) == VERDICT_DENY && r->notify->config.deny;
+        exact_release(r->notify->exact, (pid_t)r->target.pid, &result, kill);
+    } else if (result.end == EXACT_RETURNED) {
+        emit_failed_exec(r, exec_outcome(r, result.result, OUTCOME_REPORTED));
+        exact_release(r->notify->exact, (pid_t)r->args.tid, &result, false);
+    }
+}
+
+/* argv[0] and the other arguments in one piece, as they lie in memory. */
+static struct str join_argv(struct live_task *task, const struct image *image)
+{
+    char *p = task->storage;
+    size_t n = image->exe.n + 1 + image->args.n;
+    if (n > task->size) {
+        return image->exe;
+    }
+    memcpy(p, image->exe.p, image->exe.n);
+    p[image->exe.n] = '\0';
+    memcpy(p + image->exe.n + 1, image->args.p, image->args.n);
+    return str_from(p, n);
+}
+
+/* Under the lock: ids are read already; the rest is the parent's. */
+static void fill_from_state(struct live_task *task, const struct state *state,
+                            const struct thread *parent)
+{
+    const struct image *image = parent->image;
+    task->comm = image->comm;
+    task->exepath = image->exepath;
+    task->exe_facts = *image;
+    task->argv = join_argv(task, image);
+    task->cwd = state_cwd(state, parent);
+    task->cgroups = parent->cgroups ? parent->cgroups->s : (struct str){ 0 };
+    task->loginuid = parent->loginuid;
+    task->fdlimit = parent->fdlimit;
+    task->vmsize_kb = parent->vmsize_kb;
+    task->vmrss_kb = parent->vmrss_kb;
+}
+
+static void track_child(struct receiver *r, const struct thread *parent, int64_t child)
+{
+    struct notify *n = r->notify;
+    const struct thread *thread = state_thread(n->config.state, child);
+    struct tracked *mine = tracked_of(n, parent);
+    struct tracked *its = thread ? tracked_of(n, thread) : NULL;
+    if (!mine || !its) {
+        return;
+    }
+    uint64_t flags = r->args.clone_flags;
+    bool waits = flags & CLONE_VFORK && !tracked_is_raceable(n, parent);
+    its->target = mine->target;
+    its->target.tid = child;
+    its->target.pid = thread->pid;
+    its->known = mine->known;
+    its->shares_vm = flags & CLONE_VM && !(flags & CLONE_THREAD) && !waits;
+    mine->shares_vm |= its->shares_vm;
+    if (!(flags & CLONE_THREAD)) {
+        exits_watch(n->exits, child);
+    }
+}
+
+static void emit_fork(struct receiver *r, int64_t child)
+{
+    struct notify *n = r->notify;
+    struct call_outcome outcome = exec_outcome(r, child, OUTCOME_REPORTED);
+    outcome.at = NULL;
+    bool alive = live_task_read(r->other, child, LIVE_IDS) == 0 &&
+                 live_task_read(r->task, r->args.tid, LIVE_IDS) == 0;
+    if (!alive) {
+        return;
+    }
+    pthread_mutex_lock(&n->lock);
+    const struct thread *parent = state_thread(n->config.state, r->args.tid);
+    if (r->other->tid == r->other->pid) {
+        notify_process_ended(n, child, -1);
+    }
+    if (parent) {
+        fill_from_state(r->task, n->config.state, parent);
+        event_of_fork(&r->args, &outcome, r->task, &r->made);
+        sink_made(r, &r->made);
+        fill_from_state(r->other, n->config.state, parent);
+        event_of_child(&r->args, r->other, outcome.ts_ns, &r->made);
+        sink_made(r, &r->made);
+        track_child(r, parent, child);
+    }
+    pthread_mutex_unlock(&n->lock);
+}
+
+void flow_fork(struct receiver *r)
+{
+    struct exact_result result;
+    flow_run_exact(r, EXACT_A_CHILD, &result);
+    if (result.end == EXACT_REFUSED) {
+        receiver_answer(r, 0);
+        return;
+    }
+    if (result.end == EXACT_FORK && result.child > 0) {
+        emit_fork(r, result.child);
+    }
+    if (result.end != EXACT_GONE) {
+        exact_release(r->notify->exact, (pid_t)r->args.tid, &result, false);
+    }
+}

@@ -1,0 +1,229 @@
+/*
+ * The notify sensor's life, and its housekeeping thread: ends of processes become events, receivers that
+ * hang in a page that never comes are answered for, the end of the last filtered task is noticed.
+ *
+ * Housekeeping wakes when a process ends and HOUSEKEEPING_MS after its last round at the latest; it polls
+ * the listener without waiting, for a thread that sleeps in poll on it slows every call.
+ */
+#include "sensor/notify/notify_internal.h"
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#define HOUSEKEEPING_MS 20
+#define EXITS_AT_ONCE   64
+#define DRAIN_POLL_NS   NS_PER_MS
+
+CLEANUP_DEFINE(struct notify, notify_free);
+
+int notify_new(const struct notify_config *config, struct notify **ret, struct err *err)
+{
+    CLEANUP(cleanup_notify_free) struct notify *n = mem_zalloc(sizeof *n);
+    if (!n) {
+        return err_set(err, -ENOMEM, "out of memory");
+    }
+    n->config = *config;
+    n->listener = -1;
+    pthread_mutex_init(&n->lock, NULL);
+    pthread_mutex_init(&n->turns, NULL);
+    pthread_cond_init(&n->turn, NULL);
+    n->shared = config->shared;
+    if (!n->shared) {
+        CLEANUP(cleanup_close) int fd = -1;
+        int r = holder_shared_new(&fd, &n->shared);
+        if (r < 0) {
+            return err_set(err, r, "cannot make shared memory: %s", strerror(-r));
+        }
+        n->own_shared = true;
+    }
+    int r = exact_new(config->features, &n->exact, err);
+    r = r == 0 ? exits_new(&n->exits, err) : r;
+    if (r < 0) {
+        return r;
+    }
+    *ret = TAKE(n);
+    return 0;
+}
+
+void notify_process_ended(struct notify *n, int64_t pid, int status)
+{
+    const struct thread *thread = state_thread(n->config.state, pid);
+    if (!thread || thread->flags & THREAD_EXITED) {
+        return;
+    }
+    event_of_exit(pid, status, -1, clock_real_ns(), &n->exit_made);
+    n->stats.events++;
+    n->config.sink.event(n->config.sink.data, &n->exit_made.event);
+}
+
+static void take_exits(struct notify *n, int timeout_ms)
+{
+    int64_t pids[EXITS_AT_ONCE];
+    int count;
+    do {
+        count = exits_wait(n->exits, timeout_ms, pids, EXITS_AT_ONCE);
+        if (count > 0) {
+            pthread_mutex_lock(&n->lock);
+            for (int i = 0; i < count; i++) {
+                notify_process_ended(n, pids[i], -1);
+            }
+            pthread_mutex_unlock(&n->lock);
+        }
+        timeout_ms = 0;
+    } while (count == EXITS_AT_ONCE);
+}
+
+/* Its page may never come: let the call go on, unseen, and let another serve. */
+static void answer_for(struct notify *n, struct receiver *r)
+{
+    struct seccomp_notif_resp resp = { .id = r->slot->notif.id,
+                                       .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
+    if (resp.id && ioctl(n->listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) == 0) {
+        pthread_mutex_lock(&n->lock);
+        n->stats.stuck++;
+        pthread_mutex_unlock(&n->lock);
+    }
+    receiver_slow(r);
+}
+
+static void look_for_stuck(struct notify *n)
+{
+    uint64_t now = clock_ns(CLOCK_MONOTONIC);
+    pthread_mutex_lock(&n->turns);
+    unsigned count = n->nreceivers;
+    pthread_mutex_unlock(&n->turns);
+    for (unsigned i = 0; i < count; i++) {
+        struct receiver *r = n->receivers[i];
+        uint64_t taken = atomic_load_explicit(&r->slot->taken_ns, memory_order_acquire);
+        if (taken && now > taken + NOTIFY_STUCK_MS * NS_PER_MS && !atomic_load(&r->slot->slow)) {
+            answer_for(n, r);
+        }
+    }
+}
+
+static bool is_over(const struct notify *n)
+{
+    struct pollfd p = { .fd = n->listener };
+    return poll(&p, 1, 0) == 1 && p.revents & (POLLHUP | POLLNVAL);
+}
+
+static void *housekeeper_main(void *data)
+{
+    struct notify *n = data;
+    while (!atomic_load(&n->stopping)) {
+        uint64_t drains = atomic_load(&n->drains_wanted);
+        take_exits(n, drains == atomic_load(&n->drains_done) ? HOUSEKEEPING_MS : 0);
+        atomic_store(&n->drains_done, drains);
+        look_for_stuck(n);
+        if (is_over(n)) {
+            atomic_store(&n->ended, true);
+        }
+    }
+    return NULL;
+}
+
+int notify_serve(struct notify *n, int listener, struct err *err)
+{
+    n->listener = listener;
+    int r = listener_setup(listener, n->config.features);
+    if (r < 0) {
+        return err_set(err, r, "cannot set up the listener: %s", strerror(-r));
+    }
+    r = receivers_start(n, err);
+    if (r < 0) {
+        return r;
+    }
+    r = pthread_create(&n->housekeeper, NULL, housekeeper_main, n);
+    if (r != 0) {
+        return err_set(err, -r, "cannot start a thread: %s", strerror(r));
+    }
+    n->housekeeping = true;
+    return 0;
+}
+
+bool notify_wait_end(struct notify *n, int timeout_ms)
+{
+    uint64_t end = clock_boot_ns() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * NS_PER_MS;
+    while (!atomic_load(&n->ended)) {
+        if (timeout_ms >= 0 && clock_boot_ns() >= end) {
+            return false;
+        }
+        struct timespec pause = { 0, timeout_ms < 0 ? HOUSEKEEPING_MS * (long)NS_PER_MS
+                                                    : (long)DRAIN_POLL_NS };
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
+static bool is_working(struct notify *n)
+{
+    pthread_mutex_lock(&n->turns);
+    bool working = false;
+    for (unsigned i = 0; i < n->nreceivers; i++) {
+        working |= atomic_load(&n->receivers[i]->slot->taken_ns) != 0;
+    }
+    pthread_mutex_unlock(&n->turns);
+    return working;
+}
+
+void notify_drain(struct notify *n)
+{
+    if (!n->housekeeping) {
+        return;
+    }
+    struct timespec pause = { 0, (long)DRAIN_POLL_NS };
+    uint64_t end = clock_boot_ns() + NS_PER_S;
+    uint64_t ticket = atomic_fetch_add(&n->drains_wanted, 1) + 1;
+    exits_wake(n->exits);
+    while (atomic_load(&n->drains_done) < ticket && clock_boot_ns() < end) {
+        nanosleep(&pause, NULL);
+    }
+    while (is_working(n) && clock_boot_ns() < end) {
+        nanosleep(&pause, NULL);
+    }
+}
+
+void notify_get_stats(struct notify *n, struct notify_stats *ret)
+{
+    pthread_mutex_lock(&n->lock);
+    *ret = n->stats;
+    pthread_mutex_unlock(&n->lock);
+}
+
+void notify_stop(struct notify *n)
+{
+    atomic_store(&n->stopping, true);
+    if (n->housekeeping) {
+        exits_wake(n->exits);
+        pthread_join(n->housekeeper, NULL);
+        n->housekeeping = false;
+    }
+    receivers_stop(n);
+}
+
+void notify_free(struct notify *n)
+{
+    if (!n) {
+        return;
+    }
+    notify_stop(n);
+    if (n->listener >= 0) {
+        close(n->listener);
+    }
+    exits_free(n->exits);
+    exact_free(n->exact);
+    tracked_done(n);
+    if (n->own_shared) {
+        holder_shared_free(n->shared);
+    }
+    pthread_cond_destroy(&n->turn);
+    pthread_mutex_destroy(&n->turns);
+    pthread_mutex_destroy(&n->lock);
+    free(n);
+}

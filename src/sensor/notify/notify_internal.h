@@ -1,0 +1,114 @@
+/*
+ * notify_internal: what the files of the notify sensor share; nobody else includes it.
+ *
+ *     receiver.c  the loop: turn, receive, answer          flow.c    what is done with each call
+ *     tracked.c   what is kept of each task                notify.c  life, housekeeping
+ *
+ * `lock` guards the state, the sink, what is tracked, and statistics. Reading memory and /proc, answering
+ * and tracing happen without it.
+ */
+#pragma once
+
+#include "sensor/fake/made_event.h"
+#include "sensor/live/exits.h"
+#include "sensor/live/task.h"
+#include "sensor/notify/args.h"
+#include "sensor/notify/events.h"
+#include "sensor/notify/exact.h"
+#include "sensor/notify/notify.h"
+#include "sensor/notify/resolve.h"
+
+#include <pthread.h>
+
+enum receiver_state { RECEIVER_SPARE, RECEIVER_SERVING, RECEIVER_SLOW };
+
+struct receiver {
+    struct notify *notify;
+    pthread_t thread;
+    bool started;
+    enum receiver_state state; /* under `turns` */
+    bool answered;             /* this notification */
+    bool gone;                 /* and its call was gone by then */
+    struct holder_slot *slot;
+    struct resolver *resolver;
+    struct target target; /* who called */
+    bool raceable;        /* memory is shared: what it points to may change under us */
+    struct live_task *task, *other;
+    struct call_args args;
+    struct resolved at[2];
+    struct made_event made;
+};
+
+/* Kept beside the state's threads, by their index. */
+struct tracked {
+    uint32_t serial;
+    bool known;     /* target is right */
+    bool shares_vm; /* with a process that is not of its group (CLONE_VM) */
+    bool stale;     /* an exec or ids went unseen: look again */
+    struct target target;
+};
+
+#define TRACKED_CHUNK  64
+#define TRACKED_CHUNKS (STATE_THREADS_DEFAULT / TRACKED_CHUNK)
+
+struct notify {
+    struct notify_config config;
+    int listener;
+    struct holder_shared *shared;
+    bool own_shared;
+    struct exact *exact;
+    struct exits *exits;
+
+    pthread_mutex_t lock;
+    struct tracked *tracked[TRACKED_CHUNKS];
+    struct notify_stats stats;
+
+    pthread_mutex_t turns;
+    pthread_cond_t turn;
+    unsigned wanted;  /* how many are to serve at once */
+    unsigned serving; /* how many do */
+    unsigned spares;
+    unsigned nreceivers;
+    struct receiver *receivers[NOTIFY_RECEIVERS_MAX];
+
+    pthread_t housekeeper;
+    bool housekeeping;
+    _Atomic bool stopping;
+    _Atomic bool ended; /* the last filtered task is gone */
+    struct made_event exit_made;
+    _Atomic uint64_t drains_wanted, drains_done;
+};
+
+/* receiver.c */
+int receivers_start(struct notify *notify, struct err *err);
+void receivers_stop(struct notify *notify);
+/* Before something that may take long: another serves meanwhile. */
+void receiver_slow(struct receiver *receiver);
+/* SECCOMP_IOCTL_NOTIF_SEND: CONTINUE for 0, else this errno. 0, or -ENOENT: the call is gone. */
+int receiver_answer(struct receiver *receiver, int error);
+bool receiver_still_waits(struct receiver *receiver);
+
+/* flow.c */
+void flow_handle(struct receiver *receiver);
+/* Makes the event of r->args and gives it to the sink; under the lock. */
+enum verdict flow_emit(struct receiver *receiver, const struct call_outcome *outcome);
+/* Runs the call in exact mode, others serving meanwhile. */
+void flow_run_exact(struct receiver *receiver, enum exact_want want, struct exact_result *ret);
+/* Answers EPERM; the refused event goes to the sink. `event` is in r->made. */
+void flow_refuse(struct receiver *receiver);
+
+/* flow_process.c */
+void flow_exec(struct receiver *receiver);
+void flow_fork(struct receiver *receiver);
+/* Makes the task, and its ancestors, known to the state. */
+void flow_discover(struct receiver *receiver, int64_t tid);
+
+/* tracked.c; all under the lock. NULL: the thread is not known to the state. */
+struct tracked *tracked_of(struct notify *notify, const struct thread *thread);
+void tracked_learn(struct notify *notify, const struct thread *thread,
+                   const struct live_task *task);
+bool tracked_is_raceable(struct notify *notify, const struct thread *thread);
+void tracked_done(struct notify *notify);
+
+/* Under the lock. */
+void notify_process_ended(struct notify *notify, int64_t pid, int status);
