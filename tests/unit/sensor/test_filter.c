@@ -73,7 +73,7 @@ static bool arguments_matter(const struct filter_options *options, uint16_t name
         return opens_for(options->opens, (int)a[2]);
     case NAME_socket:
         return !options->socket_families ||
-               ((uint32_t)a[0] < 64 && options->socket_families & (UINT64_C(1) << (uint32_t)a[0]));
+               options->socket_families >> ((uint32_t)a[0] < 63 ? (uint32_t)a[0] : 63) & 1;
     case NAME_dup2:
     case NAME_dup3:
         return (int)a[1] >= 0 && (int)a[1] <= 2;
@@ -313,8 +313,17 @@ static void random_options(uint64_t *seed, struct filter_options *ret)
         .deny_io_uring = test_random_below(seed, 2),
         .foreign = test_random_below(seed, 3) != 0,
     };
-    if (test_random_below(seed, 2)) {
-        ret->socket_families = UINT64_C(1) << 17 | test_random_below(seed, 2048);
+    uint64_t families = FILTER_FAMILY(AF_PACKET) | test_random_below(seed, 2048);
+    switch (test_random_below(seed, 4)) {
+    case 0:
+        ret->socket_families = families;
+        break;
+    case 1:
+        ret->socket_families = ~families;
+        break;
+    case 2:
+        ret->socket_families = test_random(seed);
+        break;
     }
     uint64_t density = test_random_below(seed, 101);
     for (size_t i = 0; i < call_count; i++) {
@@ -402,7 +411,7 @@ static void test_length(void **state)
         .deny_io_uring = true,
         .skip_threads = true,
         .opens = FILTER_OPEN_READ,
-        .socket_families = UINT64_MAX,
+        .socket_families = UINT64_MAX / 2,
     };
     callset_all(&options.calls);
     static struct filter filter;
@@ -645,7 +654,7 @@ static void test_kernel_native(void **state)
     struct filter_options options = { .test_arguments = true, .foreign = true };
     callset_all(&options.calls);
     options.opens = FILTER_OPEN_WRITE;
-    options.socket_families = UINT64_C(1) << AF_PACKET;
+    options.socket_families = FILTER_FAMILY(AF_PACKET);
     const struct made_call calls[] = {
         { NATIVE, SYS_getppid, { 0 }, false },
         { NATIVE, SYS_setsid, { 0 }, true },
@@ -663,6 +672,7 @@ static void test_kernel_native(void **state)
         { NATIVE, SYS_openat, { no, ADDRESS, O_RDONLY | O_CREAT, 0600 }, true },
         { NATIVE, SYS_creat, { ADDRESS, 0600 }, true },
         { NATIVE, SYS_socket, { AF_INET, SOCK_STREAM }, false },
+        { NATIVE, SYS_socket, { 70, SOCK_STREAM }, false },
         { NATIVE, SYS_socket, { AF_PACKET, SOCK_RAW }, true },
         { NATIVE, SYS_sendto, { no, 0, 0, 0, 0, 0 }, false },
         { NATIVE, SYS_sendto, { no, 0, 0, 0, 1, 0 }, true },
