@@ -7,7 +7,6 @@
 #include "cli/cli.h"
 #include "cli/replay_run.h"
 
-#include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fd.h"
@@ -58,24 +57,23 @@ enum option {
     OPT_FILTER,
     OPT_FORMAT,
     OPT_HELP,
+    OPT_SHORT_HELP,
     OPT_COUNT,
 };
 
-static const struct {
-    const char *name;
-    bool has_value;
-} options[OPT_COUNT] = {
-    [OPT_RULES] = { "rules", true },
-    [OPT_JSON] = { "json", false },
-    [OPT_ALL] = { "all", false },
-    [OPT_PRIORITY] = { "priority", true },
-    [OPT_TAG] = { "tag", true },
-    [OPT_DISABLE_TAG] = { "disable-tag", true },
-    [OPT_DISABLE_RULE] = { "disable-rule", true },
-    [OPT_STATS] = { "stats", false },
-    [OPT_FILTER] = { "filter", true },
-    [OPT_FORMAT] = { "format", true },
-    [OPT_HELP] = { "help", false },
+static const struct option_spec options[OPT_COUNT] = {
+    [OPT_RULES] = { "--rules", true, true },
+    [OPT_JSON] = { "--json", false, false },
+    [OPT_ALL] = { "--all", false, false },
+    [OPT_PRIORITY] = { "--priority", true, false },
+    [OPT_TAG] = { "--tag", true, false },
+    [OPT_DISABLE_TAG] = { "--disable-tag", true, false },
+    [OPT_DISABLE_RULE] = { "--disable-rule", true, false },
+    [OPT_STATS] = { "--stats", false, false },
+    [OPT_FILTER] = { "--filter", true, false },
+    [OPT_FORMAT] = { "--format", true, false },
+    [OPT_HELP] = { "--help", false, false },
+    [OPT_SHORT_HELP] = { "-h", false, false },
 };
 
 static int usage_error(const char *message, const char *what)
@@ -85,34 +83,19 @@ static int usage_error(const char *message, const char *what)
     return EXIT_USAGE;
 }
 
-static int add_word(struct words *words, char *word)
-{
-    if (words->n == REPLAY_ARGUMENTS_MAX) {
-        return -E2BIG;
-    }
-    char **items = mem_resize(words->items, words->n + 1, sizeof *items);
-    if (!items) {
-        return -ENOMEM;
-    }
-    words->items = items;
-    items[words->n++] = word;
-    return 0;
-}
-
 static int take_option(struct replay_arguments *a, enum option option, char *value)
 {
     switch (option) {
     case OPT_RULES:
-        return add_word(&a->rules, value);
+        return words_add(&a->choice.rules, value);
     case OPT_TAG:
-        return add_word(&a->tags, value);
+        return words_add(&a->choice.tags, value);
     case OPT_DISABLE_TAG:
-        return add_word(&a->disabled_tags, value);
+        return words_add(&a->choice.disabled_tags, value);
     case OPT_DISABLE_RULE:
-        return add_word(&a->disabled_rules, value);
+        return words_add(&a->choice.disabled_rules, value);
     case OPT_PRIORITY:
-        a->has_priority = true;
-        return priority_parse(str_of(value), &a->priority);
+        return rule_choice_set_priority(&a->choice, value);
     case OPT_JSON:
         a->json = true;
         return 0;
@@ -133,69 +116,34 @@ static int take_option(struct replay_arguments *a, enum option option, char *val
     }
 }
 
-/* The option "--name" or "--name=value"; OPT_COUNT none. *ret_value: NULL without "=". */
-static enum option find_option(char *word, char **ret_value)
-{
-    char *equals = strchr(word, '=');
-    size_t n = equals ? (size_t)(equals - word) : strlen(word);
-    *ret_value = equals ? equals + 1 : NULL;
-    for (int i = 0; i < OPT_COUNT; i++) {
-        if (n == strlen(options[i].name) + 2 && memcmp(word + 2, options[i].name, n - 2) == 0 &&
-            (!equals || options[i].has_value)) {
-            return (enum option)i;
-        }
-    }
-    return strcmp(word, "-h") == 0 ? OPT_HELP : OPT_COUNT;
-}
-
-static int parse_word(struct replay_arguments *a, char *word, bool in_rules)
-{
-    if (in_rules) {
-        return add_word(&a->rules, word) < 0 ? usage_error("too many rule files", NULL) : EXIT_OK;
-    }
-    if (a->capture) {
-        return usage_error("more than one capture", word);
-    }
-    a->capture = word;
-    return EXIT_OK;
-}
-
 /* EXIT_OK, or EXIT_USAGE having said why. --help sets *ret_help. */
 static int parse_words(int argc, char **argv, struct replay_arguments *a, bool *ret_help)
 {
-    bool in_rules = false;
-    bool only_words = false;
-    for (int i = 1; i < argc; i++) {
-        char *value;
-        if (only_words || argv[i][0] != '-' || strcmp(argv[i], "-") == 0) {
-            int r = parse_word(a, argv[i], in_rules && !only_words);
-            if (r != EXIT_OK) {
-                return r;
+    struct options reader = OPTIONS_INIT(options, argc, argv);
+    char *value;
+    int option;
+    while ((option = options_next(&reader, &value)) != OPTIONS_END) {
+        if (option == OPTIONS_UNKNOWN) {
+            return usage_error("there is no such option", value);
+        }
+        if (option == OPTIONS_NO_VALUE) {
+            return usage_error("this option needs a value", value);
+        }
+        if (option == OPTIONS_WORD) {
+            if (a->capture) {
+                return usage_error("more than one capture", value);
             }
+            a->capture = value;
             continue;
         }
-        if (strcmp(argv[i], "--") == 0) {
-            only_words = true;
-            continue;
-        }
-        enum option option = find_option(argv[i], &value);
-        if (option == OPT_COUNT) {
-            return usage_error("there is no such option", argv[i]);
-        }
-        if (option == OPT_HELP) {
+        if (option == OPT_HELP || option == OPT_SHORT_HELP) {
             *ret_help = true;
             return EXIT_OK;
         }
-        in_rules = option == OPT_RULES;
-        if (options[option].has_value && !value && i + 1 == argc) {
-            return usage_error("this option needs a value", argv[i]);
-        }
-        value = options[option].has_value && !value ? argv[++i] : value;
-        if (take_option(a, option, value) < 0) {
-            return usage_error(option == OPT_PRIORITY
-                                   ? "--priority is one of emergency, alert, critical, error, "
-                                     "warning, notice, informational, debug; not"
-                                   : "this value cannot be used",
+        if (take_option(a, (enum option)option, value) < 0) {
+            return usage_error(option == OPT_PRIORITY ? PRIORITY_HINT
+                               : option == OPT_RULES  ? "too many rule files"
+                                                      : "this value cannot be used",
                                value);
         }
     }
@@ -204,26 +152,27 @@ static int parse_words(int argc, char **argv, struct replay_arguments *a, bool *
 
 static int check_arguments(struct replay_arguments *a)
 {
-    if (!a->capture && a->rules.n > 1) {
-        a->capture = a->rules.items[--a->rules.n];
+    if (!a->capture && a->choice.rules.n > 1) {
+        a->capture = a->choice.rules.items[--a->choice.rules.n];
     }
     if (!a->capture) {
         return usage_error("a capture is missing", NULL);
     }
-    if (!a->filter && a->rules.n == 0) {
+    if (!a->filter && a->choice.rules.n == 0) {
         return usage_error("rules are missing: --rules FILE", NULL);
     }
-    if (a->filter && a->rules.n) {
+    if (a->filter && a->choice.rules.n) {
         return usage_error("--filter and --rules exclude each other", NULL);
     }
-    if (a->filter && (a->json || a->all || a->stats || a->tags.n || a->disabled_tags.n ||
-                      a->disabled_rules.n || a->has_priority)) {
+    if (a->filter &&
+        (a->json || a->all || a->stats || a->choice.tags.n || a->choice.disabled_tags.n ||
+         a->choice.disabled_rules.n || a->choice.has_priority)) {
         return usage_error("with --filter there are no rules to choose from", NULL);
     }
     if (a->format && !a->filter) {
         return usage_error("--format goes with --filter", NULL);
     }
-    if (a->tags.n && a->disabled_tags.n) {
+    if (a->choice.tags.n && a->choice.disabled_tags.n) {
         return usage_error("--tag and --disable-tag exclude each other", NULL);
     }
     return EXIT_OK;
@@ -295,15 +244,12 @@ void replay_progress_end(struct replay_progress *p)
 
 static void free_arguments(struct replay_arguments *a)
 {
-    free(a->rules.items);
-    free(a->tags.items);
-    free(a->disabled_tags.items);
-    free(a->disabled_rules.items);
+    rule_choice_done(&a->choice);
 }
 
 int cli_replay(int argc, char **argv)
 {
-    CLEANUP(free_arguments) struct replay_arguments a = { .priority = PRIORITY_DEBUG };
+    CLEANUP(free_arguments) struct replay_arguments a = { .choice.priority = PRIORITY_DEBUG };
     bool wants_help = false;
     int r = parse_words(argc, argv, &a, &wants_help);
     if (r == EXIT_OK && wants_help) {

@@ -44,31 +44,6 @@ static int fail(const char *message)
     return EXIT_NEGATIVE;
 }
 
-/* As Falco's options: tags choose among all rules, the rest narrows. */
-static int select_rules(struct rules_run *run)
-{
-    const struct replay_arguments *a = run->arguments;
-    struct selection *s = &run->selection;
-    const struct ruleset *rules = run->ruleset;
-    if (selection_init(s, rules) < 0) {
-        return fail("out of memory");
-    }
-    if (a->tags.n) {
-        selection_set_name(s, rules, STR("*"), false, false);
-    }
-    for (size_t i = 0; i < a->tags.n; i++) {
-        selection_set_tag(s, rules, str_of(a->tags.items[i]), true);
-    }
-    for (size_t i = 0; i < a->disabled_tags.n; i++) {
-        selection_set_tag(s, rules, str_of(a->disabled_tags.items[i]), false);
-    }
-    for (size_t i = 0; i < a->disabled_rules.n; i++) {
-        selection_set_name(s, rules, str_of(a->disabled_rules.items[i]), true, false);
-    }
-    selection_set_priority(s, rules, a->priority);
-    return EXIT_OK;
-}
-
 static int open_all(struct rules_run *run)
 {
     const struct replay_arguments *a = run->arguments;
@@ -191,13 +166,15 @@ int replay_rules(const struct replay_arguments *a)
         .started_ns = clock_boot_ns(),
     };
     buf_init(&run.output.buf, OUTPUT_MAX);
-    int r = cli_load_rules(a->rules.items, (int)a->rules.n, &run.ruleset);
+    int r = cli_load_rules(a->choice.rules.items, (int)a->choice.rules.n, &run.ruleset);
     if (r != EXIT_OK) {
         return r;
     }
     run.loaded_ns = clock_boot_ns() - run.started_ns;
-    r = select_rules(&run);
-    r = r == EXIT_OK ? open_all(&run) : r;
+    if (rule_choice_select(&a->choice, run.ruleset, &run.selection) < 0) {
+        return fail("out of memory");
+    }
+    r = open_all(&run);
     if (r != EXIT_OK) {
         return r;
     }

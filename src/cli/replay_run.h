@@ -4,23 +4,16 @@
 #pragma once
 
 #include "base/buf.h"
+#include "cli/options.h"
 #include "event/state.h"
 #include "rules/ruleset.h"
 #include "sensor/sensor.h"
 
-#define REPLAY_ARGUMENTS_MAX 4096 /* of each kind */
-
-struct words {
-    char **items;
-    size_t n;
-};
-
 struct replay_arguments {
-    struct words rules, tags, disabled_tags, disabled_rules;
+    struct rule_choice choice;
     const char *capture;
     const char *filter, *format;
-    enum priority priority;
-    bool json, all, stats, has_priority;
+    bool json, all, stats;
 };
 
 /* Alerts to standard output in large writes; to a terminal at once. */

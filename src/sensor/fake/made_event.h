@@ -13,7 +13,7 @@
 
 #include "event/event.h"
 
-#define MADE_DATA_MAX 65536
+#define MADE_DATA_MAX (256 << 10) /* argv and environment of an exec, and the rest */
 
 struct made_event {
     struct event event;

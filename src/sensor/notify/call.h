@@ -8,6 +8,7 @@
 
 #include "event/kind.h"
 
+#include <linux/audit.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,7 +53,7 @@ enum call_flag {
 };
 
 struct call {
-    uint16_t name;  /* event name id */
+    uint16_t name;  /* of the call; call_event_name() is what its event says */
     uint16_t kind;  /* of the exit event; KIND_GENERIC_X where the format has none */
     uint8_t manner; /* enum call_manner */
     uint8_t nargs;
@@ -60,17 +61,40 @@ struct call {
     const char *args;
 };
 
-#define CALLS_MAX 256
+#define CALLS_MAX    256
+#define CALL_NUMBERS 512 /* bound of the numbers of calls, but for their x32 bit */
+
+/* How this machine's own calls are reported. */
+#ifdef __x86_64__
+#define CALL_ARCH_NATIVE AUDIT_ARCH_X86_64
+#define CALL_X32_BIT     UINT32_C(0x40000000) /* in numbers of the x32 convention */
+#define CALL_X32_FIRST   512                  /* its own numbers, without the bit */
+#define CALL_X32_END     (CALL_X32_BIT + 576) /* bound of them all */
+#elif defined(__aarch64__)
+#define CALL_ARCH_NATIVE AUDIT_ARCH_AARCH64
+#endif
 
 extern const struct call call_table[];
 extern const size_t call_count;
+
+/* evt.type of its events: the kind's, or its own name where the format has none. fchmodat2 is told as
+ * fchmodat. */
+static inline uint16_t call_event_name(const struct call *call)
+{
+    return call->kind == KIND_GENERIC_X ? call->name : kind_table[call->kind].name_id;
+}
 
 /* NULL: not a call of this sensor. */
 const struct call *call_find(uint16_t name);
 /* The call of a number as the filter reports it. `arch` is AUDIT_ARCH_*. For ia32's socketcall and ipc
  * the caller has to look at the arguments first: NAME_socketcall. NULL: none of ours. */
 const struct call *call_of_number(uint32_t arch, uint32_t nr);
-/* Number on an architecture, -1 when it has none. */
+/* The same as a name, of calls that are none of ours too; NAME_NONE unknown. */
+uint16_t call_name_of_number(uint32_t arch, uint32_t nr);
+/* What ia32's socketcall is, by its first argument; NULL: none of ours. */
+#define CALL_SOCKETCALLS 32 /* bound of these */
+const struct call *call_of_socketcall(uint32_t operation);
+/* First number on an architecture (without the x32 bit), -1 when it has none. */
 int call_number(uint32_t arch, const struct call *call);
 
 /* A set of calls, by index in call_table. */
@@ -92,5 +116,5 @@ static inline void callset_add(struct callset *set, size_t index)
 void callset_state(struct callset *ret);
 /* All of the table: rules that arrive later work without a restart. */
 void callset_all(struct callset *ret);
-/* Adds the call of this event name, if there is one. False: this sensor cannot see it. */
+/* Adds the calls whose events have this name. False: this sensor cannot see it. */
 bool callset_add_name(struct callset *set, uint16_t name);

@@ -22,7 +22,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -83,11 +82,14 @@ void flow_run_exact(struct receiver *r, enum exact_want want, struct exact_resul
     const struct exact_call call = {
         .tid = (pid_t)r->args.tid,
         .want = want,
+        .listener = r->notify->listener,
+        .notif = &r->slot->notif,
         .answer = let_go_on,
         .data = r,
     };
     receiver_slow(r);
     exact_run(r->notify->exact, &call, ret);
+    r->answered |= ret->end != EXACT_REFUSED;
     if (ret->end == EXACT_REFUSED) {
         pthread_mutex_lock(&r->notify->lock);
         r->notify->stats.refused_trace++;
@@ -327,9 +329,9 @@ static bool is_wanted(struct receiver *r, const struct call *call, uint32_t open
                                   ? tracked_of(n, thread)
                                   : NULL;
     bool known = tracked && tracked->known && !tracked->stale;
-    bool wanted =
-        !call || call->flags & CALL_STATE ||
-        n->config.sink.wants(n->config.sink.data, known ? thread : NULL, call->name, open_flags);
+    bool wanted = !call || call->flags & CALL_STATE ||
+                  n->config.sink.wants(n->config.sink.data, known ? thread : NULL,
+                                       call_event_name(call), open_flags);
     if (known) {
         r->target = tracked->target;
         r->raceable = tracked_is_raceable(n, thread);
@@ -346,7 +348,7 @@ static bool is_wanted(struct receiver *r, const struct call *call, uint32_t open
 static uint32_t open_flags_of(const struct call *call, const struct seccomp_notif *notif)
 {
     uint64_t flags;
-    if (!call || !(call->flags & CALL_OPEN) || notif->data.arch != AUDIT_ARCH_NATIVE) {
+    if (!call || !(call->flags & CALL_OPEN) || notif->data.arch != CALL_ARCH_NATIVE) {
         return call && call->flags & CALL_OPEN ? SINK_OPEN_ANY : 0;
     }
     if (call->name == NAME_open) {

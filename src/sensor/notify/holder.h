@@ -3,8 +3,12 @@
  *
  * Receivers take each notification straight into a slot of a memory file shared with the holder, and
  * clear the slot after they have answered. The holder keeps a duplicate of the listener. When the agent
- * is gone (its socket closed) or a slot is older than HOLDER_STUCK_MS, it answers CONTINUE for every
- * slot's id, then serves new calls itself until the agent is back, and counts what passed.
+ * is gone (its socket closed), or has finished nothing for HOLDER_STUCK_MS while a slot was full or a
+ * call was waiting, it answers CONTINUE for every such slot's id, then serves new calls itself until the
+ * agent is back, and counts what passed. One old slot while others move is answered alone.
+ *
+ * A receiver: zeroes slot.notif, RECVs into it, sets taken_ns, SENDs its answer (ENOENT: somebody else
+ * did), zeroes taken_ns and notif.id, adds 1 to progress, whatever came of it.
  *
  * The holder's side uses no libc state (no malloc, no stdio), so that a static, tiny program can be it.
  */
@@ -19,7 +23,8 @@
 #define HOLDER_SLOTS     64
 #define HOLDER_SAMPLE_MS 20
 #define HOLDER_STUCK_MS  200
-#define HOLDER_NUMBERS   512 /* passed calls are counted by number; others in the last one */
+#define HOLDER_SLOW_MS   5000 /* of a slot that is marked slow */
+#define HOLDER_NUMBERS   512  /* passed calls are counted by number; others in the last one */
 
 struct holder_slot {
     struct seccomp_notif notif; /* id 0: free */
@@ -63,6 +68,7 @@ void holder_shared_free(struct holder_shared *shared);
 struct holder_config {
     int listener, agent;
     struct holder_shared *shared;
+    unsigned sample_ms; /* 0: HOLDER_SAMPLE_MS. The other times go with it; for tests */
 };
 void holder_serve(const struct holder_config *config);
 /* In the process that becomes the holder: signals blocked, own session, not dumpable, stdio closed. */

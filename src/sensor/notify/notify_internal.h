@@ -18,16 +18,7 @@
 #include "sensor/notify/notify.h"
 #include "sensor/notify/resolve.h"
 
-#include <linux/audit.h>
 #include <pthread.h>
-
-#if defined(__x86_64__)
-#define AUDIT_ARCH_NATIVE AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define AUDIT_ARCH_NATIVE AUDIT_ARCH_AARCH64
-#else
-#error "no system call table for this architecture"
-#endif
 
 enum receiver_state { RECEIVER_SPARE, RECEIVER_SERVING, RECEIVER_SLOW };
 

@@ -153,6 +153,7 @@ static void only_wake_signal(void)
     sigset_t set;
     sigfillset(&set);
     sigdelset(&set, WAKE_SIGNAL);
+    sigdelset(&set, EXACT_SIGNAL);
     pthread_sigmask(SIG_SETMASK, &set, NULL);
 }
 
@@ -171,6 +172,10 @@ static void *receiver_main(void *data)
         }
         was_busy = r->slot->notif.id != 0;
         serve_one(r);
+        if (exact_must_end(r->notify->exact)) {
+            receiver_slow(r);
+            break;
+        }
     }
     return NULL;
 }

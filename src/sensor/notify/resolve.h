@@ -16,13 +16,14 @@
 #include <stdint.h>
 
 #define RESOLVED_PATH_MAX 8192
+#define TARGET_GROUPS_MAX 64
 
 /* Who asks. Groups and ids as in /proc/TID/status. */
 struct target {
     int64_t tid, pid;
     uint32_t fsuid, fsgid;
-    uint32_t ngroups; /* 65: more than 64, unknown */
-    uint32_t groups[64];
+    uint32_t ngroups; /* TARGET_GROUPS_MAX + 1: more than fit, unknown */
+    uint32_t groups[TARGET_GROUPS_MAX];
     uint64_t cap_effective;
     uint32_t umask;
     bool ids_known;
@@ -31,7 +32,9 @@ struct target {
 struct resolved {
     int error;          /* of finding it: 0, -ENOENT, -EACCES, -ELOOP, -ENOTDIR, ... */
     bool parent_exists; /* with -ENOENT: everything but the last component is there */
-    bool unsure;        /* magic links, /proc/self behind a link, a root that cannot be entered */
+    bool unsure;        /* magic links, rights that this thread cannot take, an unreadable root */
+    bool cut;           /* path is longer than the kernel or this struct can say: its beginning */
+    bool deleted;       /* the directory entry is gone; path is its last one */
     struct str path; /* canonical, within the target's root; with -ENOENT the parent's and the name;
                          * lies in storage */
     uint64_t ino, dev;
@@ -42,14 +45,19 @@ struct resolved {
     char storage[RESOLVED_PATH_MAX];
 };
 
-struct resolver; /* of one thread: what it keeps (its own ids, root descriptors) */
+struct resolver; /* of the thread that makes it, and of no other: it keeps that thread's ids */
 
+/* Between calls the thread has its own ids and rights. Makes the thread's umask its own where allowed. */
 int resolver_new(struct resolver **ret, struct err *err);
 void resolver_free(struct resolver *resolver);
 
 /* `follow`: the last component too, when it is a symbolic link. */
 void resolve_path(struct resolver *resolver, const struct target *target, int64_t dirfd,
                   struct str path, bool follow, struct resolved *ret);
+
+/* The file of a descriptor of the target: error -EBADF; pipes and sockets as "pipe:[7]". */
+void resolve_fd(struct resolver *resolver, const struct target *target, int64_t fd,
+                struct resolved *ret);
 
 /*
  * The result to expect of the call: 0 or positive success, -errno. `at` are its resolved paths (both

@@ -1,0 +1,351 @@
+/*
+ * The holder: watches the agent while it serves, takes its place when it cannot.
+ *
+ * While the agent serves, the listener is only looked at once in a sample, never slept on: a sleeper
+ * would be woken with each call and make it twice as dear. Ages are counted in samples, not in time, so
+ * that a container that was frozen or throttled as a whole finds nobody late. The agent is stuck when it
+ * finished nothing during HOLDER_STUCK_MS although a slot was full, or calls were waiting, all that time.
+ *
+ * A full slot is answered by its id; who took it finds that it is gone (ENOENT). RECV blocks when
+ * somebody else was quicker, whatever the listener's flags, and would then take calls from an agent that
+ * has come back: a timer interrupts it.
+ *
+ * Nothing here keeps state in libc: no allocation, no stdio, only wrappers of system calls.
+ */
+#include "sensor/notify/holder.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define VERSION       1
+#define STUCK_SAMPLES (HOLDER_STUCK_MS / HOLDER_SAMPLE_MS)
+#define SLOW_SAMPLES  (HOLDER_SLOW_MS / HOLDER_SAMPLE_MS)
+#define RECV_LIMIT_US 1000
+#define GUESSES       1024 /* ids on each side of the newest known one; they are handed out in a row */
+
+#if defined(__x86_64__)
+#define OWN_ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define OWN_ARCH AUDIT_ARCH_AARCH64
+#else
+#error "the holder does not know this machine's AUDIT_ARCH"
+#endif
+
+struct holder {
+    struct holder_shared *shared;
+    int listener, agent;
+    int sample_ms;
+    struct holder_gap *gap; /* NULL: the agent serves */
+    uint64_t seen[HOLDER_SLOTS];
+    uint32_t age[HOLDER_SLOTS]; /* samples that saw the same id */
+    uint64_t progress;
+    uint32_t quiet;   /* samples without progress */
+    uint32_t waiting; /* samples in a row with calls that nobody took */
+    uint64_t newest;  /* id */
+    uint64_t next_sample_ns;
+};
+
+int holder_shared_new(int *ret_fd, struct holder_shared **ret)
+{
+    int fd = memfd_create("hinomi-slots", MFD_CLOEXEC);
+    if (fd < 0) {
+        return -errno;
+    }
+    if (ftruncate(fd, sizeof(struct holder_shared)) < 0) {
+        int r = -errno;
+        close(fd);
+        return r;
+    }
+    void *p = mmap(NULL, sizeof(struct holder_shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (p == MAP_FAILED) {
+        int r = -errno;
+        close(fd);
+        return r;
+    }
+    struct holder_shared *shared = p;
+    shared->version = VERSION;
+    *ret_fd = fd;
+    *ret = shared;
+    return 0;
+}
+
+void holder_shared_free(struct holder_shared *shared)
+{
+    if (shared) {
+        munmap(shared, sizeof *shared);
+    }
+}
+
+void holder_detach(void)
+{
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    setsid();
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    prctl(PR_SET_NAME, "hinomi-holder", 0, 0, 0);
+    if (chdir("/") < 0) {
+        /* it stays where it is */
+    }
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        close(fd);
+    }
+}
+
+static void on_alarm(int signal)
+{
+    (void)signal;
+}
+
+static void prepare_alarm(void)
+{
+    struct sigaction action = { .sa_handler = on_alarm };
+    sigset_t set;
+    sigaction(SIGALRM, &action, NULL);
+    sigemptyset(&set);
+    sigaddset(&set, SIGALRM);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* Repeats, for the case that it fires before RECV is entered. */
+static void set_alarm(suseconds_t us)
+{
+    struct itimerval timer = { .it_value.tv_usec = us, .it_interval.tv_usec = us };
+    setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static int answer(const struct holder *h, uint64_t id)
+{
+    struct seccomp_notif_resp response = { .id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
+    return ioctl(h->listener, SECCOMP_IOCTL_NOTIF_SEND, &response) < 0 ? -errno : 0;
+}
+
+static void count(struct holder *h, const struct seccomp_data *data)
+{
+    bool known = data->arch == OWN_ARCH && data->nr >= 0 && data->nr < HOLDER_NUMBERS - 1;
+    h->gap->passed++;
+    atomic_fetch_add_explicit(&h->shared->passed_by_number[known ? data->nr : HOLDER_NUMBERS - 1],
+                              1, memory_order_relaxed);
+}
+
+static void open_gap(struct holder *h, enum holder_cause cause)
+{
+    uint32_t n = atomic_load_explicit(&h->shared->ngaps, memory_order_relaxed);
+    h->gap = &h->shared->gaps[n % HOLDER_GAPS];
+    *h->gap = (struct holder_gap){ .start_ns = clock_real_ns(), .cause = (uint32_t)cause };
+    atomic_store(&h->shared->ngaps, n + 1);
+}
+
+static void close_gap(struct holder *h)
+{
+    if (h->gap) {
+        h->gap->end_ns = clock_real_ns();
+        h->gap = NULL;
+    }
+}
+
+static uint64_t slot_id(const struct holder *h, size_t i)
+{
+    return __atomic_load_n(&h->shared->slots[i].notif.id, __ATOMIC_RELAXED);
+}
+
+static void answer_slot(struct holder *h, size_t i)
+{
+    struct seccomp_data data = h->shared->slots[i].notif.data;
+    uint64_t id = slot_id(h, i);
+    if (id != 0 && answer(h, id) == 0) {
+        count(h, &data);
+        h->gap->rescued++;
+    }
+}
+
+static bool slot_is_old(const struct holder *h, size_t i)
+{
+    bool slow = atomic_load(&h->shared->slots[i].slow);
+    return h->seen[i] != 0 && h->age[i] >= (slow ? SLOW_SAMPLES : STUCK_SAMPLES);
+}
+
+/* Brings ages up to date; returns how many slots are old. */
+static unsigned sample_slots(struct holder *h)
+{
+    uint64_t progress = 0;
+    unsigned old = 0;
+    for (size_t i = 0; i < HOLDER_SLOTS; i++) {
+        uint64_t id = slot_id(h, i);
+        h->age[i] = id == h->seen[i] ? h->age[i] + 1 : 0;
+        h->seen[i] = id;
+        h->newest = id > h->newest ? id : h->newest;
+        old += slot_is_old(h, i);
+        progress += atomic_load_explicit(&h->shared->slots[i].progress, memory_order_relaxed);
+    }
+    h->quiet = progress == h->progress ? h->quiet + 1 : 0;
+    h->progress = progress;
+    return old;
+}
+
+/* Those that are old; while the agent is stuck, the slow ones are as old as the others. */
+static void answer_slots(struct holder *h, bool slow_too)
+{
+    for (size_t i = 0; i < HOLDER_SLOTS; i++) {
+        if (slot_is_old(h, i) || (slow_too && h->seen[i] != 0 && h->age[i] >= STUCK_SAMPLES)) {
+            answer_slot(h, i);
+        }
+    }
+}
+
+/* An id that stands in no slot: taken by somebody who did not follow the rules. */
+static void answer_lost(struct holder *h)
+{
+    struct pollfd item = { .fd = h->listener, .events = POLLOUT };
+    for (uint64_t i = 0; i <= 2 * (uint64_t)GUESSES; i++) {
+        if (i % 64 == 0 && (poll(&item, 1, 0) <= 0 || !(item.revents & POLLOUT))) {
+            return;
+        }
+        if (answer(h, h->newest + GUESSES - i) == 0) {
+            h->gap->passed++;
+            h->gap->rescued++;
+        }
+    }
+}
+
+static void take_over(struct holder *h, enum holder_cause cause)
+{
+    close_gap(h);
+    open_gap(h, cause);
+    atomic_store(&h->shared->serving, 1);
+    if (cause == GAP_AGENT_STUCK) {
+        answer_slots(h, true);
+        return;
+    }
+    for (size_t i = 0; i < HOLDER_SLOTS; i++) {
+        uint64_t id = slot_id(h, i);
+        h->newest = id > h->newest ? id : h->newest;
+        answer_slot(h, i);
+    }
+    if (h->newest != 0) {
+        answer_lost(h);
+    }
+}
+
+static void hand_back(struct holder *h)
+{
+    atomic_store(&h->shared->serving, 0);
+    h->waiting = 0;
+    close_gap(h);
+}
+
+/* The agent sends nothing on its socket: readable means closed. */
+static bool agent_is_gone(const struct holder *h)
+{
+    char byte;
+    ssize_t n = recv(h->agent, &byte, 1, MSG_DONTWAIT);
+    return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+/* One sample while the agent serves. False: the last filtered task is gone. */
+static bool watch(struct holder *h)
+{
+    struct pollfd agent = { .fd = h->agent, .events = POLLIN };
+    struct pollfd listener = { .fd = h->listener, .events = POLLIN };
+    if (poll(&agent, 1, h->sample_ms) > 0 && agent_is_gone(h)) {
+        take_over(h, GAP_AGENT_GONE);
+        return true;
+    }
+    if (poll(&listener, 1, 0) < 0) {
+        listener.revents = 0;
+    }
+    if (listener.revents & (POLLHUP | POLLERR | POLLNVAL)) {
+        return false;
+    }
+    unsigned old = sample_slots(h);
+    h->waiting = listener.revents & POLLIN ? h->waiting + 1 : 0;
+    if (h->quiet >= STUCK_SAMPLES && (old > 0 || h->waiting >= STUCK_SAMPLES)) {
+        take_over(h, GAP_AGENT_STUCK);
+    } else if (old > 0) {
+        open_gap(h, GAP_AGENT_STUCK);
+        answer_slots(h, false);
+        close_gap(h);
+    }
+    return true;
+}
+
+static void pass_one(struct holder *h)
+{
+    struct seccomp_notif notif;
+    memset(&notif, 0, sizeof(notif));
+    set_alarm(RECV_LIMIT_US);
+    int r = ioctl(h->listener, SECCOMP_IOCTL_NOTIF_RECV, &notif);
+    set_alarm(0);
+    if (r == 0) {
+        h->newest = notif.id > h->newest ? notif.id : h->newest;
+        if (answer(h, notif.id) == 0) {
+            count(h, &notif.data);
+        }
+    }
+}
+
+/* While a stuck agent's place is held: is it back, or gone, and does it hold further calls? */
+static void watch_stuck(struct holder *h)
+{
+    uint64_t now = clock_ns(CLOCK_MONOTONIC);
+    if (now < h->next_sample_ns) {
+        return;
+    }
+    h->next_sample_ns = now + (uint64_t)h->sample_ms * NS_PER_MS;
+    if (agent_is_gone(h)) {
+        take_over(h, GAP_AGENT_GONE);
+        return;
+    }
+    sample_slots(h);
+    if (h->quiet == 0) {
+        hand_back(h);
+        return;
+    }
+    answer_slots(h, true);
+}
+
+static bool serve(struct holder *h)
+{
+    struct pollfd items[] = {
+        { .fd = h->listener, .events = POLLIN },
+        { .fd = h->gap->cause == GAP_AGENT_GONE ? -1 : h->agent, .events = POLLIN },
+    };
+    if (poll(items, 2, h->sample_ms) < 0) {
+        items[0].revents = 0;
+    }
+    if (items[0].revents & POLLIN) {
+        pass_one(h);
+    } else if (items[0].revents & (POLLHUP | POLLERR | POLLNVAL)) {
+        return false;
+    }
+    if (h->gap->cause == GAP_AGENT_STUCK) {
+        h->next_sample_ns = items[1].revents ? 0 : h->next_sample_ns;
+        watch_stuck(h);
+    }
+    return true;
+}
+
+void holder_serve(const struct holder_config *config)
+{
+    struct holder h = {
+        .shared = config->shared,
+        .listener = config->listener,
+        .agent = config->agent,
+        .sample_ms = config->sample_ms ? (int)config->sample_ms : HOLDER_SAMPLE_MS,
+    };
+    prepare_alarm();
+    while (h.gap ? serve(&h) : watch(&h)) {
+    }
+    close_gap(&h);
+}
