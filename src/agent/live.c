@@ -18,6 +18,7 @@
 #include "sensor/live/digest.h"
 #include "sensor/live/task.h"
 #include "sensor/live/users.h"
+#include "sensor/notify/path_cache.h"
 #include "sensor/replay/replay.h"
 
 #include <errno.h>
@@ -149,6 +150,24 @@ static void choose_calls(const struct live *live, struct callset *ret)
             callset_add_name(ret, name);
         }
     }
+    path_cache_calls(ret);
+}
+
+/* Which opens the rules can be about: enum filter_open, 0 any. */
+static uint8_t wanted_opens(const struct live *live)
+{
+    static const uint16_t names[] = { NAME_open, NAME_openat };
+    const struct demand *demand = matcher_demand(pipeline_matcher(live->pipeline));
+    unsigned access = 0;
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        const struct demand_kind *kind = demand_of(demand, names[i]);
+        for (uint32_t c = 0; c < kind->nclauses; c++) {
+            access |= kind->clauses[c].access;
+        }
+        access |= kind->everything ? UINT8_MAX : 0;
+    }
+    bool only_writes = access && !(access & (DEMAND_READ | DEMAND_OTHER));
+    return live->config.all_calls || live->config.capture || !only_writes ? 0 : FILTER_OPEN_WRITE;
 }
 
 static int make_filter(struct live *live, struct err *err)
@@ -156,6 +175,7 @@ static int make_filter(struct live *live, struct err *err)
     struct filter_options options = { .test_arguments = true,
                                       .deny_io_uring = live->config.deny_io_uring,
                                       .foreign = true };
+    options.opens = wanted_opens(live);
     choose_calls(live, &options.calls);
     live->filter = mem_zalloc(sizeof *live->filter);
     if (!live->filter) {
@@ -212,6 +232,7 @@ static int make_sensor(struct live *live, struct err *err)
                   .data = live },
         .shared = live->config.shared,
         .deny = live->config.deny,
+        .cache_paths = true,
         .every_call = live->capture != NULL,
     };
     return notify_new(&config, &live->notify, err);
@@ -311,6 +332,11 @@ void live_drain(struct live *live)
         notify_stop(live->notify);
         finish_capture(live);
     }
+}
+
+const struct rlimit *live_old_file_limit(const struct live *live)
+{
+    return notify_old_file_limit(live->notify);
 }
 
 void live_get_stats(struct live *live, struct live_stats *ret)

@@ -91,18 +91,21 @@ static size_t from_mounts(int64_t pid, char ret[CONTAINER_CGROUP_MAX])
     return (size_t)n;
 }
 
-size_t container_cgroup(int64_t pid, char ret[CONTAINER_CGROUP_MAX])
+uint64_t container_namespace(int64_t pid)
 {
     char path[64];
     struct stat st;
-    size_t n = from_mounts(pid, ret);
-    if (n) {
+    snprintf(path, sizeof(path), "/proc/%lld/ns/pid", (long long)pid);
+    return stat(path, &st) < 0 || st.st_ino == HOST_PID_NS ? 0 : st.st_ino;
+}
+
+size_t container_cgroup(int64_t pid, char ret[CONTAINER_CGROUP_MAX])
+{
+    uint64_t namespace = container_namespace(pid);
+    size_t n = namespace ? from_mounts(pid, ret) : 0;
+    if (n || !namespace) {
         return n;
     }
-    snprintf(path, sizeof(path), "/proc/%lld/ns/pid", (long long)pid);
-    if (stat(path, &st) < 0 || st.st_ino == HOST_PID_NS) {
-        return 0;
-    }
     return (size_t)snprintf(ret, CONTAINER_CGROUP_MAX, "pidns=/container/%012llx%052d",
-                            (unsigned long long)st.st_ino & 0xffffffffffff, 0);
+                            (unsigned long long)namespace & 0xffffffffffff, 0);
 }

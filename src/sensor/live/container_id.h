@@ -18,8 +18,10 @@
  * A control group to put beside the process' own, so that it is known to be in a container:
  * "mountinfo=/container/ID", or, in a process namespace of its own whose container nobody names,
  * "pidns=/container/" and 64 digits made of that namespace's number. Returns its length without NUL; 0 on
- * the host, or when it cannot be told.
+ * the host (and in its process namespace), or when it cannot be told.
  */
 size_t container_cgroup(int64_t pid, char ret[CONTAINER_CGROUP_MAX]);
+/* Number of the process namespace; 0 the machine's first, or not known. */
+uint64_t container_namespace(int64_t pid);
 /* The id in the text of a mountinfo file, 64 hexadecimal digits; empty: none. */
 struct str container_id_in_mounts(struct str mountinfo);

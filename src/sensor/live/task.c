@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "sensor/live/container_id.h"
 #include "sensor/live/exe.h"
 #include "sensor/live/proc_file.h"
 #include "sensor/live/proc_text.h"
@@ -50,6 +51,9 @@ struct reader {
     struct pidns pidns[NAMESPACES_MAX];
     char root[PROC_LINK_MAX];
     struct str root_link;
+    uint64_t namespace; /* whose container is `container` */
+    size_t container_n;
+    char container[CONTAINER_CGROUP_MAX];
     char scratch[SCRATCH_SIZE];
     char storage[STORAGE_SIZE];
 };
@@ -134,6 +138,7 @@ static int read_ids(struct reader *reader, int dir)
     struct proc_reader status = { .buffer = reader->scratch,
                                   .size = sizeof(reader->scratch),
                                   .max = STATUS_MAX,
+                                  .once = true,
                                   .line = status_line,
                                   .data = task };
     ssize_t n = proc_each_line(dir, "status", &status);
@@ -202,6 +207,31 @@ static void read_dirs(struct reader *reader, int dir)
     task->root = keep(task, reader->root_link);
 }
 
+static bool names_container(struct str cgroups)
+{
+    while (cgroups.n) {
+        struct str one = str_until_nul(cgroups.p, cgroups.n);
+        if (cgroup_container_id(one).n) {
+            return true;
+        }
+        cgroups = str_from_offset(cgroups, one.n + 1);
+    }
+    return false;
+}
+
+/* What else tells the container; the same for all of a process namespace. */
+static void put_container(struct reader *reader, struct buf *buf)
+{
+    uint64_t namespace = container_namespace(reader->task.pid);
+    if (namespace && namespace != reader->namespace) {
+        reader->namespace = namespace;
+        reader->container_n = container_cgroup(reader->task.pid, reader->container);
+    }
+    if (namespace && buf->capacity - buf->n > reader->container_n) {
+        buf_put(buf, reader->container, reader->container_n + (reader->container_n > 0));
+    }
+}
+
 static void read_cgroups(struct reader *reader, int dir)
 {
     struct live_task *task = &reader->task;
@@ -210,6 +240,9 @@ static void read_cgroups(struct reader *reader, int dir)
     struct buf buf;
     buf_init_fixed(&buf, task->storage + task->used, room < CGROUPS_MAX ? room : CGROUPS_MAX);
     proc_cgroups(str_from(reader->scratch, n > 0 ? (size_t)n : 0), &buf);
+    if (!names_container(buf_str(&buf))) {
+        put_container(reader, &buf);
+    }
     task->cgroups = buf_str(&buf);
     task->used += buf.n;
 }
@@ -241,6 +274,7 @@ static uint64_t start_of(struct reader *reader, int64_t pid, struct live_task *r
     struct proc_reader status = { .buffer = reader->scratch,
                                   .size = sizeof(reader->scratch),
                                   .max = STATUS_MAX,
+                                  .once = true,
                                   .line = status_line,
                                   .data = ret };
     if (dir < 0 || proc_each_line(dir, "status", &status) < 0) {

@@ -89,11 +89,6 @@ int receiver_answer(struct receiver *r, int error)
     return 0;
 }
 
-bool receiver_still_waits(struct receiver *r)
-{
-    return ioctl(r->notify->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &r->slot->notif.id) == 0;
-}
-
 static void clear_slot(struct receiver *r)
 {
     atomic_store(&r->slot->slow, 0);
@@ -153,6 +148,7 @@ static void only_wake_signal(void)
     sigset_t set;
     sigfillset(&set);
     sigdelset(&set, WAKE_SIGNAL);
+    sigdelset(&set, EXACT_SIGNAL);
     pthread_sigmask(SIG_SETMASK, &set, NULL);
 }
 
@@ -171,6 +167,10 @@ static void *receiver_main(void *data)
         }
         was_busy = r->slot->notif.id != 0;
         serve_one(r);
+        if (exact_must_end(r->notify->exact)) {
+            receiver_slow(r);
+            break;
+        }
     }
     return NULL;
 }
