@@ -138,6 +138,7 @@ static int read_ids(struct reader *reader, int dir)
     struct proc_reader status = { .buffer = reader->scratch,
                                   .size = sizeof(reader->scratch),
                                   .max = STATUS_MAX,
+                                  .once = true,
                                   .line = status_line,
                                   .data = task };
     ssize_t n = proc_each_line(dir, "status", &status);
@@ -273,6 +274,7 @@ static uint64_t start_of(struct reader *reader, int64_t pid, struct live_task *r
     struct proc_reader status = { .buffer = reader->scratch,
                                   .size = sizeof(reader->scratch),
                                   .max = STATUS_MAX,
+                                  .once = true,
                                   .line = status_line,
                                   .data = ret };
     if (dir < 0 || proc_each_line(dir, "status", &status) < 0) {

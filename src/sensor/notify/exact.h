@@ -9,7 +9,7 @@
  * any receiver answers because exact_is_pending() says so. Fork-like calls, which the kernel puts off
  * while a stop is wanted, are led through again in both ways.
  *
- * Threads: every receiver may run one call at a time; EXACT_RUNS_MAX at once, more are refused.
+ * Threads: every receiver may run one call at a time; more than exact_limit() at once are refused.
  *
  * Waiting: Linux shows ptrace stops to every thread of the tracer's process that waits for the task, and
  * a stop taken there is missed here for EXACT_TICK_MS. Who reaps watched children of this very process
@@ -72,6 +72,9 @@ struct exact_result {
 struct exact; /* shared by all receivers of a sensor */
 
 int exact_new(uint32_t features, struct exact **ret, struct err *err);
+/* At most this many at once, below EXACT_RUNS_MAX. Keep it below the number of receivers that serve: who
+ * is led through a call again waits for another receiver's answer. Before the first run. */
+void exact_limit(struct exact *exact, unsigned runs);
 void exact_free(struct exact *exact); /* when no receiver uses it any more */
 
 void exact_run(struct exact *exact, const struct exact_call *call, struct exact_result *ret);

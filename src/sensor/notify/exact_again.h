@@ -10,12 +10,14 @@
 
 struct exact_slot {
     _Atomic pid_t tracer;  /* 0: free */
+    _Atomic pid_t tid;     /* in a run */
     _Atomic pid_t pending; /* led through its call again */
     _Atomic pid_t left;    /* still traced, after its run */
 };
 
 struct exact {
     uint32_t features;
+    unsigned runs;
     _Atomic uint32_t npending, nleft;
     struct exact_slot slots[EXACT_RUNS_MAX];
 };

@@ -190,6 +190,7 @@ static enum verdict emit_new_image(struct receiver *r)
     n->stats.events++;
     n->stats.exact++;
     verdict = n->config.sink.event(n->config.sink.data, &r->made.event);
+    live_sharers_left(n->sharers, r->task->pid);
     learn(r, r->task);
     pthread_mutex_unlock(&n->lock);
     return verdict;
@@ -282,12 +283,15 @@ static void track_child(struct receiver *r, const struct thread *parent, int64_t
     }
     uint64_t flags = r->args.clone_flags;
     bool waits = flags & CLONE_VFORK && !tracked_is_raceable(n, parent);
+    bool shares = flags & CLONE_VM && !(flags & CLONE_THREAD) && !waits;
     its->target = mine->target;
     its->target.tid = child;
     its->target.pid = thread->pid;
     its->known = mine->known;
-    its->shares_vm = flags & CLONE_VM && !(flags & CLONE_THREAD) && !waits;
-    mine->shares_vm |= its->shares_vm;
+    its->root = flags & CLONE_NEWNS ? 0 : mine->root;
+    if (shares) {
+        live_sharers_cloned(n->sharers, parent->pid, child);
+    }
     if (!(flags & CLONE_THREAD)) {
         exits_watch(n->exits, child);
     }

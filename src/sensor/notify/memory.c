@@ -45,7 +45,7 @@ static int open_mem(struct reader *reader)
     char path[40];
     snprintf(path, sizeof(path), "/proc/%d/mem", (int)reader->tid);
     reader->mem = open(path, O_RDONLY | O_CLOEXEC);
-    return reader->mem < 0 ? -errno : 0;
+    return reader->mem >= 0 ? 0 : errno == ENOENT ? -ESRCH : -errno;
 }
 
 static int read_from_mem(const struct reader *reader, const struct piece *piece, char *to)
