@@ -18,6 +18,7 @@
 #include "sensor/live/digest.h"
 #include "sensor/live/task.h"
 #include "sensor/live/users.h"
+#include "sensor/notify/path_cache.h"
 #include "sensor/replay/replay.h"
 
 #include <errno.h>
@@ -149,6 +150,7 @@ static void choose_calls(const struct live *live, struct callset *ret)
             callset_add_name(ret, name);
         }
     }
+    path_cache_calls(ret);
 }
 
 /* Which opens the rules can be about: enum filter_open, 0 any. */
@@ -230,6 +232,7 @@ static int make_sensor(struct live *live, struct err *err)
                   .data = live },
         .shared = live->config.shared,
         .deny = live->config.deny,
+        .cache_paths = true,
         .every_call = live->capture != NULL,
     };
     return notify_new(&config, &live->notify, err);
@@ -329,6 +332,11 @@ void live_drain(struct live *live)
         notify_stop(live->notify);
         finish_capture(live);
     }
+}
+
+const struct rlimit *live_old_file_limit(const struct live *live)
+{
+    return notify_old_file_limit(live->notify);
 }
 
 void live_get_stats(struct live *live, struct live_stats *ret)

@@ -283,7 +283,7 @@ static void read_flags(struct call_args *args)
         }
         return;
     case NAME_fsconfig:
-        if (reg[1] == FSCONFIG_SET_STRING || reg[1] == FSCONFIG_SET_PATH) {
+        if ((uint32_t)reg[1] == FSCONFIG_SET_STRING || (uint32_t)reg[1] == FSCONFIG_SET_PATH) {
             args->text[1] = read_text(args, reg[3], ARGS_TEXT_MAX);
         }
         return;

@@ -109,19 +109,22 @@ static bool open_conditions(uint8_t opens, uint8_t flags, struct conditions *ret
     return true;
 }
 
+/* The list of those wanted, or of those not, when the open end of all higher families is wanted. */
 static bool socket_conditions(uint64_t families, struct conditions *ret)
 {
-    if (!families) {
+    bool open_end = families & FILTER_FAMILY(FILTER_FAMILY_LAST);
+    if (families == 0 || families == UINT64_MAX) {
         return false;
     }
     uint16_t n = 0;
-    for (uint32_t family = 0; family < COUNT(ret->storage); family++) {
-        if (families >> family & 1) {
+    for (uint32_t family = 0; family < FILTER_FAMILY_LAST; family++) {
+        bool wanted = families & FILTER_FAMILY(family);
+        if (wanted != open_end) {
             ret->storage[n++] = family;
         }
     }
     ret->at[0] = (struct condition){
-        .kind = IF_ONE_OF,
+        .kind = open_end ? IF_NOT_ONE_OF : IF_ONE_OF,
         .argument = 0,
         .nvalues = n,
         .values = ret->storage,

@@ -22,8 +22,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #define PREVIEW_FD 3 /* of an open that is only imagined */
 
@@ -120,8 +122,11 @@ static void relearn(struct receiver *r)
     }
     pthread_mutex_lock(&r->notify->lock);
     const struct thread *thread = state_thread(r->notify->config.state, r->args.tid);
-    if (thread) {
+    struct tracked *tracked = thread ? tracked_of(r->notify, thread) : NULL;
+    if (tracked) {
         tracked_learn(r->notify, thread, r->task);
+        uint16_t name = r->args.call->name;
+        tracked->nests |= name == NAME_unshare || name == NAME_setns;
     }
     pthread_mutex_unlock(&r->notify->lock);
 }
@@ -214,11 +219,83 @@ static bool open_for_target(struct receiver *r)
     return true;
 }
 
+/* Which root and mounts the target's paths begin in, as a number; 0 not known. */
+static uint64_t root_of(int64_t tid)
+{
+    char path[48];
+    struct stat root, mounts;
+    snprintf(path, sizeof(path), "/proc/%lld/root", (long long)tid);
+    if (stat(path, &root) < 0) {
+        return 0;
+    }
+    snprintf(path, sizeof(path), "/proc/%lld/ns/mnt", (long long)tid);
+    if (stat(path, &mounts) < 0) {
+        return 0;
+    }
+    return hash_u64(hash_u64(hash_u64(root.st_dev) ^ root.st_ino) ^ mounts.st_ino);
+}
+
+static void learn_root(struct receiver *r)
+{
+    struct notify *n = r->notify;
+    r->root = root_of(r->args.tid);
+    pthread_mutex_lock(&n->lock);
+    const struct thread *thread = state_thread(n->config.state, r->args.tid);
+    struct tracked *tracked = thread ? tracked_of(n, thread) : NULL;
+    if (tracked) {
+        tracked->root = r->root;
+    }
+    pthread_mutex_unlock(&n->lock);
+}
+
+/* But for its storage. */
+static void clear(struct resolved *at)
+{
+    memset(at, 0, offsetof(struct resolved, storage));
+}
+
+/* predict(), or for an open whose path was resolved a moment ago, just that. */
+static int64_t expect(struct receiver *r)
+{
+    struct notify *n = r->notify;
+    struct str path = r->args.path[0];
+    if (!(r->args.call->flags & CALL_OPEN) || path.n == 0 || path.p[0] != '/' ||
+        r->args.open_flags & O_NOFOLLOW || r->args.open_resolve || r->raceable) {
+        return predict(r->resolver, &r->target, &r->args, r->at);
+    }
+    if (r->root == 0) {
+        learn_root(r);
+    }
+    struct path_key key = { r->root, path };
+    uint64_t now = clock_ns(CLOCK_MONOTONIC);
+    struct resolved *at = &r->at[0];
+    pthread_mutex_lock(&n->lock);
+    struct str real = path_cache_get(n->paths, &key, now);
+    uint64_t ticket = path_cache_ticket(n->paths);
+    if (real.n) {
+        memcpy(at->storage, real.p, real.n);
+        clear(at);
+        clear(&r->at[1]);
+        at->path = str_from(at->storage, real.n);
+    }
+    pthread_mutex_unlock(&n->lock);
+    if (real.n) {
+        return 0;
+    }
+    int64_t result = predict(r->resolver, &r->target, &r->args, r->at);
+    if (result >= 0 && at->error == 0 && !at->unsure && !at->cut && !at->deleted) {
+        pthread_mutex_lock(&n->lock);
+        path_cache_put(n->paths, &key, at->path, ticket, now);
+        pthread_mutex_unlock(&n->lock);
+    }
+    return result;
+}
+
 static void confirm(struct receiver *r)
 {
     const struct notify_config *config = &r->notify->config;
     struct call_outcome outcome = predicted(r, 0);
-    outcome.result = predict(r->resolver, &r->target, &r->args, r->at);
+    outcome.result = expect(r);
     bool unsure = r->at[0].unsure || r->at[1].unsure;
     if (config->deny && r->raceable && r->args.call->flags & CALL_OPEN &&
         config->features & FEATURE_ADDFD_SEND && open_for_target(r)) {
@@ -332,6 +409,14 @@ static bool is_wanted(struct receiver *r, const struct call *call, uint32_t open
     bool wanted = !call || call->flags & CALL_STATE ||
                   n->config.sink.wants(n->config.sink.data, known ? thread : NULL,
                                        call_event_name(call), open_flags);
+    path_cache_changed(n->paths, tid);
+    if (call && path_cache_is_change(call)) {
+        path_cache_change(n->paths, tid);
+    }
+    if (call && call->name == NAME_io_uring_setup) {
+        path_cache_disable(n->paths);
+    }
+    r->root = known ? tracked->root : 0;
     if (known) {
         r->target = tracked->target;
         r->raceable = tracked_is_raceable(n, thread);
@@ -366,10 +451,6 @@ void flow_handle(struct receiver *r)
     const struct seccomp_notif *notif = &r->slot->notif;
     const struct call *call = call_of_number(notif->data.arch, (uint32_t)notif->data.nr);
     if (!is_wanted(r, call, open_flags_of(call, notif)) || args_read(notif, &r->args) < 0) {
-        return;
-    }
-    if (!receiver_still_waits(r)) {
-        r->answered = r->gone = true;
         return;
     }
     switch ((enum call_manner)r->args.call->manner) {

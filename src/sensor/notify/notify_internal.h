@@ -16,6 +16,7 @@
 #include "sensor/notify/events.h"
 #include "sensor/notify/exact.h"
 #include "sensor/notify/notify.h"
+#include "sensor/notify/path_cache.h"
 #include "sensor/notify/resolve.h"
 
 #include <pthread.h>
@@ -33,6 +34,7 @@ struct receiver {
     struct resolver *resolver;
     struct target target; /* who called */
     bool raceable;        /* memory is shared: what it points to may change under us */
+    uint64_t root;
     struct live_task *task, *other;
     struct call_args args;
     struct resolved at[2];
@@ -42,9 +44,10 @@ struct receiver {
 /* Kept beside the state's threads, by their index. */
 struct tracked {
     uint32_t serial;
-    bool known;     /* target is right */
-    bool shares_vm; /* with a process that is not of its group (CLONE_VM) */
-    bool stale;     /* an exec or ids went unseen: look again */
+    bool known;    /* target is right */
+    bool nests;    /* entered or made a namespace: ids of children may differ inside */
+    bool stale;    /* an exec or ids went unseen: look again */
+    uint64_t root; /* which root and mount namespace, for path_cache; 0: look again */
     struct target target;
 };
 
@@ -61,6 +64,8 @@ struct notify {
 
     pthread_mutex_t lock;
     struct tracked *tracked[TRACKED_CHUNKS];
+    struct live_sharers *sharers;
+    struct path_cache *paths;
     struct notify_stats stats;
 
     pthread_mutex_t turns;
@@ -86,7 +91,6 @@ void receivers_stop(struct notify *notify);
 void receiver_slow(struct receiver *receiver);
 /* SECCOMP_IOCTL_NOTIF_SEND: CONTINUE for 0, else this errno. 0, or -ENOENT: the call is gone. */
 int receiver_answer(struct receiver *receiver, int error);
-bool receiver_still_waits(struct receiver *receiver);
 
 /* flow.c */
 void flow_handle(struct receiver *receiver);
@@ -107,7 +111,7 @@ void flow_discover(struct receiver *receiver, int64_t tid);
 struct tracked *tracked_of(struct notify *notify, const struct thread *thread);
 void tracked_learn(struct notify *notify, const struct thread *thread,
                    const struct live_task *task);
-bool tracked_is_raceable(struct notify *notify, const struct thread *thread);
+bool tracked_is_raceable(const struct notify *notify, const struct thread *thread);
 void tracked_done(struct notify *notify);
 
 /* Under the lock. */

@@ -11,18 +11,21 @@
  */
 #include "sensor/notify/resolve_internal.h"
 
-#include "base/cleanup.h"
+#include "sensor/live/overlay.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/mount.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define READ_ONLY_MOUNT 1 /* ST_RDONLY of statfs' f_flags */
+#define READ_ONLY_MOUNT 1         /* ST_RDONLY of statfs' f_flags */
+#define TMPFILE_BIT     020000000 /* of O_TMPFILE, without O_DIRECTORY */
 
 struct ask {
     struct visit v;
@@ -114,6 +117,17 @@ static bool parent_found(const struct ask *a, int i)
     return a->at[i].error == 0 || (a->at[i].error == -ENOENT && a->spot[i].parent >= 0);
 }
 
+/* Of files that are opened or executed. */
+static void find_layer(struct ask *a)
+{
+    int fd = a->spot[0].fd;
+    if (major(a->at[0].dev) == 0 && overlay_has(fd)) {
+        enum overlay_layer layer = overlay_layer(fd, a->v.root);
+        a->at[0].upper_layer = layer == OVERLAY_UPPER;
+        a->at[0].lower_layer = layer == OVERLAY_LOWER;
+    }
+}
+
 /* Opens. */
 
 static int access_of_flags(uint64_t flags)
@@ -154,7 +168,7 @@ static int64_t open_type(const struct ask *a, uint64_t flags)
     if (S_ISLNK(mode) && !(flags & O_PATH)) {
         return -ELOOP;
     }
-    return S_ISDIR(mode) && !(flags & O_PATH) && (flags & __O_TMPFILE) == 0 &&
+    return S_ISDIR(mode) && !(flags & O_PATH) && (flags & TMPFILE_BIT) == 0 &&
                    access_of_flags(flags) & W_OK
                ? -EISDIR
                : 0;
@@ -163,10 +177,11 @@ static int64_t open_type(const struct ask *a, uint64_t flags)
 static int64_t open_existing(struct ask *a, uint64_t flags)
 {
     int64_t e = open_type(a, flags);
+    find_layer(a);
     if (e < 0 || flags & O_PATH) {
         return e;
     }
-    bool tmpfile = flags & __O_TMPFILE;
+    bool tmpfile = flags & TMPFILE_BIT;
     e = may(a, a->spot[0].fd, tmpfile ? W_OK | X_OK : access_of_flags(flags));
     if (e < 0) {
         return e;
@@ -194,7 +209,7 @@ static int64_t ask_open(struct ask *a)
     int e = find(a, 0, follow ? SPOT_FOLLOW : 0);
     a->at[0].unsure = a->at[0].unsure || a->args->open_resolve;
     if ((flags & O_CREAT && flags & O_DIRECTORY) ||
-        (flags & __O_TMPFILE && (flags & O_ACCMODE) == O_RDONLY)) {
+        (flags & TMPFILE_BIT && (flags & O_ACCMODE) == O_RDONLY)) {
         return -EINVAL;
     }
     return e < 0 ? open_missing(a, flags) : open_existing(a, flags);
@@ -210,6 +225,7 @@ static int64_t run_file(struct ask *a, int e)
     if (S_ISLNK(a->at[0].mode)) {
         return -ELOOP;
     }
+    find_layer(a);
     return S_ISREG(a->at[0].mode) ? may(a, a->spot[0].fd, X_OK) : -EACCES;
 }
 

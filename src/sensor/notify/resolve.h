@@ -45,9 +45,11 @@ struct resolved {
     char storage[RESOLVED_PATH_MAX];
 };
 
-struct resolver; /* of the thread that makes it, and of no other: it keeps that thread's ids */
+/* Belongs to the thread that first uses it: it keeps that thread's ids, and gives the thread an umask of
+ * its own where that is allowed. Between calls the thread has its own ids and rights. As root, it loses its
+ * supplementary groups, which say nothing beside CAP_DAC_OVERRIDE. */
+struct resolver;
 
-/* Between calls the thread has its own ids and rights. Makes the thread's umask its own where allowed. */
 int resolver_new(struct resolver **ret, struct err *err);
 void resolver_free(struct resolver *resolver);
 

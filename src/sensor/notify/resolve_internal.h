@@ -34,6 +34,7 @@ struct resolver {
     int fds;  /* /proc/thread-self/fd */
     struct rights own, now;
     uint64_t permitted, inheritable;
+    bool bound;                  /* to the thread that uses it: what follows is known */
     bool keeps_caps;             /* changes of ids leave capabilities alone (securebits) */
     bool own_fs;                 /* umask is this thread's alone */
     uint32_t umask;              /* of the process, when not */
