@@ -220,7 +220,11 @@ static int open_capture(struct live *live, struct err *err)
     if (live->capture_fd < 0) {
         return err_set(err, -errno, "cannot write %s: %s", path, strerror(errno));
     }
-    return capture_writer_new(live->capture_fd, CAPTURE_LEVEL, &live->capture, err);
+    int r = capture_writer_new(live->capture_fd, CAPTURE_LEVEL, &live->capture, err);
+    if (r == 0) {
+        capture_writer_newest(live->capture);
+    }
+    return r;
 }
 
 static int make_sensor(struct live *live, struct err *err)
