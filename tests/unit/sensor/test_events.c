@@ -167,6 +167,14 @@ static void failed_opens(void **data)
     happens();
     expect(&world, "evt.outcome", "denied");
     expect(&world, "evt.res", "EPERM");
+    outcome.result = 3;
+    event_of_call(&args, &outcome, &made);
+    event_refused(&made, -EPERM); /* was previewed as a success */
+    look(&world, &made.event);
+    expect(&world, "evt.outcome", "denied");
+    expect(&world, "evt.res", "EPERM");
+    expect(&world, "fd.num", "-1");
+    outcome.result = -EPERM;
     at[0].unsure = true; /* of a guess the caller's string is kept */
     outcome.exact = false;
     happens();
@@ -325,6 +333,12 @@ static void identities(void **data)
     happens();
     expect(&world, "proc.cwd", "/etc/");
     expect(&world, "evt.arg.path", "../etc");
+    start(NAME_fchdir);
+    know_directory(9, "/var");
+    args.reg[0] = 9;
+    file_is(0, "/of/another/call");
+    happens();
+    expect(&world, "proc.cwd", "/var/");
     start(NAME_unshare);
     regs(CLONE_NEWUSER | CLONE_NEWNS, 0, 0, 0);
     happens();
