@@ -364,7 +364,7 @@ static void identities(void **data)
     expect(&world, "evt.arg.newcur", "64");
     expect(&world, "evt.arg.newmax", "-1");
     expect(&world, "evt.arg.resource", "RLIMIT_NOFILE");
-    expect(&world, "proc.fdopencount", "0");
+    expect(&world, "proc.fdlimit", "64");
     start(NAME_prctl);
     args.reg[0] = 15;
     args.text[0] = STR("kworker");
