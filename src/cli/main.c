@@ -34,6 +34,7 @@ static const struct verb verbs[] = {
     { "rules", "parse", cli_rules_parse, "parse conditions from standard input" },
     { NULL, "replay", cli_replay, "run rules over a capture" },
     { NULL, "run", cli_run, "run a command and watch what it does" },
+    { NULL, "doctor", cli_doctor, "tell what can be watched here, and how" },
 };
 
 #define VERBS (sizeof(verbs) / sizeof(*verbs))

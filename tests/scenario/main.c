@@ -10,17 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct scenario *const families[] = {
-    scenario_calls,    scenario_files, scenario_kernel, scenario_network,
-    scenario_programs, scenario_tasks, scenario_web,
-};
-
-#define FAMILIES (sizeof(families) / sizeof(*families))
-
 static const struct scenario *find(const char *name)
 {
-    for (size_t i = 0; i < FAMILIES; i++) {
-        for (const struct scenario *s = families[i]; s->name; s++) {
+    for (size_t i = 0; scenario_families[i]; i++) {
+        for (const struct scenario *s = scenario_families[i]; s->name; s++) {
             if (strcmp(s->name, name) == 0) {
                 return s;
             }
@@ -31,8 +24,8 @@ static const struct scenario *find(const char *name)
 
 static int list(void)
 {
-    for (size_t i = 0; i < FAMILIES; i++) {
-        for (const struct scenario *s = families[i]; s->name; s++) {
+    for (size_t i = 0; scenario_families[i]; i++) {
+        for (const struct scenario *s = scenario_families[i]; s->name; s++) {
             puts(s->name);
         }
     }

@@ -18,9 +18,8 @@ struct scenario {
     int (*run)(bool decisive);
 };
 
-/* Each family's table ends with a NULL name. */
-extern const struct scenario scenario_calls[], scenario_files[], scenario_kernel[],
-    scenario_network[], scenario_programs[], scenario_tasks[], scenario_web[];
+/* Tables of scenarios, each ending with a NULL name; NULL behind the last one. */
+extern const struct scenario *const scenario_families[];
 
 /* Says what failed, with errno's text, and gives 1. */
 int failed(const char *what);

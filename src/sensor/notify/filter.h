@@ -29,8 +29,8 @@ enum filter_open { FILTER_OPEN_READ = 1 << 0, FILTER_OPEN_WRITE = 1 << 1 };
 struct filter_options {
     struct callset calls;
     /* Arguments are tested where that saves work without losing what rules can ask: dup onto 0..2,
-     * sendto without an address, prctl's options, ...: filter.c lists them. False: every chosen call
-     * is notified whatever its arguments, and the next three are ignored. */
+     * sendto without an address, prctl's options, ...: filter_arguments.c lists them. False: every
+     * chosen call is notified whatever its arguments, and the next three are ignored. */
     bool test_arguments;
     /* open and openat: with these rights only (enum filter_open, joined); 0: all. creat and openat2
      * are notified always: one writes, the other's flags lie in memory. */

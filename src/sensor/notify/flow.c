@@ -122,8 +122,11 @@ static void relearn(struct receiver *r)
     }
     pthread_mutex_lock(&r->notify->lock);
     const struct thread *thread = state_thread(r->notify->config.state, r->args.tid);
-    if (thread) {
+    struct tracked *tracked = thread ? tracked_of(r->notify, thread) : NULL;
+    if (tracked) {
         tracked_learn(r->notify, thread, r->task);
+        uint16_t name = r->args.call->name;
+        tracked->nests |= name == NAME_unshare || name == NAME_setns;
     }
     pthread_mutex_unlock(&r->notify->lock);
 }

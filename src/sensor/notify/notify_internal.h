@@ -45,6 +45,7 @@ struct receiver {
 struct tracked {
     uint32_t serial;
     bool known;    /* target is right */
+    bool nests;    /* entered or made a namespace: ids of children may differ inside */
     bool stale;    /* an exec or ids went unseen: look again */
     uint64_t root; /* which root and mount namespace, for path_cache; 0: look again */
     struct target target;

@@ -11,15 +11,17 @@
  */
 #include "sensor/notify/resolve_internal.h"
 
-#include "base/cleanup.h"
+#include "sensor/live/overlay.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/mount.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define READ_ONLY_MOUNT 1 /* ST_RDONLY of statfs' f_flags */
@@ -114,17 +116,23 @@ static bool parent_found(const struct ask *a, int i)
     return a->at[i].error == 0 || (a->at[i].error == -ENOENT && a->spot[i].parent >= 0);
 }
 
+/* Of files that are opened or executed. */
+static void find_layer(struct ask *a)
+{
+    int fd = a->spot[0].fd;
+    if (major(a->at[0].dev) == 0 && overlay_has(fd)) {
+        enum overlay_layer layer = overlay_layer(fd, a->v.root);
+        a->at[0].upper_layer = layer == OVERLAY_UPPER;
+        a->at[0].lower_layer = layer == OVERLAY_LOWER;
+    }
+}
+
 /* Opens. */
 
 static int access_of_flags(uint64_t flags)
 {
     static const int by_mode[] = { R_OK, W_OK, R_OK | W_OK, R_OK | W_OK };
     return by_mode[flags & O_ACCMODE] | (flags & O_TRUNC ? W_OK : 0);
-}
-
-static bool ends_in_slash(struct str path)
-{
-    return path.n && path.p[path.n - 1] == '/';
 }
 
 static int64_t open_missing(struct ask *a, uint64_t flags)
@@ -138,35 +146,48 @@ static int64_t open_missing(struct ask *a, uint64_t flags)
     return may_make(a, 0);
 }
 
-/* By the type alone: 0, or -errno. */
-static int64_t open_type(const struct ask *a, uint64_t flags)
+int open_type(uint64_t flags, uint32_t mode, bool slash)
 {
-    uint32_t mode = a->at[0].mode;
+    if (flags & O_CREAT && slash) {
+        return -EISDIR;
+    }
     if (flags & O_CREAT && flags & O_EXCL) {
         return -EEXIST;
     }
-    if (flags & O_CREAT && (S_ISDIR(mode) || ends_in_slash(a->args->path[0]))) {
+    if (flags & O_CREAT && S_ISDIR(mode)) {
         return -EISDIR;
     }
     if (flags & O_DIRECTORY && !S_ISDIR(mode)) {
         return -ENOTDIR;
     }
-    if (S_ISLNK(mode) && !(flags & O_PATH)) {
+    if (flags & O_PATH) {
+        return 0;
+    }
+    if (S_ISLNK(mode)) {
         return -ELOOP;
     }
-    return S_ISDIR(mode) && !(flags & O_PATH) && (flags & __O_TMPFILE) == 0 &&
-                   access_of_flags(flags) & W_OK
-               ? -EISDIR
-               : 0;
+    bool writes = !(flags & TMPFILE_BIT) && access_of_flags(flags) & W_OK;
+    return S_ISDIR(mode) && writes ? -EISDIR : 0;
+}
+
+int open_flags(uint64_t *flags)
+{
+    if (*flags & O_PATH) {
+        *flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW;
+    }
+    bool both = *flags & O_CREAT && *flags & O_DIRECTORY;
+    bool unwritable = *flags & TMPFILE_BIT && (*flags & O_ACCMODE) == O_RDONLY;
+    return both || unwritable ? -EINVAL : 0;
 }
 
 static int64_t open_existing(struct ask *a, uint64_t flags)
 {
-    int64_t e = open_type(a, flags);
+    int64_t e = open_type(flags, a->at[0].mode, ends_in_slash(a->args->path[0]));
+    find_layer(a);
     if (e < 0 || flags & O_PATH) {
         return e;
     }
-    bool tmpfile = flags & __O_TMPFILE;
+    bool tmpfile = flags & TMPFILE_BIT;
     e = may(a, a->spot[0].fd, tmpfile ? W_OK | X_OK : access_of_flags(flags));
     if (e < 0) {
         return e;
@@ -187,15 +208,12 @@ static int64_t open_existing(struct ask *a, uint64_t flags)
 static int64_t ask_open(struct ask *a)
 {
     uint64_t flags = a->args->open_flags;
-    if (flags & O_PATH) {
-        flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW;
-    }
+    int invalid = open_flags(&flags);
     bool follow = !(flags & O_NOFOLLOW) && !(flags & O_CREAT && flags & O_EXCL);
     int e = find(a, 0, follow ? SPOT_FOLLOW : 0);
     a->at[0].unsure = a->at[0].unsure || a->args->open_resolve;
-    if ((flags & O_CREAT && flags & O_DIRECTORY) ||
-        (flags & __O_TMPFILE && (flags & O_ACCMODE) == O_RDONLY)) {
-        return -EINVAL;
+    if (invalid < 0) {
+        return invalid;
     }
     return e < 0 ? open_missing(a, flags) : open_existing(a, flags);
 }
@@ -210,6 +228,7 @@ static int64_t run_file(struct ask *a, int e)
     if (S_ISLNK(a->at[0].mode)) {
         return -ELOOP;
     }
+    find_layer(a);
     return S_ISREG(a->at[0].mode) ? may(a, a->spot[0].fd, X_OK) : -EACCES;
 }
 

@@ -110,6 +110,20 @@ static int read_prefix(struct visit *v)
     return 0;
 }
 
+/* What is the thread's own, once it is known which thread that is. */
+static int bind_thread(struct resolver *r)
+{
+    if (!r->bound) {
+        int e = rights_init(r);
+        if (e < 0) {
+            return e;
+        }
+        r->own_fs = unshare(CLONE_FS) == 0;
+        r->bound = true;
+    }
+    return 0;
+}
+
 int visit_start(struct visit *v, struct resolver *r, const struct target *target, bool exact)
 {
     v->r = r;
@@ -117,6 +131,11 @@ int visit_start(struct visit *v, struct resolver *r, const struct target *target
     v->exact = exact;
     v->inside = v->foreign = false;
     v->prefix_n = 0;
+    v->root = -1;
+    int e = bind_thread(r);
+    if (e < 0) {
+        return e;
+    }
     char name[40];
     snprintf(name, sizeof(name), "%lld/root", (long long)target->tid);
     v->root = openat(r->proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -124,7 +143,7 @@ int visit_start(struct visit *v, struct resolver *r, const struct target *target
         return -errno;
     }
     struct statx facts;
-    int e = place_of(v->root, &v->root_place, &facts);
+    e = place_of(v->root, &v->root_place, &facts);
     e = e < 0 ? e : read_prefix(v);
     if (e < 0) {
         close_fd(&v->root);
@@ -585,7 +604,7 @@ static bool read_switch(int proc, const char *name)
 static void read_status(struct resolver *r)
 {
     char status[8192];
-    CLEANUP(cleanup_close) int fd = openat(r->proc, "thread-self/status", O_RDONLY | O_CLOEXEC);
+    CLEANUP(cleanup_close) int fd = openat(r->proc, "self/status", O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : read(fd, status, sizeof(status) - 1);
     status[n < 0 ? 0 : n] = 0;
     const char *umask_line = strstr(status, "\nUmask:\t");
@@ -602,7 +621,7 @@ static void read_status(struct resolver *r)
 static int open_proc(struct resolver *r, struct err *err)
 {
     r->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    r->fds = r->proc < 0 ? -1 : openat(r->proc, "thread-self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    r->fds = r->proc < 0 ? -1 : openat(r->proc, "self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
     return r->fds < 0 ? err_set(err, -errno, "cannot open /proc: %s", strerror(errno)) : 0;
 }
 
@@ -614,14 +633,10 @@ int resolver_new(struct resolver **ret, struct err *err)
     }
     r->proc = r->fds = -1;
     int e = open_proc(r, err);
-    if (e == 0 && (e = rights_init(r)) < 0) {
-        err_set(err, e, "cannot read capabilities: %s", strerror(-e));
-    }
     if (e < 0) {
         resolver_free(r);
         return e;
     }
-    r->own_fs = unshare(CLONE_FS) == 0;
     read_status(r);
     r->hardlinks = read_switch(r->proc, "sys/fs/protected_hardlinks");
     r->sticky_create = read_switch(r->proc, "sys/fs/protected_fifos") ||

@@ -53,6 +53,9 @@ int rights_init(struct resolver *r)
     int bits = prctl(PR_GET_SECUREBITS);
     r->keeps_caps = bits > 0 && bits & SECBIT_NO_SETUID_FIXUP;
     r->now = r->own;
+    if (r->own.effective & BIT(CAP_DAC_OVERRIDE) && syscall(SYS_setgroups, (size_t)0, NULL) == 0) {
+        r->own.ngroups = r->now.ngroups = 0;
+    }
     return 0;
 }
 
@@ -142,7 +145,9 @@ bool rights_enter(struct resolver *r, const struct target *target, bool exact)
     if (!target->ids_known || target->ngroups > TARGET_GROUPS_MAX) {
         return false;
     }
-    if (!set_groups(r, target->groups, target->ngroups)) {
+    /* The only group being the file-system group says the same as none. */
+    bool none = target->ngroups == 1 && target->groups[0] == target->fsgid;
+    if (!set_groups(r, target->groups, none ? 0 : target->ngroups)) {
         return false;
     }
     set_fsgid(r, target->fsgid);
