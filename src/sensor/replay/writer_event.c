@@ -126,6 +126,30 @@ static void fill_param(struct out_event *out, unsigned i, const struct event *ev
     }
 }
 
+/* What a live sensor could not tell: memory as it was last, else zero. */
+static uint64_t untold_number(const struct event *event, const struct param *param)
+{
+    const struct thread *t = event->thread;
+    if (!t) {
+        return 0;
+    }
+    return strcmp(param->name, "vm_size") == 0   ? t->vmsize_kb
+           : strcmp(param->name, "vm_rss") == 0  ? t->vmrss_kb
+           : strcmp(param->name, "vm_swap") == 0 ? t->vmswap_kb
+                                                 : 0;
+}
+
+/* Of an event of the same kind. Readers do not expect numbers and texts of no bytes. */
+static void copy_param(struct out_event *out, unsigned i, const struct event *event,
+                       const struct param *param)
+{
+    out->params[i] = event_param(event, i);
+    if (out->params[i].n == 0) {
+        out->numbers[i] = is_number(param->type) ? untold_number(event, param) : 0;
+        out->params[i] = str_from(&out->numbers[i], empty_size(param->type));
+    }
+}
+
 static void start(struct out_event *out, const struct event *event, uint16_t kind)
 {
     out->ts_ns = event->ts_ns;
@@ -145,7 +169,7 @@ static void fill(struct out_event *out, const struct event *event, uint16_t kind
     if (kind == event->kind) {
         out->nparams = n < event->nparams ? n : event->nparams;
         for (unsigned i = 0; i < out->nparams; i++) {
-            out->params[i] = event_param(event, i);
+            copy_param(out, i, event, &table->params[i]);
         }
         return;
     }
