@@ -25,6 +25,11 @@
 #define REFUSED_WAIT_NS  (20 * NS_PER_MS) /* never seen on its way: refused, or not even begun */
 #define CONNECT_PAUSE_NS 40000
 
+bool flow_is_accept(const struct call *call)
+{
+    return call->name == NAME_accept || call->name == NAME_accept4;
+}
+
 /* Descriptors of accept are known only when someone waits already. */
 static void accept_call(struct receiver *r, const struct socket_facts *facts,
                         struct call_outcome outcome)
@@ -133,7 +138,7 @@ void flow_predict(struct receiver *r)
     if (r->args.call->flags & CALL_PATHS) {
         outcome.result = predict(r->resolver, &r->target, &r->args, r->at);
     }
-    if (name == NAME_accept || name == NAME_accept4) {
+    if (flow_is_accept(r->args.call)) {
         accept_call(r, outcome.socket, outcome);
         return;
     }

@@ -54,6 +54,7 @@ int notify_new(const struct notify_config *config, struct notify **ret, struct e
     if (live_sharers_new(&n->sharers) < 0 || path_cache_new(&n->paths) < 0) {
         return err_set(err, -ENOMEM, "out of memory");
     }
+    n->own_root = flow_root_of(getpid());
     if (!config->cache_paths) {
         path_cache_disable(n->paths);
     }

@@ -66,6 +66,7 @@ struct notify {
     struct tracked *tracked[TRACKED_CHUNKS];
     struct live_sharers *sharers;
     struct path_cache *paths;
+    uint64_t own_root; /* of this process */
     struct notify_stats stats;
 
     pthread_mutex_t turns;
@@ -110,8 +111,12 @@ void flow_run_exact(struct receiver *receiver, enum exact_want want, struct exac
 /* Answers EPERM; the refused event goes to the sink. `event` is in r->made. */
 void flow_refuse(struct receiver *receiver);
 
+/* Which root and mounts its paths begin in, as a number; 0 not known. */
+uint64_t flow_root_of(int64_t tid);
+
 /* flow_socket.c */
 void flow_predict(struct receiver *receiver);
+bool flow_is_accept(const struct call *call);
 
 /* flow_process.c */
 void flow_exec(struct receiver *receiver);
