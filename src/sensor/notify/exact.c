@@ -173,6 +173,7 @@ bool exact_next_stop(struct exact_run_state *run, struct exact_stop *ret)
     if (exact_wait_stop(&run->wait, tid, moves, ret) == 0) {
         return true;
     }
+    run->late = true;
     ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
     exact_wait_extend(&run->wait, EXACT_STOP_MS);
     if (exact_wait_stop(&run->wait, tid, moves, ret) == 0) {
@@ -249,7 +250,11 @@ static bool first_stop(struct exact_run_state *run, struct exact_stop *stop)
             return true;
         }
     }
-    run->answered = call->answer(call->data) >= 0;
+    if (exact_is_disturbed(call)) {
+        exact_put_off(call);
+    } else {
+        run->answered = call->answer(call->data) >= 0;
+    }
     return exact_next_stop(run, stop);
 }
 
@@ -290,7 +295,7 @@ static void follow(struct exact_run_state *run)
     bool read = (stop.kind == STOP_TRAP || stop.kind == STOP_GROUP) &&
                 exact_registers_read(stop.tid, &run->call->notif->data, &registers) == 0;
     bool undone = read && registers.restarts && stop.kind == STOP_TRAP;
-    if (undone && (!run->answered || run->call->want != EXACT_RESULT)) {
+    if (undone && (!run->answered || run->call->want == EXACT_AN_EXEC)) {
         exact_again(run, &stop);
     } else {
         exact_returned(run, &stop, read && run->answered ? &registers : NULL);
@@ -321,7 +326,8 @@ static bool begin(struct exact_run_state *run)
 void exact_run(struct exact *exact, const struct exact_call *call, struct exact_result *ret)
 {
     *ret = (struct exact_result){ .end = EXACT_REFUSED, .tid = call->tid };
-    if (atomic_load(&exact->nleft) != 0 && has_left(exact)) {
+    if ((atomic_load(&exact->nleft) != 0 && has_left(exact)) ||
+        exact_restarts_too_often(exact, call)) {
         return;
     }
     struct exact_run_state run = { .exact = exact, .call = call, .ret = ret };
@@ -334,6 +340,9 @@ void exact_run(struct exact *exact, const struct exact_call *call, struct exact_
     if (exact_wait_start(&run.wait, run.timeout_ms) == 0) {
         if (begin(&run)) {
             follow(&run);
+        }
+        if (ret->restarts) {
+            exact_note_restart(&run);
         }
         exact_wait_end(&run.wait);
     }

@@ -170,6 +170,10 @@ static void *receive(void *data)
             if (ioctl(wanted.fd, SECCOMP_IOCTL_NOTIF_RECV, &taken.notif) == 0) {
                 serve(&taken);
             }
+            if (exact_must_end(taken.loop->exact)) {
+                atomic_fetch_add(&taken.loop->ended, 1);
+                return NULL;
+            }
         } else if (wanted.revents & (POLLHUP | POLLERR | POLLNVAL)) {
             return NULL;
         }

@@ -48,7 +48,7 @@ struct loop {
     pid_t pid;
     int pidfd;
     int status; /* waitpid's */
-    _Atomic int nseen, refused, gone, restarted, pending;
+    _Atomic int nseen, refused, gone, restarted, pending, ended;
     struct loop_seen *seen; /* LOOP_SEEN_MAX; EXACT_RETURNED (no restarts), EXEC, FORK in order */
 };
 
