@@ -212,7 +212,7 @@ static void put_hex(const unsigned char binary[BINARY], char ret_hex[DIGEST_HEX]
 static void job_run(struct limited_job *limited)
 {
     struct job *job = (struct job *)limited;
-    unsigned char binary[BINARY];
+    unsigned char binary[BINARY] = { 0 };
     struct file_key after;
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     job->result = hash_file(job->fd, context, binary);
