@@ -273,7 +273,7 @@ static int take_batch(struct reader *reader, struct texts *texts, const uint64_t
         return -1;
     }
     const char *from = bytes;
-    for (int i = 0; i < got; i++) {
+    for (int i = 0; i < got && i < count; i++) {
         if (texts->n == texts->size || texts->count == texts->max) {
             texts->marks->cut = true;
             return -1;
