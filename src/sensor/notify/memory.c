@@ -325,7 +325,7 @@ static bool take_block(struct reader *reader, struct texts *texts, const uint64_
 
 static int read_array(struct reader *reader, const struct memory_array *array, struct texts *texts)
 {
-    uint64_t pointers[POINTER_BLOCK];
+    uint64_t pointers[POINTER_BLOCK] = { 0 };
     bool last = false;
     for (uint32_t from = 0; !last;) {
         int n = read_pointers(reader, array, from, pointers, &last);
