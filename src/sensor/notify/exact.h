@@ -17,7 +17,11 @@
  * Waiting: Linux shows ptrace stops to every thread of the tracer's process that waits for the task, and
  * a stop taken there is missed here for EXACT_TICK_MS. Who reaps watched children of this very process
  * therefore waits for a pidfd (or SIGCHLD) and then calls waitid() with WNOWAIT first, leaving CLD_TRAPPED
- * alone. Their exit status is never taken here. EXACT_SIGNAL gets a handler that does nothing.
+ * alone. Their exit status is never taken here. SA_NOCLDSTOP saves it a SIGCHLD for each stop.
+ * EXACT_SIGNAL gets a handler that does nothing.
+ *
+ * Rights: a tracer without CAP_SYS_PTRACE makes Linux run set-user-id programs without their rights. Where
+ * they would have them (no no_new_privs), run exec exactly only with that capability.
  *
  * Sources: ptrace(2), seccomp_unotify(2), waitid(2).
  */
