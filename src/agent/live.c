@@ -48,6 +48,7 @@ struct live {
     struct notify *notify;
     struct filter *filter;
     struct buf text;
+    uint64_t nevents;
     int capture_fd;
     struct capture_writer *capture;
     bool capture_started;
@@ -113,6 +114,7 @@ static enum verdict sink_preview(void *data, struct event *event)
 {
     struct live *live = data;
     const struct rule *const *rules;
+    event->num = live->nevents + 1;
     return verdict_on(live, pipeline_preview(live->pipeline, event, &rules));
 }
 
@@ -120,6 +122,7 @@ static enum verdict sink_event(void *data, struct event *event)
 {
     struct live *live = data;
     uint32_t n;
+    event->num = ++live->nevents;
     if (event->outcome == OUTCOME_DENIED) {
         n = pipeline_refused(live->pipeline, event, &live->text);
     } else {

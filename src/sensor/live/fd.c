@@ -7,6 +7,7 @@
  */
 #include "base/cleanup.h"
 #include "sensor/live/flags.h"
+#include "sensor/live/overlay.h"
 #include "sensor/live/proc_file.h"
 #include "sensor/live/proc_text.h"
 #include "sensor/live/socket.h"
@@ -110,6 +111,21 @@ static struct str path_of(const struct fd_reader *reader)
     return proc_leads_to(fd, path, &reader->st) ? path : shorter;
 }
 
+/* Overlays have device numbers that belong to no device. */
+static uint16_t layer_flags(const struct fd_reader *reader)
+{
+    if (reader->st.stx_dev_major != 0) {
+        return 0;
+    }
+    int fd CLEANUP(cleanup_close) = openat(reader->dir, reader->path, O_PATH | O_CLOEXEC);
+    if (fd < 0 || !overlay_has(fd)) {
+        return 0;
+    }
+    int root CLEANUP(cleanup_close) = openat(reader->dir, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    enum overlay_layer layer = overlay_layer(fd, root);
+    return layer == OVERLAY_UPPER ? FD_UPPER_LAYER : layer == OVERLAY_LOWER ? FD_LOWER_LAYER : 0;
+}
+
 static void read_file(const struct fd_reader *reader, struct fdinfo *info)
 {
     uint32_t type = reader->st.stx_mode & S_IFMT;
@@ -118,6 +134,7 @@ static void read_file(const struct fd_reader *reader, struct fdinfo *info)
                  : type == S_IFDIR ? FD_DIRECTORY
                  : type == S_IFIFO ? FD_FIFO
                                    : FD_FILE_V2;
+    info->flags = is_memory ? 0 : layer_flags(reader);
     info->name = is_memory ? proc_without(str_from_offset(reader->link, 7), STR(" (deleted)"))
                            : path_of(reader);
 }

@@ -115,7 +115,23 @@ struct str proc_without(struct str path, struct str suffix)
     return str_ends(path, suffix) ? str_first(path, path.n - suffix.n) : path;
 }
 
-bool proc_leads_to(int root, struct str path, const struct statx *st)
+/*
+ * A file that is in use under that name has its whole path in the kernel's cache: a walk that would have to
+ * ask a file system (which may hang) has the answer "no" already. Kernels before 5.12 cannot walk so.
+ */
+static int open_cached(int root, const char *path)
+{
+    struct open_how how = { .flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
+                            .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_CACHED };
+    int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+    if (fd < 0 && errno == EINVAL) {
+        how.resolve &= ~(uint64_t)RESOLVE_CACHED;
+        fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+    }
+    return fd;
+}
+
+bool proc_leads_to(int root, struct str path, const struct statx *file)
 {
     char z[PROC_LINK_MAX];
     if (path.n == 0 || path.n >= sizeof(z)) {
@@ -123,11 +139,9 @@ bool proc_leads_to(int root, struct str path, const struct statx *st)
     }
     memcpy(z, path.p, path.n);
     z[path.n] = '\0';
-    struct open_how how = { .flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
-                            .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
-    int fd CLEANUP(cleanup_close) = (int)syscall(SYS_openat2, root, z, &how, sizeof(how));
+    int fd CLEANUP(cleanup_close) = open_cached(root, z);
     struct statx there;
     return fd >= 0 && statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &there) == 0 &&
-           there.stx_ino == st->stx_ino && there.stx_dev_major == st->stx_dev_major &&
-           there.stx_dev_minor == st->stx_dev_minor;
+           there.stx_ino == file->stx_ino && there.stx_dev_major == file->stx_dev_major &&
+           there.stx_dev_minor == file->stx_dev_minor;
 }

@@ -22,6 +22,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/stat.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -214,8 +215,10 @@ static void read_image(struct reader *reader, int dir)
 static struct str without_deleted(int dir, struct str path)
 {
     struct str shorter = proc_without(path, STR(" (deleted)"));
-    struct stat st;
-    bool deleted = shorter.n < path.n && fstatat(dir, "cwd", &st, 0) == 0 && st.st_nlink == 0;
+    struct statx st;
+    bool deleted = shorter.n < path.n &&
+                   statx(dir, "cwd", AT_STATX_DONT_SYNC, STATX_NLINK, &st) == 0 &&
+                   st.stx_nlink == 0;
     return deleted ? shorter : path;
 }
 

@@ -348,7 +348,8 @@ static bool is_authority(struct scope *scope, const struct origin *origin, uint6
 int users_refresh(struct users *users, int64_t pid, struct str container_id, uint64_t now_ns)
 {
     struct scope *scope;
-    int r = scope_get(users, container_id, &scope);
+    bool is_host = str_eq(container_id, STR("host"));
+    int r = scope_get(users, is_host ? STR("") : container_id, &scope);
     if (r < 0 || (scope->checked_ns && now_ns - scope->checked_ns < USERS_CHECK_NS)) {
         return r;
     }

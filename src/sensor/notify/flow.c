@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 
 #define PREVIEW_FD 3 /* of an open that is only imagined */
@@ -40,14 +41,14 @@ enum verdict flow_emit(struct receiver *r, const struct call_outcome *outcome)
     return n->config.sink.event(n->config.sink.data, &r->made.event);
 }
 
-static void emit_locked(struct receiver *r, const struct call_outcome *outcome)
+void flow_emit_locked(struct receiver *r, const struct call_outcome *outcome)
 {
     pthread_mutex_lock(&r->notify->lock);
     flow_emit(r, outcome);
     pthread_mutex_unlock(&r->notify->lock);
 }
 
-static enum verdict preview(struct receiver *r, struct call_outcome outcome)
+enum verdict flow_preview(struct receiver *r, struct call_outcome outcome)
 {
     struct notify *n = r->notify;
     if (r->args.call->flags & CALL_OPEN && outcome.result >= 0) {
@@ -105,7 +106,8 @@ static void learn_opened(struct receiver *r, int64_t fd)
     struct fdinfo info;
     struct resolved *at = &r->at[0];
     if (live_fd_read(r->args.tid, fd, &info, at->storage, sizeof(at->storage)) == 0) {
-        at->error = 0;
+        bool created = at->error == -ENOENT && r->args.open_flags & O_CREAT;
+        at->error = created ? -ENOENT : 0;
         at->path = info.name;
         at->ino = info.ino;
         at->dev = info.dev;
@@ -131,7 +133,7 @@ static void relearn(struct receiver *r)
     pthread_mutex_unlock(&r->notify->lock);
 }
 
-static void emit_predicted(struct receiver *r, struct call_outcome outcome)
+void flow_emit_predicted(struct receiver *r, struct call_outcome outcome)
 {
     if (r->args.call->flags & CALL_OPEN && outcome.result >= 0) {
         int64_t fd = live_fd_lowest(r->args.tid, 0);
@@ -140,16 +142,26 @@ static void emit_predicted(struct receiver *r, struct call_outcome outcome)
     if (!r->answered && receiver_answer(r, 0) < 0) {
         return;
     }
-    emit_locked(r, &outcome);
+    flow_emit_locked(r, &outcome);
 }
 
-static void run_and_emit(struct receiver *r, struct call_outcome outcome)
+/* Being traced, even for a moment, would make this fail. */
+static bool asks_to_be_traced(const struct call_args *args)
+{
+    return args->call->name == NAME_ptrace && args->reg[0] == PTRACE_TRACEME;
+}
+
+void flow_run_and_emit(struct receiver *r, struct call_outcome outcome)
 {
     struct exact_result result;
+    if (asks_to_be_traced(&r->args)) {
+        flow_emit_predicted(r, outcome);
+        return;
+    }
     flow_run_exact(r, EXACT_RESULT, &result);
     if (result.end == EXACT_REFUSED || result.end == EXACT_GONE) {
         if (!r->gone) {
-            emit_predicted(r, outcome);
+            flow_emit_predicted(r, outcome);
         }
         return;
     }
@@ -164,7 +176,7 @@ static void run_and_emit(struct receiver *r, struct call_outcome outcome)
         } else if (r->raceable) {
             outcome.exact = args_unchanged(&r->args);
         }
-        emit_locked(r, &outcome);
+        flow_emit_locked(r, &outcome);
         if (r->args.call->flags & CALL_STATE && result.result >= 0) {
             relearn(r);
         }
@@ -172,7 +184,7 @@ static void run_and_emit(struct receiver *r, struct call_outcome outcome)
     exact_release(r->notify->exact, (pid_t)r->args.tid, &result, false);
 }
 
-static struct call_outcome predicted(struct receiver *r, int64_t result)
+struct call_outcome flow_predicted(struct receiver *r, int64_t result)
 {
     return (struct call_outcome){
         .result = result,
@@ -191,9 +203,9 @@ static bool open_for_target(struct receiver *r)
     if (fd == -EOPNOTSUPP) {
         return false;
     }
-    struct call_outcome outcome = predicted(r, fd < 0 ? fd : 0);
+    struct call_outcome outcome = flow_predicted(r, fd < 0 ? fd : 0);
     outcome.exact = true;
-    if (preview(r, outcome) == VERDICT_DENY) {
+    if (flow_preview(r, outcome) == VERDICT_DENY) {
         flow_refuse(r);
         return true;
     }
@@ -215,7 +227,7 @@ static bool open_for_target(struct receiver *r)
         }
     }
     outcome.outcome = OUTCOME_REPORTED;
-    emit_locked(r, &outcome);
+    flow_emit_locked(r, &outcome);
     return true;
 }
 
@@ -291,32 +303,6 @@ static int64_t expect(struct receiver *r)
     return result;
 }
 
-static void confirm(struct receiver *r)
-{
-    const struct notify_config *config = &r->notify->config;
-    struct call_outcome outcome = predicted(r, 0);
-    outcome.result = expect(r);
-    bool unsure = r->at[0].unsure || r->at[1].unsure;
-    if (config->deny && r->raceable && r->args.call->flags & CALL_OPEN &&
-        config->features & FEATURE_ADDFD_SEND && open_for_target(r)) {
-        return;
-    }
-    if (!unsure && (!r->raceable || config->deny)) {
-        enum verdict verdict = preview(r, outcome);
-        if (verdict == VERDICT_DENY) {
-            flow_refuse(r);
-            return;
-        }
-        if (verdict == VERDICT_NONE && !r->raceable) {
-            if (receiver_answer(r, 0) == 0 && config->every_call) {
-                emit_predicted(r, outcome);
-            }
-            return;
-        }
-    }
-    run_and_emit(r, outcome);
-}
-
 /* The state learns what descriptors the call is about: their making may have gone unseen. */
 static void learn_fd(struct receiver *r, int64_t fd)
 {
@@ -330,13 +316,47 @@ static void learn_fd(struct receiver *r, int64_t fd)
     pthread_mutex_unlock(&r->notify->lock);
 }
 
+/* Calls on a descriptor that is not the directory of a path. */
+static void learn_own_fd(struct receiver *r)
+{
+    const char *at = strpbrk(r->args.call->args, "fd");
+    if (at && *at == ARG_FD) {
+        learn_fd(r, (int32_t)r->args.reg[at - r->args.call->args]);
+    }
+}
+
+static void confirm(struct receiver *r)
+{
+    const struct notify_config *config = &r->notify->config;
+    struct call_outcome outcome = flow_predicted(r, 0);
+    outcome.result = expect(r);
+    learn_own_fd(r);
+    bool unsure = r->at[0].unsure || r->at[1].unsure;
+    if (config->deny && r->raceable && r->args.call->flags & CALL_OPEN &&
+        config->features & FEATURE_ADDFD_SEND && open_for_target(r)) {
+        return;
+    }
+    if (!unsure && (!r->raceable || config->deny)) {
+        enum verdict verdict = flow_preview(r, outcome);
+        if (verdict == VERDICT_DENY) {
+            flow_refuse(r);
+            return;
+        }
+        if (verdict == VERDICT_NONE && !r->raceable) {
+            if (receiver_answer(r, 0) == 0 && config->every_call) {
+                flow_emit_predicted(r, outcome);
+            }
+            return;
+        }
+    }
+    flow_run_and_emit(r, outcome);
+}
+
 static void exact(struct receiver *r)
 {
-    struct call_outcome outcome = predicted(r, 0);
+    struct call_outcome outcome = flow_predicted(r, 0);
     struct socket_facts facts;
-    if (strchr("fd", r->args.call->args[0])) {
-        learn_fd(r, (int32_t)r->args.reg[0]);
-    }
+    learn_own_fd(r);
     if (r->args.call->flags & CALL_SOCKET &&
         socket_facts_read(r->target.pid, (int32_t)r->args.reg[0], &facts) == 0) {
         outcome.socket = &facts;
@@ -344,55 +364,11 @@ static void exact(struct receiver *r)
     if (r->args.call->flags & CALL_PATHS) {
         outcome.result = predict(r->resolver, &r->target, &r->args, r->at);
     }
-    if (r->notify->config.deny && preview(r, outcome) == VERDICT_DENY) {
+    if (r->notify->config.deny && flow_preview(r, outcome) == VERDICT_DENY) {
         flow_refuse(r);
         return;
     }
-    run_and_emit(r, outcome);
-}
-
-/* Descriptors of accept are known only when someone waits already. */
-static void accept_call(struct receiver *r, const struct socket_facts *facts,
-                        struct call_outcome outcome)
-{
-    if (facts && facts->pending) {
-        run_and_emit(r, outcome);
-    } else if (receiver_answer(r, 0) == 0 && facts && facts->nonblocking) {
-        outcome.result = -EAGAIN;
-        emit_locked(r, &outcome);
-    }
-}
-
-static void predict_call(struct receiver *r)
-{
-    struct socket_facts facts;
-    struct call_outcome outcome = predicted(r, 0);
-    uint16_t name = r->args.call->name;
-    if (r->args.call->flags & CALL_SOCKET &&
-        socket_facts_read(r->target.pid, (int32_t)r->args.reg[0], &facts) == 0) {
-        struct fdinfo info;
-        outcome.socket = &facts;
-        socket_facts_fdinfo(&facts, false, &info);
-        pthread_mutex_lock(&r->notify->lock);
-        state_add_fd(r->notify->config.state, r->args.tid, (int32_t)r->args.reg[0], &info);
-        pthread_mutex_unlock(&r->notify->lock);
-    }
-    if (r->args.call->flags & CALL_PATHS) {
-        outcome.result = predict(r->resolver, &r->target, &r->args, r->at);
-    }
-    if (name == NAME_accept || name == NAME_accept4) {
-        accept_call(r, outcome.socket, outcome);
-        return;
-    }
-    if (name == NAME_connect && outcome.socket && facts.nonblocking && facts.type == SOCK_STREAM &&
-        facts.family != AF_UNIX) {
-        outcome.result = -EINPROGRESS;
-    }
-    if (r->notify->config.deny && preview(r, outcome) == VERDICT_DENY) {
-        flow_refuse(r);
-        return;
-    }
-    emit_predicted(r, outcome);
+    flow_run_and_emit(r, outcome);
 }
 
 /* Who calls, and is it worth a look? */
@@ -461,7 +437,7 @@ void flow_handle(struct receiver *r)
         exact(r);
         break;
     case MANNER_PREDICT:
-        predict_call(r);
+        flow_predict(r);
         break;
     case MANNER_EXEC:
         flow_exec(r);

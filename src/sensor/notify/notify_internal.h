@@ -96,10 +96,22 @@ int receiver_answer(struct receiver *receiver, int error);
 void flow_handle(struct receiver *receiver);
 /* Makes the event of r->args and gives it to the sink; under the lock. */
 enum verdict flow_emit(struct receiver *receiver, const struct call_outcome *outcome);
+void flow_emit_locked(struct receiver *receiver, const struct call_outcome *outcome);
+/* What rules would say of it, were it so. */
+enum verdict flow_preview(struct receiver *receiver, struct call_outcome outcome);
+/* An outcome to begin with. */
+struct call_outcome flow_predicted(struct receiver *receiver, int64_t result);
+/* Lets the call go on; says what will most likely come of it. */
+void flow_emit_predicted(struct receiver *receiver, struct call_outcome outcome);
+/* Runs the call in exact mode if that can be, and says what came of it. */
+void flow_run_and_emit(struct receiver *receiver, struct call_outcome outcome);
 /* Runs the call in exact mode, others serving meanwhile. */
 void flow_run_exact(struct receiver *receiver, enum exact_want want, struct exact_result *ret);
 /* Answers EPERM; the refused event goes to the sink. `event` is in r->made. */
 void flow_refuse(struct receiver *receiver);
+
+/* flow_socket.c */
+void flow_predict(struct receiver *receiver);
 
 /* flow_process.c */
 void flow_exec(struct receiver *receiver);

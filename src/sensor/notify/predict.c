@@ -24,8 +24,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define READ_ONLY_MOUNT 1         /* ST_RDONLY of statfs' f_flags */
-#define TMPFILE_BIT     020000000 /* of O_TMPFILE, without O_DIRECTORY */
+#define READ_ONLY_MOUNT 1 /* ST_RDONLY of statfs' f_flags */
 
 struct ask {
     struct visit v;
@@ -136,11 +135,6 @@ static int access_of_flags(uint64_t flags)
     return by_mode[flags & O_ACCMODE] | (flags & O_TRUNC ? W_OK : 0);
 }
 
-static bool ends_in_slash(struct str path)
-{
-    return path.n && path.p[path.n - 1] == '/';
-}
-
 static int64_t open_missing(struct ask *a, uint64_t flags)
 {
     if (!(flags & O_CREAT) || !parent_found(a, 0)) {
@@ -152,31 +146,43 @@ static int64_t open_missing(struct ask *a, uint64_t flags)
     return may_make(a, 0);
 }
 
-/* By the type alone: 0, or -errno. */
-static int64_t open_type(const struct ask *a, uint64_t flags)
+int open_type(uint64_t flags, uint32_t mode, bool slash)
 {
-    uint32_t mode = a->at[0].mode;
+    if (flags & O_CREAT && slash) {
+        return -EISDIR;
+    }
     if (flags & O_CREAT && flags & O_EXCL) {
         return -EEXIST;
     }
-    if (flags & O_CREAT && (S_ISDIR(mode) || ends_in_slash(a->args->path[0]))) {
+    if (flags & O_CREAT && S_ISDIR(mode)) {
         return -EISDIR;
     }
     if (flags & O_DIRECTORY && !S_ISDIR(mode)) {
         return -ENOTDIR;
     }
-    if (S_ISLNK(mode) && !(flags & O_PATH)) {
+    if (flags & O_PATH) {
+        return 0;
+    }
+    if (S_ISLNK(mode)) {
         return -ELOOP;
     }
-    return S_ISDIR(mode) && !(flags & O_PATH) && (flags & TMPFILE_BIT) == 0 &&
-                   access_of_flags(flags) & W_OK
-               ? -EISDIR
-               : 0;
+    bool writes = !(flags & TMPFILE_BIT) && access_of_flags(flags) & W_OK;
+    return S_ISDIR(mode) && writes ? -EISDIR : 0;
+}
+
+int open_flags(uint64_t *flags)
+{
+    if (*flags & O_PATH) {
+        *flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW;
+    }
+    bool both = *flags & O_CREAT && *flags & O_DIRECTORY;
+    bool unwritable = *flags & TMPFILE_BIT && (*flags & O_ACCMODE) == O_RDONLY;
+    return both || unwritable ? -EINVAL : 0;
 }
 
 static int64_t open_existing(struct ask *a, uint64_t flags)
 {
-    int64_t e = open_type(a, flags);
+    int64_t e = open_type(flags, a->at[0].mode, ends_in_slash(a->args->path[0]));
     find_layer(a);
     if (e < 0 || flags & O_PATH) {
         return e;
@@ -202,15 +208,12 @@ static int64_t open_existing(struct ask *a, uint64_t flags)
 static int64_t ask_open(struct ask *a)
 {
     uint64_t flags = a->args->open_flags;
-    if (flags & O_PATH) {
-        flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW;
-    }
+    int invalid = open_flags(&flags);
     bool follow = !(flags & O_NOFOLLOW) && !(flags & O_CREAT && flags & O_EXCL);
     int e = find(a, 0, follow ? SPOT_FOLLOW : 0);
     a->at[0].unsure = a->at[0].unsure || a->args->open_resolve;
-    if ((flags & O_CREAT && flags & O_DIRECTORY) ||
-        (flags & TMPFILE_BIT && (flags & O_ACCMODE) == O_RDONLY)) {
-        return -EINVAL;
+    if (invalid < 0) {
+        return invalid;
     }
     return e < 0 ? open_missing(a, flags) : open_existing(a, flags);
 }

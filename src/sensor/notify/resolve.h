@@ -70,10 +70,23 @@ int64_t predict(struct resolver *resolver, const struct target *target,
                 const struct call_args *args, struct resolved at[2]);
 
 /*
- * Race-free open on the target's behalf, for a policy that denies: opens under the target's ids, umask
- * and root (O_NONBLOCK for FIFOs, no magic links) the file that `args` names. A descriptor, to be given
- * by ADDFD; -errno to answer with; -EOPNOTSUPP where the emulation would not be faithful. The file's
- * canonical path goes to ret (NULL allowed), to be judged before the descriptor is given.
+ * Race-free open on the target's behalf, for a policy that denies: opens under the target's ids, capabilities,
+ * umask and root the file that `args` names. Creating and truncating come last: after `judge` has seen the
+ * canonical path of the very file (or, for one to be made, of its directory and the name), which is then
+ * opened whatever happens to the path meanwhile. A descriptor, to be given by ADDFD (O_CLOEXEC is its
+ * flag, not this descriptor's); -EPERM: the judge said no; -errno to answer with; -EOPNOTSUPP where the
+ * emulation would not be faithful: FIFOs that would block, devices but null, zero, full and random, files
+ * of procfs and sysfs, RESOLVE_* flags, another user namespace or security label, `unsure` paths.
+ * Landlock domains of the target cannot be seen from outside: not for tasks that have one.
  */
+struct emulate_judge {
+    bool (*allows)(void *data, const struct resolved *at);
+    void *data;
+};
+int emulate_open_judged(struct resolver *resolver, const struct target *target,
+                        const struct call_args *args, const struct emulate_judge *judge,
+                        struct resolved *ret);
+/* Without a judge: for opens that neither create nor truncate; others get -EOPNOTSUPP. The path in `ret`
+ * (NULL allowed) is to be judged before the descriptor is given. */
 int emulate_open(struct resolver *resolver, const struct target *target,
                  const struct call_args *args, struct resolved *ret);

@@ -134,3 +134,14 @@ struct walk_query {
     bool follow;
 };
 int walk_path(struct visit *v, const struct walk_query *query, struct spot *spot, bool *ret_unsure);
+
+#define TMPFILE_BIT 020000000 /* of O_TMPFILE, without O_DIRECTORY */
+
+/* What the open of an existing file gives by its type alone, -errno or 0. `slash`: the path ends in one. */
+int open_type(uint64_t flags, uint32_t mode, bool slash);
+/* The flags that count, and -EINVAL for those that do not go together. */
+int open_flags(uint64_t *flags);
+static inline bool ends_in_slash(struct str path)
+{
+    return path.n && path.p[path.n - 1] == '/';
+}

@@ -185,6 +185,9 @@ static int exec_and_fork(void)
                 execl("/bin/true", "some name", "an argument", NULL);
                 _exit(1);
             }
+            if (i == 2) { /* this process becomes another program right after */
+                wait(NULL);
+            }
             _exit(0);
         }
         waitpid(pid, NULL, 0);
