@@ -173,12 +173,27 @@ static uint8_t wanted_opens(const struct live *live)
     return live->config.all_calls || live->config.capture || !only_writes ? 0 : FILTER_OPEN_WRITE;
 }
 
+/* Families of sockets whose making a rule can be about: a bit each, 0 any. */
+static uint64_t wanted_families(const struct live *live)
+{
+    const struct demand_kind *kind =
+        demand_of(matcher_demand(pipeline_matcher(live->pipeline)), NAME_socket);
+    uint64_t families = 0;
+    for (uint32_t c = 0; c < kind->nclauses; c++) {
+        const struct demand_socket *socket = kind->clauses[c].socket;
+        families |= socket ? socket->families : DEMAND_FAMILY_ANY;
+    }
+    bool any = kind->everything || live->config.all_calls || live->config.capture;
+    return any || families == DEMAND_FAMILY_ANY ? 0 : families;
+}
+
 static int make_filter(struct live *live, struct err *err)
 {
     struct filter_options options = { .test_arguments = true,
                                       .deny_io_uring = live->config.deny_io_uring,
                                       .foreign = true };
     options.opens = wanted_opens(live);
+    options.socket_families = wanted_families(live);
     choose_calls(live, &options.calls);
     live->filter = mem_zalloc(sizeof *live->filter);
     if (!live->filter) {
@@ -220,7 +235,11 @@ static int open_capture(struct live *live, struct err *err)
     if (live->capture_fd < 0) {
         return err_set(err, -errno, "cannot write %s: %s", path, strerror(errno));
     }
-    return capture_writer_new(live->capture_fd, CAPTURE_LEVEL, &live->capture, err);
+    int r = capture_writer_new(live->capture_fd, CAPTURE_LEVEL, &live->capture, err);
+    if (r == 0) {
+        capture_writer_newest(live->capture);
+    }
+    return r;
 }
 
 static int make_sensor(struct live *live, struct err *err)

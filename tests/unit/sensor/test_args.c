@@ -225,7 +225,7 @@ static void result_in_memory(void **data)
     params->sq_entries = 64;
     assert_int_equal(args_read_result(&args), 0);
     assert_int_equal(args.bytes_n, sizeof(*params));
-    assert_int_equal(((struct io_uring_params *)(void *)args.bytes)->sq_entries, 64);
+    assert_memory_equal(args.bytes, params, sizeof(*params));
     asked_done(&asked);
 }
 
