@@ -93,6 +93,7 @@ void flow_run_exact(struct receiver *r, enum exact_want want, struct exact_resul
     receiver_slow(r);
     exact_run(r->notify->exact, &call, ret);
     r->answered |= ret->end != EXACT_REFUSED;
+    r->gone |= ret->end == EXACT_GONE && !ret->begun;
     if (ret->end == EXACT_REFUSED) {
         pthread_mutex_lock(&r->notify->lock);
         r->notify->stats.refused_trace++;
