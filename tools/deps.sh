@@ -7,7 +7,7 @@ packages()
 {
     case $1 in
     build) echo gcc g++ make meson ninja-build pkg-config python3 libyaml-dev libjson-c-dev \
-        libre2-dev zlib1g-dev libisal-dev libcmocka-dev ;;
+        libre2-dev zlib1g-dev libisal-dev libssl-dev libcmocka-dev ;;
     test) echo sysdig gzip ;;
     lint) echo clang-14 clang-format clang-tidy cppcheck universal-ctags ;;
     fuzz) echo clang-14 libclang-rt-14-dev ;;

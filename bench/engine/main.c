@@ -9,6 +9,7 @@
  * ends with status 1. What searches said about texts seen lately is kept for the stock rules only; the
  * line "all paths new" and those of lists are without it.
  */
+#include "deliveries.h"
 #include "made_rules.h"
 #include "stream.h"
 
@@ -184,6 +185,43 @@ static int add_file(struct loader *loader, const char *folder, const char *name,
     return r;
 }
 
+/* With a matcher over a selection; NULL: the rules enabled by default. */
+static void deliveries(const struct ruleset *ruleset, const struct selection *selection,
+                       struct deliveries *ret)
+{
+    struct err err = { 0 };
+    struct matcher *matcher = NULL;
+    struct matcher_options options = { .threads_max = 64 };
+    if (matcher_new(ruleset, selection, &options, &matcher, &err) == 0) {
+        deliveries_add(matcher, &stream, &view, ret);
+    }
+    matcher_free(matcher);
+}
+
+/* For the rules enabled by default, for all, and for each rule alone. */
+static void all_deliveries(const struct ruleset *ruleset)
+{
+    struct selection selection;
+    struct deliveries enabled = { 0 };
+    struct deliveries all = { 0 };
+    struct deliveries each = { 0 };
+    if (selection_init(&selection, ruleset) < 0) {
+        return;
+    }
+    deliveries(ruleset, NULL, &enabled);
+    memset(selection.enabled, true, selection.n);
+    deliveries(ruleset, &selection, &all);
+    for (uint32_t i = 0; i < selection.n; i++) {
+        memset(selection.enabled, false, selection.n);
+        selection.enabled[i] = true;
+        deliveries(ruleset, &selection, &each);
+    }
+    selection_done(&selection);
+    deliveries_print("rules enabled by default", &enabled);
+    deliveries_print("all rules", &all);
+    deliveries_print("mean of each rule alone", &each);
+}
+
 static void stock(const char *folder)
 {
     static const char *const files[] = { "falco_rules.yaml", "falco-incubating_rules.yaml",
@@ -218,6 +256,7 @@ static void stock(const char *folder)
     without_memo = false;
     printf("  load: %.1f ms (reading, checking, compiling %.1f, building the matcher %.1f)\n",
            ms + figures.build_ms, ms, figures.build_ms);
+    all_deliveries(ruleset);
     ruleset_free(ruleset);
 }
 

@@ -18,6 +18,7 @@
 #include "sensor/live/digest.h"
 #include "sensor/live/task.h"
 #include "sensor/live/users.h"
+#include "sensor/notify/path_cache.h"
 #include "sensor/replay/replay.h"
 
 #include <errno.h>
@@ -47,6 +48,7 @@ struct live {
     struct notify *notify;
     struct filter *filter;
     struct buf text;
+    uint64_t nevents;
     int capture_fd;
     struct capture_writer *capture;
     bool capture_started;
@@ -112,6 +114,7 @@ static enum verdict sink_preview(void *data, struct event *event)
 {
     struct live *live = data;
     const struct rule *const *rules;
+    event->num = live->nevents + 1;
     return verdict_on(live, pipeline_preview(live->pipeline, event, &rules));
 }
 
@@ -119,6 +122,7 @@ static enum verdict sink_event(void *data, struct event *event)
 {
     struct live *live = data;
     uint32_t n;
+    event->num = ++live->nevents;
     if (event->outcome == OUTCOME_DENIED) {
         n = pipeline_refused(live->pipeline, event, &live->text);
     } else {
@@ -149,6 +153,7 @@ static void choose_calls(const struct live *live, struct callset *ret)
             callset_add_name(ret, name);
         }
     }
+    path_cache_calls(ret);
 }
 
 /* Which opens the rules can be about: enum filter_open, 0 any. */
@@ -168,12 +173,27 @@ static uint8_t wanted_opens(const struct live *live)
     return live->config.all_calls || live->config.capture || !only_writes ? 0 : FILTER_OPEN_WRITE;
 }
 
+/* Families of sockets whose making a rule can be about: a bit each, 0 any. */
+static uint64_t wanted_families(const struct live *live)
+{
+    const struct demand_kind *kind =
+        demand_of(matcher_demand(pipeline_matcher(live->pipeline)), NAME_socket);
+    uint64_t families = 0;
+    for (uint32_t c = 0; c < kind->nclauses; c++) {
+        const struct demand_socket *socket = kind->clauses[c].socket;
+        families |= socket ? socket->families : DEMAND_FAMILY_ANY;
+    }
+    bool any = kind->everything || live->config.all_calls || live->config.capture;
+    return any || families == DEMAND_FAMILY_ANY ? 0 : families;
+}
+
 static int make_filter(struct live *live, struct err *err)
 {
     struct filter_options options = { .test_arguments = true,
                                       .deny_io_uring = live->config.deny_io_uring,
                                       .foreign = true };
     options.opens = wanted_opens(live);
+    options.socket_families = wanted_families(live);
     choose_calls(live, &options.calls);
     live->filter = mem_zalloc(sizeof *live->filter);
     if (!live->filter) {
@@ -215,7 +235,11 @@ static int open_capture(struct live *live, struct err *err)
     if (live->capture_fd < 0) {
         return err_set(err, -errno, "cannot write %s: %s", path, strerror(errno));
     }
-    return capture_writer_new(live->capture_fd, CAPTURE_LEVEL, &live->capture, err);
+    int r = capture_writer_new(live->capture_fd, CAPTURE_LEVEL, &live->capture, err);
+    if (r == 0) {
+        capture_writer_newest(live->capture);
+    }
+    return r;
 }
 
 static int make_sensor(struct live *live, struct err *err)
@@ -230,6 +254,7 @@ static int make_sensor(struct live *live, struct err *err)
                   .data = live },
         .shared = live->config.shared,
         .deny = live->config.deny,
+        .cache_paths = true,
         .every_call = live->capture != NULL,
     };
     return notify_new(&config, &live->notify, err);
@@ -329,6 +354,11 @@ void live_drain(struct live *live)
         notify_stop(live->notify);
         finish_capture(live);
     }
+}
+
+const struct rlimit *live_old_file_limit(const struct live *live)
+{
+    return notify_old_file_limit(live->notify);
 }
 
 void live_get_stats(struct live *live, struct live_stats *ret)

@@ -12,3 +12,5 @@ int cli_rules_list(int argc, char **argv);
 int cli_rules_describe(int argc, char **argv);
 int cli_rules_fields(int argc, char **argv);
 int cli_replay(int argc, char **argv);
+int cli_doctor(int argc, char **argv);
+int cli_run(int argc, char **argv);

@@ -33,6 +33,8 @@ static const struct verb verbs[] = {
     { "rules", "fields", cli_rules_fields, "list all fields that rules can use" },
     { "rules", "parse", cli_rules_parse, "parse conditions from standard input" },
     { NULL, "replay", cli_replay, "run rules over a capture" },
+    { NULL, "run", cli_run, "run a command and watch what it does" },
+    { NULL, "doctor", cli_doctor, "tell what can be watched here, and how" },
 };
 
 #define VERBS (sizeof(verbs) / sizeof(*verbs))

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "cli/describe.h"
 #include "cli/load_rules.h"
 #include "rules/matcher.h"
 #include "rules/output.h"
@@ -28,7 +29,9 @@ static const char usage[] =
     "Explains what rules became: the condition after expansion, the event types it can match,\n"
     "fields, the number of atoms (distinct comparisons), the cover (an event that makes none of\n"
     "these true costs the rule nothing), what ends what is known of a thread (volatility),\n"
-    "whether the rule can be muted for threads it cannot match, macros, lists, exceptions.\n\n"
+    "whether the rule can be muted for threads it cannot match, what sensors have to deliver for "
+    "it\n"
+    "(results, paths, addresses), macros, lists, exceptions.\n\n"
     "  --json        an array of objects\n"
     "  --rule NAME   only the rule of this name\n"
     "  --help        print this\n\n"
@@ -308,6 +311,9 @@ static void json_rule(const struct describer *d, struct jsonw *w, const struct r
     json_texts(w, "fields", &facts->fields);
     json_texts(w, "output_fields", &facts->output_fields);
     json_plan(w, facts);
+    if (rule->cond) {
+        describe_demand_json(d->matcher, rule, w);
+    }
     json_origins(d, w, rule);
     jsonw_end(w);
 }
@@ -433,6 +439,7 @@ static void text_rule(const struct describer *d, const struct rule *rule, const 
         }
         text_texts(out, "fields", &facts->fields);
         text_plan(d, facts);
+        describe_demand_text(d->matcher, rule, out);
     }
     text_texts(out, "output fields", &facts->output_fields);
     text_origins(d, rule);

@@ -9,6 +9,7 @@
 #include "agent/live.h"
 #include "base/cleanup.h"
 #include "cli/cli.h"
+#include "cli/doctor.h"
 #include "cli/load_rules.h"
 #include "sensor/notify/feature.h"
 
@@ -44,10 +45,26 @@ static void send_value(int socket, enum run_message_kind kind, int value)
     run_message_send(socket, &message);
 }
 
+static int refused(int error)
+{
+    char text[ERR_MESSAGE_MAX];
+    if (error == EBUSY) {
+        return fail(
+            "these processes are watched by a seccomp listener already, and there can be only "
+            "one: is this inside another `hinomi run`, or a watched container?");
+    }
+    snprintf(text, sizeof(text), "the command could not be put under the filter: %s",
+             error == ECHILD ? "it ended before" : strerror(error));
+    return fail(text);
+}
+
 static int find_features(const struct supervisor *s, uint32_t *ret)
 {
     uint32_t features = feature_probe();
     if ((features & NEEDED) != NEEDED) {
+        if (doctor_try_listener() == -EBUSY) {
+            return refused(EBUSY);
+        }
         return fail("this kernel or container has no seccomp user notification, which is what "
                     "watches here; `hinomi doctor` tells more");
     }
@@ -102,18 +119,6 @@ static int make_live(struct supervisor *s)
         s->run->program->filter = *live_filter(s->live);
     }
     return r;
-}
-
-static int refused(int error)
-{
-    char text[ERR_MESSAGE_MAX];
-    if (error == EBUSY) {
-        return fail("something watches these processes by seccomp already, and there can be only "
-                    "one: is this inside another `hinomi run`, or a container that is watched?");
-    }
-    snprintf(text, sizeof(text), "the command could not be put under the filter: %s",
-             error == ECHILD ? "it ended before" : strerror(error));
-    return fail(text);
 }
 
 /* From the filter to the command's exec. */

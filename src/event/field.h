@@ -154,6 +154,13 @@ struct extracted {
 /* Never fails: a value that does not fit the scratch is cut and event->truncated set. */
 void field_extract(const struct field_ref *field, struct view *view, struct extracted *ret);
 
+/*
+ * How fd.name, fd.nameraw, fd.directory and fd.filename follow from one path alone. False: they do not
+ * (it was not clean, the kernel's differs from the caller's, it is no file).
+ */
+enum path_form { PATH_OF_FILE, PATH_OF_DIRECTORY, PATH_NOT_OPENED, PATH_FORMS };
+bool field_path_form(struct view *view, struct str *ret_path, enum path_form *ret);
+
 /* Text of extracted values as in Falco's outputs; lists as (a, b). Not escaped. */
 void field_text(const struct field_ref *field, const struct extracted *value, struct buf *buf);
 /* JSON of the same as in Falco's output_fields: numbers, booleans, strings, arrays, null if missing. */

@@ -275,6 +275,25 @@ void extract_fd_nameraw(const struct field_ref *field, struct view *view, struct
     put_str(ret, is_clean ? name : single_slashes(view, name));
 }
 
+bool field_path_form(struct view *view, struct str *ret_path, enum path_form *ret)
+{
+    const struct event *event = view->event;
+    struct fdinfo *fd;
+    if (!fd_of_event(view, &fd)) {
+        return false;
+    }
+    if (!fd) {
+        *ret = PATH_NOT_OPENED;
+        return !event->path.n && name_from_call(view, false, ret_path) && ret_path->p &&
+               ret_path->p == event->clean_path.p;
+    }
+    *ret = fd->type == FD_DIRECTORY ? PATH_OF_DIRECTORY : PATH_OF_FILE;
+    *ret_path = fd->name;
+    return (fd->flags & FD_RAW_CLEAN) && fd->name.p == fd->nameraw.p &&
+           fd->name.n == fd->nameraw.n && (fd_is_file(fd) || fd->type == FD_DIRECTORY) &&
+           event->kind != KIND_CONNECT_X;
+}
+
 void extract_fd_dev(const struct field_ref *field, struct view *view, struct extracted *ret)
 {
     struct fdinfo *fd;

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 
 #define EVICTION_SAMPLE 64
+#define START_SLACK_NS  UINT64_C(20000000) /* /proc counts in hundredths of a second */
 
 void task_changed(struct task *task, enum volatility volatility)
 {
@@ -146,7 +147,7 @@ static void parent_link(struct task *task, struct task *parent)
 static bool born_after(const struct task *parent, const struct task *child)
 {
     return parent->t.clone_ts_ns && child->t.clone_ts_ns &&
-           parent->t.clone_ts_ns > child->t.clone_ts_ns;
+           parent->t.clone_ts_ns > child->t.clone_ts_ns + START_SLACK_NS;
 }
 
 void task_set_parent(struct state *state, struct task *task, int64_t ptid)

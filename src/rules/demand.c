@@ -1,42 +1,30 @@
 /*
- * demand: for each event name, one clause a rule: which kinds of access, which results and which paths
- * it needs. Whatever a clause cannot say passes.
+ * demand: for each event name, one clause a rule: which kinds of access, which results, which paths and
+ * which sockets it needs. Whatever a clause cannot say passes.
  *
  * A node's need is built from its operands': of an `and` any operand's need is necessary, so the
  * tighter one of each test is taken; of an `or` the union. Names decide checks on names first. Paths
  * are tested for the calls that open files only; a path predicate holds if the resolved or the raw
- * path satisfies it.
+ * path satisfies it. Sockets: demand_socket.c.
  */
-#include "rules/matcher_internal.h"
+#include "rules/demand_need.h"
 
 #include "base/cleanup.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#define PATHS_MAX  4096 /* of one clause; with more it passes any path */
-#define ACCESS_ANY UINT8_MAX
+#define PATHS_MAX 4096 /* of one clause; with more it passes any path */
 
-struct demand {
-    struct demand_kind kinds[NAME_MAX_ID];
-    bool is_open[NAME_MAX_ID];
+static const struct need need_all = {
+    .access = ACCESS_ANY,
+    .ok = true,
+    .in_progress = true,
+    .failed = true,
+    .any_path = true,
+    .unknown = true,
+    .socket = { .families = DEMAND_FAMILY_ANY, .protocols = PROTOCOLS_ANY },
 };
-
-struct need {
-    uint8_t access;
-    bool ok, failed;
-    bool any_path;
-    struct path_predicate *paths;
-    uint32_t npaths, capacity;
-};
-
-struct builder {
-    struct matcher *m;
-    struct arena *arena;
-    bool is_open;
-};
-
-static const struct need need_all = { ACCESS_ANY, true, true, true, NULL, 0, 0 };
 
 static bool constant_is(const struct check *check, uint64_t value)
 {
@@ -53,30 +41,86 @@ static void need_of_bool(const struct check *check, bool negated, uint8_t bit, s
     }
 }
 
-/* Does `number op constant` hold for no negative (no other) number? */
-static void need_of_number(const struct check *check, struct need *need)
+static bool holds_for(const struct check *check, struct value value)
 {
-    if (check->nconstants != 1 || check->constants[0].n != 1 || !check->constants[0].values ||
-        !type_is_signed(check->constants[0].values[0].type)) {
-        return;
-    }
-    int64_t n = check->constants[0].values[0].i;
-    bool only_ok = (check->op == OP_GE && n >= 0) || (check->op == OP_GT && n >= -1) ||
-                   (check->op == OP_EQ && n >= 0);
-    bool only_failed = (check->op == OP_LT && n <= 0) || (check->op == OP_LE && n < 0) ||
-                       (check->op == OP_EQ && n < 0);
-    need->failed = !only_ok;
-    need->ok = !only_failed;
+    struct extracted left = { .v = &value, .n = 1 };
+    return check_holds(check, &left, NULL);
 }
 
-static void need_of_failed(const struct check *check, struct need *need)
+/* Can `number op constant` hold for some number from 0 on (below 0)? */
+static bool can_be_positive(enum ast_op op, int64_t n)
 {
-    bool is_true = (check->op == OP_EQ && constant_is(check, 1)) ||
-                   (check->op == OP_NE && constant_is(check, 0));
-    bool is_false = (check->op == OP_EQ && constant_is(check, 0)) ||
-                    (check->op == OP_NE && constant_is(check, 1));
-    need->ok = !is_true;
-    need->failed = !is_false;
+    return op == OP_LT ? n > 0 : op == OP_LE || op == OP_EQ || op == OP_IN ? n >= 0 : true;
+}
+
+static bool can_be_negative(enum ast_op op, int64_t n)
+{
+    return op == OP_GT ? n < -1 : op == OP_GE || op == OP_EQ || op == OP_IN ? n < 0 : true;
+}
+
+/* The call's number: what it gave. */
+static void need_of_number(const struct check *check, bool negated, struct need *need)
+{
+    bool positive = false;
+    bool negative = false;
+    if (negated || check->op == OP_EXISTS) {
+        return;
+    }
+    for (uint32_t i = 0; i < check->nconstants; i++) {
+        for (uint32_t j = 0; check->constants[i].values && j < check->constants[i].n; j++) {
+            const struct value *value = &check->constants[i].values[j];
+            if (!type_is_signed(value->type)) {
+                return;
+            }
+            positive = positive || can_be_positive(check->op, value->i);
+            negative = negative || can_be_negative(check->op, value->i);
+        }
+    }
+    need->ok = positive;
+    need->failed = negative;
+    need->in_progress = holds_for(check, (struct value){ .type = TYPE_INT64, .i = -EINPROGRESS });
+}
+
+/* The number of a descriptor that a call makes; failed, it is -1. */
+static void need_of_made(const struct check *check, bool negated, struct need *need)
+{
+    need_of_number(check, negated, need);
+    need->failed = holds_for(check, (struct value){ .type = TYPE_INT64, .i = -1 }) != negated;
+    need->in_progress = need->failed;
+}
+
+static bool is_only_of(const struct check *check, struct str a, struct str b)
+{
+    for (uint32_t i = 0; i < check->nconstants; i++) {
+        for (uint32_t j = 0; check->constants[i].strs && j < check->constants[i].n; j++) {
+            struct str text = check->constants[i].strs[j];
+            if (!str_eq(text, a) && !str_eq(text, b)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* evt.res: "SUCCESS", "EINPROGRESS", or another error's name or number. */
+static void need_of_result_text(const struct check *check, bool negated, struct need *need)
+{
+    struct value ok = { .type = TYPE_CHARBUF, .s = STR("SUCCESS") };
+    struct value in_progress = { .type = TYPE_CHARBUF, .s = STR("EINPROGRESS") };
+    bool is_equality = check->op == OP_EQ || check->op == OP_IN;
+    bool is_other = check->op == OP_NE;
+    need->ok = holds_for(check, ok) != negated;
+    need->in_progress = holds_for(check, in_progress) != negated;
+    if ((is_equality && !negated) || (is_other && negated)) {
+        need->failed = !is_only_of(check, ok.s, in_progress.s);
+    }
+}
+
+static void need_of_failed(const struct check *check, bool negated, struct need *need)
+{
+    need->ok = holds_for(check, (struct value){ .type = TYPE_BOOL, .u = 0 }) != negated;
+    need->failed = holds_for(check, (struct value){ .type = TYPE_BOOL, .u = 1 }) != negated;
+    need->in_progress = need->failed;
 }
 
 static bool path_test_of(enum ast_op op, enum path_test *ret)
@@ -147,67 +191,81 @@ static int need_of_path(struct builder *b, const struct check *check, struct nee
     return 0;
 }
 
-static int need_of_literal(struct builder *b, struct literal literal, struct need *ret)
+static bool makes_descriptor(enum demand_call call)
 {
-    const struct check *check = b->m->atoms[literal.atom].check;
-    *ret = need_all;
-    if (!check || check->right || check->left->kind != EXPR_FIELD || literal.negated) {
-        return 0;
-    }
+    return call == CALL_OPEN || call == CALL_ACCEPT || call == CALL_SOCKET;
+}
+
+static int need_of_check(struct builder *b, const struct check *check, bool negated,
+                         struct need *ret)
+{
     switch (check->left->field.id) {
     case FIELD_EVT_IS_OPEN_READ:
-        need_of_bool(check, literal.negated, DEMAND_READ, ret);
+        need_of_bool(check, negated, DEMAND_READ, ret);
         return 0;
     case FIELD_EVT_IS_OPEN_WRITE:
-        need_of_bool(check, literal.negated, DEMAND_WRITE, ret);
+        need_of_bool(check, negated, DEMAND_WRITE, ret);
         return 0;
     case FIELD_EVT_IS_OPEN_CREATE:
-        need_of_bool(check, literal.negated, DEMAND_CREATE, ret);
+        need_of_bool(check, negated, DEMAND_CREATE, ret);
         return 0;
     case FIELD_EVT_IS_OPEN_EXEC:
-        need_of_bool(check, literal.negated, DEMAND_EXEC, ret);
+        need_of_bool(check, negated, DEMAND_EXEC, ret);
         return 0;
     case FIELD_EVT_RAWRES:
-        need_of_number(check, ret);
+        need_of_number(check, negated, ret);
         return 0;
-    case FIELD_FD_NUM:
-        if (b->is_open && (check->op == OP_GE || check->op == OP_GT)) {
-            need_of_number(check, ret);
-        }
+    case FIELD_EVT_RES:
+        need_of_result_text(check, negated, ret);
         return 0;
     case FIELD_EVT_FAILED:
-        need_of_failed(check, ret);
+        need_of_failed(check, negated, ret);
+        return 0;
+    case FIELD_FD_NUM:
+        if (makes_descriptor(b->call) && !negated) {
+            need_of_made(check, negated, ret);
+        }
         return 0;
     case FIELD_FD_NAME:
     case FIELD_FD_NAMERAW:
     case FIELD_FD_DIRECTORY:
     case FIELD_FD_FILENAME:
-        return b->is_open ? need_of_path(b, check, ret) : 0;
+        return b->call == CALL_OPEN && !negated ? need_of_path(b, check, ret) : 0;
     default:
-        return 0;
+        return need_of_socket(b, check, negated, ret);
     }
 }
 
-static void need_and(struct need *a, const struct need *b)
+static int need_of_literal(struct builder *b, struct literal literal, struct need *ret)
+{
+    const struct check *check = b->m->atoms[literal.atom].check;
+    *ret = need_all;
+    if (!check || check->right || check->left->kind != EXPR_FIELD) {
+        return 0;
+    }
+    return need_of_check(b, check, literal.negated, ret);
+}
+
+static int need_and(struct arena *arena, struct need *a, const struct need *b)
 {
     if (__builtin_popcount(b->access) < __builtin_popcount(a->access)) {
         a->access = b->access;
     }
     a->ok = a->ok && b->ok;
+    a->in_progress = a->in_progress && b->in_progress;
     a->failed = a->failed && b->failed;
+    a->unknown = a->unknown && b->unknown;
     if (a->any_path || (!b->any_path && b->npaths < a->npaths)) {
         a->any_path = b->any_path;
         a->paths = b->paths;
         a->npaths = b->npaths;
         a->capacity = b->capacity;
     }
+    return socket_need_and(arena, &a->socket, &b->socket);
 }
 
-static int need_or(struct arena *arena, struct need *a, const struct need *b)
+static int paths_or(struct arena *arena, struct need *a, const struct need *b)
 {
-    a->access |= b->access;
-    a->ok = a->ok || b->ok;
-    a->failed = a->failed || b->failed;
     if (a->any_path || b->any_path || a->npaths + b->npaths > PATHS_MAX) {
         a->any_path = true;
         return 0;
@@ -231,6 +289,17 @@ static int need_or(struct arena *arena, struct need *a, const struct need *b)
     return 0;
 }
 
+static int need_or(struct arena *arena, struct need *a, const struct need *b)
+{
+    a->access |= b->access;
+    a->ok = a->ok || b->ok;
+    a->in_progress = a->in_progress || b->in_progress;
+    a->failed = a->failed || b->failed;
+    a->unknown = a->unknown || b->unknown;
+    int r = socket_need_or(arena, &a->socket, &b->socket);
+    return r < 0 ? r : paths_or(arena, a, b);
+}
+
 /* After tree_fold(). */
 static int need_of(struct builder *b, const struct node *node, struct need *ret)
 {
@@ -251,7 +320,7 @@ static int need_of(struct builder *b, const struct node *node, struct need *ret)
         if (first) {
             all = item;
         } else if (node->kind == NODE_AND) {
-            need_and(&all, &item);
+            r = need_and(b->arena, &all, &item);
         } else {
             r = need_or(b->arena, &all, &item);
         }
@@ -264,9 +333,30 @@ static int need_of(struct builder *b, const struct node *node, struct need *ret)
     return 0;
 }
 
-static bool is_usable(const struct need *need)
+static bool is_usable(const struct demand_clause *clause)
 {
-    return need->access != ACCESS_ANY || !need->ok || !need->failed || !need->any_path;
+    return clause->access != ACCESS_ANY || !clause->want_ok || !clause->want_in_progress ||
+           !clause->want_failed || clause->npaths || clause->socket;
+}
+
+static int clause_of(struct arena *arena, const struct need *need, struct demand_clause *ret)
+{
+    *ret = (struct demand_clause){ .access = need->access,
+                                   .want_ok = need->ok,
+                                   .want_in_progress = need->in_progress,
+                                   .want_failed = need->failed,
+                                   .paths = need->any_path ? NULL : need->paths,
+                                   .npaths = need->any_path ? 0 : need->npaths };
+    if (need->unknown || socket_need_is_all(&need->socket)) {
+        return 0;
+    }
+    struct demand_socket *socket = ARENA_NEW(arena, struct demand_socket);
+    if (!socket) {
+        return -ENOMEM;
+    }
+    *socket = need->socket;
+    ret->socket = socket;
+    return 0;
 }
 
 static int build_kind(struct builder *b, uint32_t name, struct demand_kind *kind)
@@ -283,42 +373,56 @@ static int build_kind(struct builder *b, uint32_t name, struct demand_kind *kind
         struct matched_rule *rule = &b->m->rules[class->rules[i].rule];
         enum truth truth = tree_fold(b->m, rule->tree, name, &named);
         int r = truth == TRUTH_UNKNOWN ? need_of(b, rule->tree, &need) : 0;
+        r = r < 0 ? r : clause_of(b->arena, &need, &clauses[i]);
         if (r < 0) {
             return r;
         }
-        clauses[i] = (struct demand_clause){ .access = need.access,
-                                             .want_ok = need.ok,
-                                             .want_failed = need.failed,
-                                             .paths = need.any_path ? NULL : need.paths,
-                                             .npaths = need.any_path ? 0 : need.npaths,
-                                             .rule = rule->rule->index };
-        kind->everything = kind->everything || !is_usable(&need);
+        clauses[i].rule = rule->rule->index;
+        kind->everything = kind->everything || !is_usable(&clauses[i]);
     }
     kind->clauses = clauses;
     kind->nclauses = class->nrules;
     return 0;
 }
 
-/* Names of one class share clauses, but for those that open files. */
+static void name_calls(struct demand *demand)
+{
+    static const struct {
+        const char *name;
+        enum demand_call call;
+    } calls[] = {
+        { "open", CALL_OPEN },        { "openat", CALL_OPEN },
+        { "openat2", CALL_OPEN },     { "open_by_handle_at", CALL_OPEN },
+        { "creat", CALL_OPEN },       { "socket", CALL_SOCKET },
+        { "connect", CALL_CONNECT },  { "bind", CALL_BIND },
+        { "listen", CALL_LISTEN },    { "accept", CALL_ACCEPT },
+        { "accept4", CALL_ACCEPT },   { "send", CALL_SEND },
+        { "sendto", CALL_SEND },      { "sendmsg", CALL_SEND },
+        { "sendmmsg", CALL_SEND },    { "recv", CALL_RECEIVE },
+        { "recvfrom", CALL_RECEIVE }, { "recvmsg", CALL_RECEIVE },
+        { "recvmmsg", CALL_RECEIVE },
+    };
+    for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+        uint16_t name = name_find(str_of(calls[i].name));
+        if (name < NAME_MAX_ID) {
+            demand->calls[name] = (uint8_t)calls[i].call;
+        }
+    }
+}
+
+/* Names of one class share clauses where their calls are of one kind. */
 int demand_build(struct matcher *m)
 {
-    static const char *const opens[] = { "open", "openat", "openat2", "open_by_handle_at",
-                                         "creat" };
     struct demand *demand = ARENA_NEW(&m->arena, struct demand);
-    uint32_t *made = ARENA_ARRAY(&m->arena, uint32_t, (size_t)m->nclasses * 2);
+    uint32_t *made = ARENA_ARRAY(&m->arena, uint32_t, (size_t)m->nclasses * CALL_KINDS);
     if (!demand || !made) {
         return -ENOMEM;
     }
     m->demand = demand;
-    for (size_t i = 0; i < sizeof(opens) / sizeof(*opens); i++) {
-        uint16_t name = name_find(str_of(opens[i]));
-        if (name < NAME_MAX_ID) {
-            demand->is_open[name] = true;
-        }
-    }
+    name_calls(demand);
     for (uint32_t name = 0; name < NAME_MAX_ID; name++) {
-        struct builder b = { m, &m->arena, demand->is_open[name] };
-        uint32_t *same = &made[m->class_of[name] * 2 + b.is_open];
+        struct builder b = { m, &m->arena, (enum demand_call)demand->calls[name] };
+        uint32_t *same = &made[m->class_of[name] * CALL_KINDS + b.call];
         if (!name_text((uint16_t)name)) {
             continue;
         }
@@ -349,7 +453,7 @@ const struct demand_kind *demand_of(const struct demand *demand, uint16_t name)
 uint8_t demand_open_access(const struct matcher *m, uint16_t name, uint32_t rule)
 {
     const struct demand_kind *kind = &m->demand->kinds[name];
-    if (!m->demand->is_open[name]) {
+    if (m->demand->calls[name] != CALL_OPEN) {
         return 0;
     }
     for (uint32_t i = 0; i < kind->nclauses; i++) {
@@ -358,92 +462,4 @@ uint8_t demand_open_access(const struct matcher *m, uint16_t name, uint32_t rule
         }
     }
     return ACCESS_ANY;
-}
-
-static bool is_true(enum field_id id, struct view *view)
-{
-    struct field_ref ref = { .id = id, .type = TYPE_BOOL };
-    struct extracted value;
-    field_extract(&ref, view, &value);
-    return value.n && value.v[0].u;
-}
-
-static uint8_t access_of(struct view *view)
-{
-    unsigned access = (is_true(FIELD_EVT_IS_OPEN_READ, view) ? DEMAND_READ : 0U) |
-                      (is_true(FIELD_EVT_IS_OPEN_WRITE, view) ? DEMAND_WRITE : 0U) |
-                      (is_true(FIELD_EVT_IS_OPEN_CREATE, view) ? DEMAND_CREATE : 0U) |
-                      (is_true(FIELD_EVT_IS_OPEN_EXEC, view) ? DEMAND_EXEC : 0U);
-    return (uint8_t)(access ? access : DEMAND_OTHER);
-}
-
-static bool path_holds(const struct path_predicate *predicate, struct str path)
-{
-    switch (predicate->test) {
-    case PATH_EQ:
-        return str_eq(path, predicate->text);
-    case PATH_PREFIX:
-        return str_starts(path, predicate->text);
-    case PATH_SUFFIX:
-        return str_ends(path, predicate->text);
-    case PATH_CONTAINS:
-        return str_find(path, predicate->text) >= 0;
-    case PATH_ICONTAINS:
-    default:
-        return str_ifind(path, predicate->text) >= 0;
-    }
-}
-
-/* True also when the path is not known. */
-static bool some_path_holds(const struct demand_clause *clause, enum field_id id, struct view *view,
-                            bool *ret_known)
-{
-    struct field_ref ref = { .id = id, .type = TYPE_CHARBUF };
-    struct extracted value;
-    field_extract(&ref, view, &value);
-    if (value.n == 0) {
-        return false;
-    }
-    *ret_known = true;
-    for (uint32_t i = 0; i < clause->npaths; i++) {
-        if (path_holds(&clause->paths[i], value.v[0].s)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool paths_pass(const struct demand_clause *clause, struct view *view)
-{
-    bool known = false;
-    if (clause->npaths == 0) {
-        return true;
-    }
-    return some_path_holds(clause, FIELD_FD_NAME, view, &known) ||
-           some_path_holds(clause, FIELD_FD_NAMERAW, view, &known) || !known;
-}
-
-static bool clause_passes(const struct demand_clause *clause, struct view *view, uint8_t access)
-{
-    int64_t result;
-    if (event_result(view->event, &result) &&
-        !(result < 0 ? clause->want_failed : clause->want_ok)) {
-        return false;
-    }
-    return (clause->access == ACCESS_ANY || clause->access & access) && paths_pass(clause, view);
-}
-
-bool demand_passes(const struct demand *demand, struct view *view)
-{
-    const struct demand_kind *kind = demand_of(demand, view->event->name);
-    if (!kind->wanted || kind->everything) {
-        return kind->wanted;
-    }
-    uint8_t access = access_of(view);
-    for (uint32_t i = 0; i < kind->nclauses; i++) {
-        if (clause_passes(&kind->clauses[i], view, access)) {
-            return true;
-        }
-    }
-    return false;
 }

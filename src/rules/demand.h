@@ -25,13 +25,58 @@ struct path_predicate {
     struct str text;
 };
 
+enum demand_protocol {
+    DEMAND_TCP = 1 << 0,
+    DEMAND_UDP = 1 << 1,
+    DEMAND_OTHER_PROTOCOL = 1 << 2,
+};
+
+/* Families are a set of bits by AF_* number; what is numbered higher shares the last. */
+#define DEMAND_FAMILY(number) (UINT64_C(1) << ((number) < 63 ? (number) : 63))
+#define DEMAND_FAMILY_ANY     UINT64_MAX
+
+struct port_range {
+    uint16_t first, last;
+};
+
+/* What one end of an IP socket must be. A test without items is none. */
+struct demand_end {
+    const struct port_range *ports; /* any of them; ascending and apart */
+    const struct ipnet *nets;       /* in any of them */
+    const struct ipnet *not_nets;   /* in none of them; bits behind the prefix mean nothing */
+    uint32_t nports, nnets, nnot_nets;
+};
+
+/*
+ * Tests on the socket of connect, bind, listen, accept, accept4, send, sendto, sendmsg, sendmmsg, recv,
+ * recvfrom, recvmsg, recvmmsg; of `socket` there is only the family, its first argument.
+ *
+ * The ends of the socket are decided by the call itself when
+ *   connect          succeeded or is in progress: `peer` is its address, `own` the socket's;
+ *   accept, accept4  succeeded: `peer` is who connected;
+ *   bind             succeeded with a port that is not 0: `own` is its address;
+ *   send*, recv*     succeeded, on a socket that is not TCP, with an address: `peer` is that address.
+ * The family then is that of the address, and an IPv4 address mapped into IPv6 is an IPv4 one when both
+ * ends are. All other calls pass the tests of ends; their family is that of the socket. An end that a
+ * sensor cannot see passes. Of a socket that its process bound to a port or accepted, or, for send* and
+ * recv*, of a process with such sockets, peer and own cannot be told apart: only `some` holds.
+ */
+struct demand_socket {
+    uint64_t families;      /* DEMAND_FAMILY() */
+    uint8_t protocols;      /* enum demand_protocol; of IP sockets */
+    struct demand_end peer; /* the other side */
+    struct demand_end own;
+    struct demand_end some; /* ports, nets: of one of the ends; not_nets: of both */
+};
+
 /* One alternative: an event that fails any of its tests cannot make the rules behind it match. */
 struct demand_clause {
-    uint8_t access; /* enum demand_access, ~0 any */
-    bool want_ok, want_failed;
-    const struct path_predicate *paths; /* any of them; npaths == 0: no test on the path */
+    uint8_t access;                              /* enum demand_access, ~0 any */
+    bool want_ok, want_in_progress, want_failed; /* results; in progress: -EINPROGRESS */
+    const struct path_predicate *paths;          /* any of them; npaths == 0: no test on the path */
     uint32_t npaths;
-    uint32_t rule; /* index of the rule it stands for */
+    uint32_t rule;                      /* index of the rule it stands for */
+    const struct demand_socket *socket; /* NULL: no test on the socket */
 };
 
 struct demand_kind {

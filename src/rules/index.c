@@ -374,6 +374,7 @@ void plan_fill(const struct class *class, struct plan *plan)
 {
     plan->nunits = 0;
     plan->nalways = 0;
+    plan->nothers = 0;
     for (uint32_t i = 0; i < class->nwords; i++) {
         plan->always[i] = 0;
     }
@@ -387,6 +388,13 @@ void plan_fill(const struct class *class, struct plan *plan)
         plan->always[i / 64] |= groups ? 0 : UINT64_C(1) << (i % 64);
         plan->nalways += !groups;
         unit_add(plan, rule->guards, groups);
+    }
+    for (uint32_t i = 0; i < plan->nunits; i++) {
+        if (plan->units[i].groups & ~class->path_groups) {
+            struct unit unit = plan->units[i];
+            plan->units[i] = plan->units[plan->nothers];
+            plan->units[plan->nothers++] = unit;
+        }
     }
 }
 

@@ -74,6 +74,7 @@ static int build(struct matcher *m, const struct selection *selection)
     r = r < 0 ? r : memos_build(m);
     r = r < 0 ? r : compile(m);
     r = r < 0 ? r : index_build(m);
+    r = r < 0 ? r : paths_build(m);
     r = r < 0 ? r : explain_build(m);
     r = r < 0 ? r : demand_build(m);
     return r < 0 || m->options.no_residuals ? r : residuals_new(m);
@@ -195,30 +196,52 @@ static void fire_always(struct matcher *m, const struct class *class, const stru
     }
 }
 
-/* Sets the bits of all rules that could match. */
-static void find_candidates(struct matcher *m, const struct class *class, const struct plan *plan)
+static void fire_kept(struct matcher *m, const struct class *class, const struct plan *plan,
+                      const uint64_t *rules, struct guards *guards)
 {
-    struct guards guards = { 0, 0 };
-    uint64_t groups = 0;
-    for (uint32_t i = 0; i < plan->nunits; i++) {
+    for (uint32_t i = 0; i < class->nwords; i++) {
+        for (uint64_t bits = rules[i]; bits; bits &= bits - 1) {
+            fire(m, class, plan, i * 64 + (uint32_t)__builtin_ctzll(bits), guards);
+        }
+    }
+}
+
+/* Searches the groups, but for those in `done`, of units whose guards hold. */
+static void search_groups(struct matcher *m, const struct class *class, const struct plan *plan,
+                          uint64_t done, struct guards *guards)
+{
+    uint64_t groups = done;
+    uint32_t n = done ? plan->nothers : plan->nunits;
+    for (uint32_t i = 0; i < n; i++) {
         const struct unit *unit = &plan->units[i];
-        if (unit->groups & ~groups && guards_hold(m, class, unit->guards, &guards)) {
+        if (unit->groups & ~groups && guards_hold(m, class, unit->guards, guards)) {
             groups |= unit->groups;
         }
     }
-    if (plan->nalways) {
-        fire_always(m, class, plan, &guards);
-    }
-    for (; groups; groups &= groups - 1) {
+    for (groups &= ~done; groups; groups &= groups - 1) {
         uint32_t id = class->groups[(uint32_t)__builtin_ctzll(groups)];
         if (group_is_quiet(m, id)) {
             continue;
         }
         const struct atom_group *group = group_run(m, id);
         for (uint32_t i = 0; group->hits.overflow && i < class->nrules; i++) {
-            fire(m, class, plan, i, &guards);
+            fire(m, class, plan, i, guards);
         }
-        trigger_rows(m, class, plan, &group->hits, &guards);
+        trigger_rows(m, class, plan, &group->hits, guards);
+    }
+}
+
+/* Sets the bits of all rules that could match. */
+static void find_candidates(struct matcher *m, const struct class *class, const struct plan *plan)
+{
+    struct guards guards = { 0, 0 };
+    const uint64_t *kept = class->path_groups ? paths_recall(m, class) : NULL;
+    if (kept) {
+        fire_kept(m, class, plan, kept, &guards);
+    }
+    search_groups(m, class, plan, kept ? class->path_groups : 0, &guards);
+    if (plan->nalways) {
+        fire_always(m, class, plan, &guards);
     }
 }
 

@@ -9,6 +9,7 @@
  *   index.c     classes of event names with the same rules, their plans
  *   residual.c  which rules can still match for a thread
  *   demand.c    what sensors must deliver
+ *   paths.c     which rules a path seen lately triggers
  *   explain.c   plans and evidence for people
  *   matcher.c   putting it together; running it
  */
@@ -60,6 +61,28 @@ struct memo_entry {
     uint8_t kinds[MEMO_ROWS_MAX]; /* of each row */
     uint32_t rows[MEMO_ROWS_MAX];
     char text[MEMO_TEXT_MAX];
+};
+
+/*
+ * Which rules of a class the groups on fd.name, fd.nameraw, fd.directory and fd.filename trigger, for a
+ * path that all four follow from.
+ */
+#define PATHS_SETS      1024 /* a power of two */
+#define PATHS_WAYS      4    /* places for a path */
+#define PATHS_TEXT_MAX  144
+#define PATHS_WORDS_MAX 2 /* of bit sets over a class's rules; larger classes keep none */
+
+struct path_entry {
+    uint32_t class;
+    uint16_t length;
+    uint8_t seen, known; /* bit for each enum path_form; known: rules[form] is right */
+    uint64_t rules[PATH_FORMS][PATHS_WORDS_MAX];
+    char text[PATHS_TEXT_MAX];
+};
+
+struct path_set {
+    uint64_t hashes[PATHS_WAYS]; /* 0: free */
+    struct path_entry entries[PATHS_WAYS];
 };
 
 struct site { /* one distinct expression */
@@ -177,7 +200,8 @@ struct plan {
     uint64_t *live;   /* NULL: all */
     uint64_t *always; /* rules without a cover, or whose cover the thread's residual stands for */
     uint32_t nalways;
-    uint32_t nunits; /* 0: nothing can match */
+    uint32_t nunits;  /* 0: nothing can match */
+    uint32_t nothers; /* of these, the first have groups that are not of paths */
     struct unit units[CLASS_UNITS_MAX];
 };
 
@@ -194,6 +218,7 @@ struct class
     uint32_t *triggered;      /* class-local rule numbers */
     uint32_t nwords;          /* of bit sets over its rules */
     uint64_t kept_groups;     /* bits of groups on state that residuals keep */
+    uint64_t path_groups;     /* bits of groups that paths_recall() knows about; 0: none */
     struct plan all;
 };
 
@@ -225,9 +250,11 @@ struct matcher {
     struct nameset names_decide; /* names that are the value of evt.type */
 
     uint32_t epoch;
-    uint32_t *stamps;      /* by atom: epoch * 2 + value */
-    uint64_t *fired;       /* bits of a class's rules */
-    uint64_t *fired_words; /* a bit for each word of `fired` that is not 0 */
+    uint32_t *stamps;       /* by atom: epoch * 2 + value */
+    struct path_set *paths; /* NULL: none are kept */
+    uint32_t path_way;      /* where the next path displaces another */
+    uint64_t *fired;        /* bits of a class's rules */
+    uint64_t *fired_words;  /* a bit for each word of `fired` that is not 0 */
     const struct rule **matches;
     struct view *view;
 
@@ -321,6 +348,12 @@ static inline bool group_is_quiet(struct matcher *m, uint32_t id)
 /* False: not known yet. */
 bool memo_recall(const struct memo_entry *entry, enum group_kind kind, struct textset_hits *ret);
 void memo_keep(struct memo_entry *entry, enum group_kind kind, const struct textset_hits *hits);
+
+/* paths.c */
+/* After the index. */
+int paths_build(struct matcher *m);
+/* Bits of the class's rules that its path groups trigger for this event; NULL: not known. */
+const uint64_t *paths_recall(struct matcher *m, const struct class *class);
 
 /* tree.c */
 int tree_build(struct atoms_builder *builder, struct arena *arena, const struct cond *cond,

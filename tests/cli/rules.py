@@ -174,6 +174,34 @@ class Cli(unittest.TestCase):
         self.assertEqual((status, out), (1, ""))
         self.assertIn("there is no rule named none", err)
 
+    def test_describe_demand(self):
+        path = self.file("a.yaml", rule(
+            "out", "evt.type in (connect, sendto) and (fd.typechar = 4 or fd.typechar = 6) and "
+            "fd.net != 127.0.0.0/8 and not fd.snet in (10.0.0.0/8, \"2001:db8::/32\") and "
+            "fd.sport in (22, 80, 81) and (evt.rawres >= 0 or evt.res = EINPROGRESS)") +
+            rule("write", "evt.type in (open, openat) and evt.is_open_write = true and "
+                 "fd.num >= 0 and fd.name startswith /etc/") +
+            rule("all", "evt.type = close and proc.name = x") +
+            rule("packet", "evt.type = socket and evt.arg.domain contains AF_PACKET"))
+        out = run("rules", "describe", path)[1]
+        ends = ("families ipv4, ipv6; peer ports 22, 80-81; peer not in 10.0.0.0/8, 2001:db8::/32; "
+                "some not in 127.0.0.0/8\n")
+        self.assertIn("  delivers      connect, sendto: results success, in progress; " + ends, out)
+        self.assertIn("  delivers      open, openat: access write; results success; "
+                      "paths startswith /etc/\n", out)
+        self.assertIn("  delivers      close: all\n", out)
+        self.assertIn("  delivers      socket: families packet, other\n", out)
+        out, write, close, packet = json.loads(run("rules", "describe", "--json", path)[1])
+        self.assertEqual(out["demand"], [{
+            "events": ["connect", "sendto"], "results": ["success", "in progress"],
+            "families": ["ipv4", "ipv6"], "peer_ports": ["22", "80-81"],
+            "peer_not_nets": ["10.0.0.0/8", "2001:db8::/32"], "some_not_nets": ["127.0.0.0/8"]}])
+        self.assertEqual(write["demand"], [{
+            "events": ["open", "openat"], "access": ["write"], "results": ["success"],
+            "paths": [{"test": "startswith", "text": "/etc/"}]}])
+        self.assertEqual(close["demand"], [{"events": ["close"]}])
+        self.assertEqual(packet["demand"][0]["families"], ["packet", "other"])
+
     def test_parse(self):
         lines = ['{"filter":"a.b=1"}', "", '{"filter":"a.b="}', "nonsense", "[]", '{"filter":1}',
                  '{"filter":"a"} x', '{"filter":"\\u0000"}', '{"filter":"a.b = \\"\\u706b\\""}']

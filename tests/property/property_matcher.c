@@ -27,7 +27,7 @@ struct sample {
     unsigned n;
 };
 
-enum operand { TEXTS, NUMBERS, ADDRESSES, NETS, FLAG, NAMES };
+enum operand { TEXTS, NUMBERS, PORTS, ADDRESSES, NETS, SOCKET_TEXTS, FLAG, NAMES };
 
 static const struct {
     const char *field;
@@ -71,12 +71,29 @@ static const struct {
     { "evt.rawres", NUMBERS, false },
     { "proc.tty", NUMBERS, false },
     { "evt.num", NUMBERS, false },
-    { "fd.port", NUMBERS, false },
-    { "fd.sport", NUMBERS, false },
+    { "fd.port", PORTS, false },
+    { "fd.sport", PORTS, false },
     { "fd.ip", ADDRESSES, false },
     { "fd.sip", ADDRESSES, false },
+    { "fd.cip", ADDRESSES, false },
+    { "fd.rip", ADDRESSES, false },
+    { "fd.lip", ADDRESSES, false },
     { "fd.net", NETS, false },
     { "fd.snet", NETS, false },
+    { "fd.cnet", NETS, false },
+    { "fd.rnet", NETS, false },
+    { "fd.rport", PORTS, false },
+    { "fd.cport", PORTS, false },
+    { "fd.lport", PORTS, false },
+    { "fd.l4proto", SOCKET_TEXTS, false },
+    { "fd.type", SOCKET_TEXTS, false },
+    { "fd.sockfamily", SOCKET_TEXTS, false },
+    { "fd.typechar", SOCKET_TEXTS, false },
+    { "evt.arg.domain", SOCKET_TEXTS, false },
+    { "evt.res", SOCKET_TEXTS, false },
+    { "fd.connected", FLAG, false },
+    { "fd.name_changed", FLAG, false },
+    { "fd.is_server", FLAG, false },
     { "evt.is_open_read", FLAG, false },
     { "evt.is_open_write", FLAG, false },
     { "evt.is_open_create", FLAG, false },
@@ -106,6 +123,13 @@ static const char *const words[] = { "/etc",     "shadow",
                                      "ipv4",     "-c touch",
                                      "<",        "000000000001",
                                      "" };
+static const char *const socket_texts[] = {
+    "4",   "6",   "u",    "f",       "o",           "ipv4",         "ipv6",      "unix",   "ip",
+    "tcp", "udp", "<NA>", "SUCCESS", "EINPROGRESS", "ECONNREFUSED", "AF_PACKET", "AF_INET"
+};
+static const unsigned port_numbers[] = { 0, 22, 53, 79, 80, 443, 3333, 8080, 30001, 40000, 65535 };
+static const char *const socket_names[] = { "connect", "connect", "accept",  "accept4",  "bind",
+                                            "listen",  "sendto",  "sendmsg", "recvfrom", "socket" };
 static const char *const event_names[] = { "open",   "openat",    "connect",  "execve",   "clone",
                                            "setuid", "chdir",     "unlinkat", "procexit", "socket",
                                            "close",  "container", "kill",     "read" };
@@ -144,6 +168,12 @@ static void put_constant(struct world *w, struct buf *buf, enum operand operand,
         buf_printf(buf, "%d",
                    (int)world_random(w, 3) == 0 ? 100 + (int)world_random(w, 24)
                                                 : (int)world_random(w, 9));
+        break;
+    case PORTS:
+        buf_printf(buf, "%u", PICK(w, port_numbers));
+        break;
+    case SOCKET_TEXTS:
+        buf_printf(buf, "\"%s\"", PICK(w, socket_texts));
         break;
     case ADDRESSES:
         buf_putz(buf, PICK(w, addresses));
@@ -222,48 +252,80 @@ static void put_text_check(struct world *w, struct buf *buf)
     }
 }
 
-static void put_check(struct world *w, struct buf *buf)
+static bool is_about_sockets(uint32_t field)
 {
-    static const char *const number_ops[] = { "=", "!=", "<", "<=", ">", ">=" };
+    enum operand operand = fields[field].operand;
+    return operand == PORTS || operand == ADDRESSES || operand == NETS || operand == SOCKET_TEXTS ||
+           (operand == FLAG && strncmp(fields[field].field, "fd.", 3) == 0);
+}
+
+static void put_operator(struct world *w, struct buf *buf, enum operand operand, bool is_list)
+{
+    static const char *const ops[] = { "=", "!=", "<", "<=", ">", ">=" };
+    static const char *const modifiers[] = { "oneof", "anyof", "allof" };
+    bool takes_order = operand == NUMBERS || operand == PORTS;
+    bool takes_list = operand != TEXTS && operand != FLAG;
+    if (world_random(w, 20) == 0) {
+        buf_putz(buf, " exists");
+    } else if (is_list || (takes_list && world_random(w, 3) == 0)) {
+        buf_putz(buf, is_list && world_random(w, 2) ? " intersects " : " in ");
+        put_list(w, buf, operand, false);
+    } else if (operand == TEXTS) {
+        put_text_check(w, buf);
+    } else if (takes_list && operand != NAMES && world_random(w, 12) == 0) {
+        buf_printf(buf, " %s %s ", ops[world_random(w, 2)], PICK(w, modifiers));
+        put_list(w, buf, operand, false);
+    } else {
+        buf_printf(buf, " %s ", ops[world_random(w, takes_order ? 6 : 2)]);
+        put_constant(w, buf, operand, false);
+    }
+}
+
+static void put_check(struct world *w, struct buf *buf, bool sockets)
+{
     uint32_t i = world_random(w, sizeof(fields) / sizeof(*fields));
-    enum operand operand = fields[i].operand;
+    for (int n = 0; sockets && n < 4 && !is_about_sockets(i); n++) {
+        i = world_random(w, sizeof(fields) / sizeof(*fields));
+    }
     if (world_random(w, 12) == 0) {
         buf_putz(buf, PICK(w, placeholders));
         return;
     }
     buf_putz(buf, fields[i].field);
-    if (world_random(w, 20) == 0) {
-        buf_putz(buf, " exists");
-    } else if (fields[i].is_list ||
-               (operand != TEXTS && operand != FLAG && world_random(w, 3) == 0)) {
-        buf_putz(buf, fields[i].is_list && world_random(w, 2) ? " intersects " : " in ");
-        put_list(w, buf, operand, false);
-    } else if (operand == TEXTS) {
-        put_text_check(w, buf);
-    } else {
-        uint32_t op = world_random(w, operand == NUMBERS ? 6 : 2);
-        buf_printf(buf, " %s ", number_ops[op]);
-        put_constant(w, buf, operand, false);
-    }
+    put_operator(w, buf, fields[i].operand, fields[i].is_list);
 }
 
-static void put_condition(struct world *w, struct buf *buf, unsigned depth)
+static void put_condition(struct world *w, struct buf *buf, unsigned depth, bool sockets)
 {
     uint32_t dice = world_random(w, 10);
     if (depth == 0 || dice < 3) {
-        put_check(w, buf);
+        put_check(w, buf, sockets);
     } else if (dice < 5) {
         buf_putz(buf, "not (");
-        put_condition(w, buf, depth - 1);
+        put_condition(w, buf, depth - 1, sockets);
         buf_putc(buf, ')');
     } else {
         uint32_t n = 2 + world_random(w, 3);
         for (uint32_t i = 0; i < n; i++) {
             buf_putz(buf, i == 0 ? "(" : dice < 8 ? " and " : " or ");
-            put_condition(w, buf, depth - 1);
+            put_condition(w, buf, depth - 1, sockets);
         }
         buf_putc(buf, ')');
     }
+}
+
+static void put_socket_rule(struct world *w, struct buf *buf)
+{
+    static const char *const results[] = { "(evt.rawres >= 0 or evt.res = EINPROGRESS) and ",
+                                           "evt.rawres >= 0 and ", "not evt.failed = true and " };
+    if (world_random(w, 3)) {
+        buf_printf(buf, "evt.type = %s and ", PICK(w, socket_names));
+    } else {
+        buf_printf(buf, "evt.type in (%s, %s) and ", PICK(w, socket_names), PICK(w, socket_names));
+    }
+    buf_putz(buf, world_random(w, 2) ? "(fd.typechar = 4 or fd.typechar = 6) and " : "");
+    buf_putz(buf, world_random(w, 3) ? "" : PICK(w, results));
+    put_condition(w, buf, world_random(w, 3), true);
 }
 
 /* Most rules begin as real ones do. */
@@ -271,14 +333,18 @@ static void put_rule(struct world *w, char *ret, size_t size)
 {
     struct buf buf;
     buf_init_fixed(&buf, ret, size - 1);
-    uint32_t dice = world_random(w, 10);
+    uint32_t dice = world_random(w, 12);
     if (dice < 4) {
         buf_putz(&buf, "evt.type in (open, openat) and ");
         buf_putz(&buf, world_random(w, 2) ? "evt.is_open_write=true and fd.num>=0 and " : "");
-    } else if (dice < 8) {
+    } else if (dice < 7) {
         buf_printf(&buf, "evt.type = %s and ", PICK(w, event_names));
+    } else if (dice < 10) {
+        put_socket_rule(w, &buf);
+        ret[buf.n] = 0;
+        return;
     }
-    put_condition(w, &buf, world_random(w, 4));
+    put_condition(w, &buf, world_random(w, 4), false);
     ret[buf.n] = 0;
 }
 
@@ -292,7 +358,7 @@ struct run {
     struct residual residuals[64]; /* by thread->index, with what they were made under */
     uint32_t serials[64], generations[64];
     uint64_t epochs[64];
-    uint64_t matches;
+    uint64_t matches, cut;
     bool verbose;
 };
 
@@ -401,7 +467,9 @@ static bool step(struct run *r)
               same(r, r->all, want, n, "with residuals") &&
               same(r, r->first, want, n ? 1 : 0, "first match") && residual_allows(r, n);
     r->view.scratch.n = 0;
-    if (n && !demand_passes(matcher_demand(r->all), &r->view)) {
+    bool passes = demand_passes(matcher_demand(r->all), &r->view);
+    r->cut += !passes;
+    if (n && !passes) {
         ok = false;
         if (r->verbose) {
             printf("demand lost an event of %s: %.*s\n", name_text(event->name),
@@ -413,7 +481,7 @@ static bool step(struct run *r)
 }
 
 struct totals {
-    uint64_t matches, residual_hits;
+    uint64_t matches, residual_hits, cut;
 };
 
 static enum failure run(const struct sample *sample, uint64_t seed, unsigned events, bool verbose,
@@ -430,6 +498,7 @@ static enum failure run(const struct sample *sample, uint64_t seed, unsigned eve
         matcher_get_stats(r.all, &stats);
         totals->residual_hits += stats.residual_hits;
         totals->matches += r.matches;
+        totals->cut += r.cut;
     }
     run_done(&r);
     return failure;
@@ -479,7 +548,9 @@ int main(int argc, char **argv)
             return 1;
         }
     }
-    printf("%u worlds of %u events agree: %llu matches, residuals served %llu events\n", worlds,
-           events, (unsigned long long)totals.matches, (unsigned long long)totals.residual_hits);
+    printf("%u worlds of %u events agree: %llu matches, residuals served %llu events, demand cut "
+           "%llu\n",
+           worlds, events, (unsigned long long)totals.matches,
+           (unsigned long long)totals.residual_hits, (unsigned long long)totals.cut);
     return 0;
 }

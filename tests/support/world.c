@@ -46,6 +46,9 @@ static const char *const names[] = { "bash", "sh", "sshd", "nginx", "python3",
                                      "cat",  "vi", "runc", "cnrig", "node" };
 static const char *const addresses[] = { "10.0.0.1",  "10.0.1.2",   "192.168.1.10", "8.8.8.8",
                                          "127.0.0.1", "172.16.5.4", "::1",          "2001:db8::1" };
+static const char *const mapped[] = { "::ffff:10.0.0.1", "::ffff:8.8.8.8", "::ffff:127.0.0.1" };
+static const unsigned ports[] = { 22, 53, 80, 443, 3333, 8080, 30001, 0 };
+static const char *const socket_paths[] = { "/run/docker.sock", "/dev/log", "/tmp/a" };
 static const char *const images[] = { "docker.io/library/nginx", "quay.io/app/web", "alpine" };
 
 uint32_t world_random(struct world *w, uint32_t below)
@@ -257,19 +260,128 @@ static struct event *exit_event(struct world *w, unsigned i)
                       (int64_t)0, (int64_t)0, 0, 0, (int64_t)(chance(w, 50) ? WORLD_PID_FIRST : 0));
 }
 
+struct remote {
+    const char *ip; /* NULL: a Unix socket */
+    const char *own;
+    unsigned port;
+    const char *path;
+};
+
+static struct remote some_remote(struct world *w)
+{
+    struct remote r = { .port = ports[world_random(w, COUNT(ports))],
+                        .path = socket_paths[world_random(w, COUNT(socket_paths))] };
+    if (chance(w, 12)) {
+        return r;
+    }
+    r.ip = chance(w, 10) ? mapped[world_random(w, COUNT(mapped))]
+                         : addresses[world_random(w, COUNT(addresses))];
+    bool is_6 = strchr(r.ip, ':') != NULL;
+    r.own = !is_6 ? "10.0.0.9" : strstr(r.ip, "ffff") && chance(w, 80) ? "::ffff:10.0.0.9" : "::1";
+    return r;
+}
+
+static struct event *socket_event(struct world *w, int64_t tid)
+{
+    static const unsigned domains[] = { 2, 2, 2, 10, 10, 1, 16, 17 };
+    int64_t fd = chance(w, 10) ? -97 : 3 + (int64_t)world_random(w, 6);
+    return make_event(KIND_SOCKET_X, tid, w->now_ns, "qwww", fd,
+                      domains[world_random(w, COUNT(domains))], 1 + world_random(w, 3),
+                      chance(w, 80) ? 0 : 6);
+}
+
+/* With tuple and address, one of them, or neither. */
+static struct event *connect_event(struct world *w, int64_t tid, int64_t fd)
+{
+    struct remote to = some_remote(w);
+    int64_t r = chance(w, 65) ? 0 : chance(w, 50) ? -115 : -111;
+    unsigned own_port = 40000 + world_random(w, 2);
+    if (chance(w, 3)) {
+        return make_event(KIND_CONNECT_X, tid, w->now_ns, "qeqB", r, fd, "\0\0", (size_t)2);
+    }
+    if (!to.ip) {
+        return chance(w, 60)
+                   ? make_event(KIND_CONNECT_X, tid, w->now_ns, "qUqA", r, (uint64_t)1, (uint64_t)2,
+                                to.path, fd, NULL, to.path)
+                   : make_event(KIND_CONNECT_X, tid, w->now_ns, "qeqA", r, fd, NULL, to.path);
+    }
+    switch (world_random(w, 5)) {
+    case 0:
+        return make_event(KIND_CONNECT_X, tid, w->now_ns, "qeqA", r, fd, to.ip, to.port);
+    case 1:
+        return make_event(KIND_CONNECT_X, tid, w->now_ns, "qTqe", r, to.own, own_port, to.ip,
+                          to.port, fd);
+    default:
+        return make_event(KIND_CONNECT_X, tid, w->now_ns, "qTqA", r, to.own, own_port, to.ip,
+                          to.port, fd, to.ip, to.port);
+    }
+}
+
+static struct event *accept_event(struct world *w, int64_t tid)
+{
+    struct remote from = some_remote(w);
+    int64_t fd = chance(w, 20) ? -11 : 3 + (int64_t)world_random(w, 6);
+    uint16_t kind = chance(w, 50) ? KIND_ACCEPT_5_X : KIND_ACCEPT4_6_X;
+    if (!from.ip) {
+        return chance(w, 50) ? make_event(kind, tid, w->now_ns, "qe", fd)
+                             : make_event(kind, tid, w->now_ns, "qUb", fd, (uint64_t)3, (uint64_t)4,
+                                          from.path, 0);
+    }
+    return make_event(kind, tid, w->now_ns, "qTb", fd, from.ip, 50000 + world_random(w, 9),
+                      from.own, from.port, 0);
+}
+
+static struct event *bind_event(struct world *w, int64_t tid, int64_t fd)
+{
+    struct remote at = some_remote(w);
+    int64_t r = chance(w, 20) ? -98 : 0;
+    if (!at.ip) {
+        return make_event(KIND_BIND_X, tid, w->now_ns, "qAq", r, NULL, at.path, fd);
+    }
+    const char *ip = chance(w, 30) ? (strchr(at.ip, ':') ? "::" : "0.0.0.0") : at.ip;
+    return make_event(KIND_BIND_X, tid, w->now_ns, "qAq", r, ip, at.port, fd);
+}
+
+/* Datagrams, to and from, with an address or (of connected sockets) without. */
+static struct event *transfer_event(struct world *w, int64_t tid, int64_t fd)
+{
+    struct remote to = some_remote(w);
+    int64_t r = chance(w, 15) ? -11 : 12;
+    unsigned own_port = 40000 + world_random(w, 2);
+    bool sends = chance(w, 70);
+    if (!to.ip || chance(w, 20)) {
+        return sends
+                   ? make_event(KIND_SENDTO_X, tid, w->now_ns, "qBqwe", r, "x", (size_t)1, fd, 1)
+                   : make_event(KIND_RECVFROM_X, tid, w->now_ns, "qBeqw", r, "x", (size_t)1, fd, 1);
+    }
+    if (!sends) {
+        return make_event(KIND_RECVFROM_X, tid, w->now_ns, "qBTqw", r, "x", (size_t)1, to.ip,
+                          to.port, to.own, own_port, fd, 1);
+    }
+    return make_event(chance(w, 50) ? KIND_SENDTO_X : KIND_SENDMSG_X, tid, w->now_ns, "qBqwT", r,
+                      "x", (size_t)1, fd, 1, to.own, own_port, to.ip, to.port);
+}
+
 static struct event *network_event(struct world *w, int64_t tid)
 {
     int64_t fd = 3 + (int64_t)world_random(w, 6);
-    if (chance(w, 50)) {
-        return make_event(KIND_SOCKET_X, tid, w->now_ns, "qwww", fd, chance(w, 60) ? 2 : 10,
-                          chance(w, 60) ? 1 : 2, 0);
+    uint32_t dice = world_random(w, 100);
+    if (dice < 30) {
+        return socket_event(w, tid);
     }
-    const char *to = addresses[world_random(w, COUNT(addresses))];
-    const char *from = strchr(to, ':') ? "::1" : "10.0.0.9";
-    unsigned port = chance(w, 50) ? 443 : 22 + world_random(w, 60);
-    int64_t r = chance(w, 20) ? -111 : 0;
-    return make_event(KIND_CONNECT_X, tid, w->now_ns, "qTqA", r, from, 40000, to, port, fd, to,
-                      port);
+    if (dice < 60) {
+        return connect_event(w, tid, fd);
+    }
+    if (dice < 70) {
+        return accept_event(w, tid);
+    }
+    if (dice < 80) {
+        return bind_event(w, tid, fd);
+    }
+    if (dice < 85) {
+        return make_event(KIND_LISTEN_X, tid, w->now_ns, "qqw", result(w), fd, 5);
+    }
+    return transfer_event(w, tid, fd);
 }
 
 static struct event *identity_event(struct world *w, int64_t tid)
@@ -327,7 +439,7 @@ struct event *world_next(struct world *w)
     unsigned i = some_task(w);
     int64_t tid = WORLD_PID_FIRST + (int64_t)i;
     uint32_t dice = world_random(w, 100);
-    if (dice < 50) {
+    if (dice < 38) {
         return open_event(w, tid);
     }
     if (dice < 60) {

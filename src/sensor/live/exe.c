@@ -18,15 +18,12 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <linux/openat2.h>
 #include <linux/stat.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
-#include <unistd.h>
 
 #define CAP_DAC_OVERRIDE_BIT 1
 #define MAP_SIZE             4096
@@ -37,11 +34,6 @@ static const struct str memfd = { "/memfd:", 7 };
 static uint64_t ns_of(const struct statx_timestamp *t)
 {
     return (uint64_t)t->tv_sec * NS_PER_S + t->tv_nsec;
-}
-
-static uint64_t dev_of(const struct statx *st)
-{
-    return makedev(st->stx_dev_major, st->stx_dev_minor);
 }
 
 static bool has_group(const struct live_task *task, uint32_t gid)
@@ -81,30 +73,14 @@ static bool is_writable(const struct exe_facts *facts, int fd, const struct stat
             is_mapped(facts->dir, "gid_map", st->stx_gid));
 }
 
-/* Does the path, within the task's root, lead to this file? */
-static bool leads_to(int root, struct str path, const struct statx *st)
-{
-    char z[PROC_LINK_MAX];
-    if (path.n == 0 || path.n >= sizeof(z)) {
-        return false;
-    }
-    memcpy(z, path.p, path.n);
-    z[path.n] = '\0';
-    struct open_how how = { .flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
-                            .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
-    int fd CLEANUP(cleanup_close) = (int)syscall(SYS_openat2, root, z, &how, sizeof(how));
-    struct statx there;
-    return fd >= 0 && statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &there) == 0 &&
-           there.stx_ino == st->stx_ino && dev_of(&there) == dev_of(st);
-}
-
 static bool is_memfd(const struct exe_facts *facts, int fd, const struct statx *st)
 {
     struct statfs fs;
     if (!str_starts(facts->link, memfd) || st->stx_nlink != 0) {
         return false;
     }
-    return facts->memfd_dev == 0 || dev_of(st) == facts->memfd_dev ||
+    return facts->memfd_dev == 0 ||
+           makedev(st->stx_dev_major, st->stx_dev_minor) == facts->memfd_dev ||
            (fstatfs(fd, &fs) == 0 && fs.f_type == HUGETLBFS_MAGIC);
 }
 
@@ -125,7 +101,8 @@ static void look_at(struct exe_facts *facts, int fd, const struct statx *st)
     int root CLEANUP(cleanup_close) =
         may_be_deleted || on_overlay ? openat(facts->dir, "root", O_PATH | O_DIRECTORY | O_CLOEXEC)
                                      : -1;
-    task->exe_deleted = may_be_deleted && (st->stx_nlink == 0 || !leads_to(root, facts->path, st));
+    task->exe_deleted =
+        may_be_deleted && (st->stx_nlink == 0 || !proc_leads_to(root, facts->path, st));
     if (task->exe_deleted) {
         facts->path = proc_within(name, facts->root);
     }

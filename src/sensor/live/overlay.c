@@ -25,18 +25,26 @@
 #define HANDLE_BYTES      128
 #define ST_RDONLY_FLAG    1
 
+union file_id {
+    struct file_handle h;
+    char room[sizeof(struct file_handle) + HANDLE_BYTES];
+};
+
+/* The kernel makes it of what it has in memory: no file system can hang here. */
+static bool id_of(int fd, union file_id *ret)
+{
+    int mount;
+    ret->h.handle_bytes = HANDLE_BYTES;
+    return name_to_handle_at(fd, "", &ret->h, &mount, AT_EMPTY_PATH | AT_HANDLE_FID) == 0;
+}
+
 enum { ID_UNKNOWN, ID_UPPER, ID_LOWER };
 
 static int layer_by_id(int fd)
 {
-    union {
-        struct file_handle h;
-        char room[sizeof(struct file_handle) + HANDLE_BYTES];
-    } id = { .h.handle_bytes = HANDLE_BYTES };
-    int mount;
-    if (name_to_handle_at(fd, "", &id.h, &mount, AT_EMPTY_PATH | AT_HANDLE_FID) < 0 ||
-        id.h.handle_type != HANDLE_OVERLAY || id.h.handle_bytes <= HANDLE_FLAGS_AT ||
-        id.h.f_handle[HANDLE_MAGIC_AT] != HANDLE_MAGIC) {
+    union file_id id;
+    if (!id_of(fd, &id) || id.h.handle_type != HANDLE_OVERLAY ||
+        id.h.handle_bytes <= HANDLE_FLAGS_AT || id.h.f_handle[HANDLE_MAGIC_AT] != HANDLE_MAGIC) {
         return ID_UNKNOWN;
     }
     return id.h.f_handle[HANDLE_FLAGS_AT] & HANDLE_FLAG_UPPER ? ID_UPPER : ID_LOWER;
@@ -56,7 +64,11 @@ static bool is_before(const struct statx_timestamp *a, const struct statx_timest
 
 bool overlay_has(int fd)
 {
+    union file_id id;
     struct statfs fs;
+    if (id_of(fd, &id)) {
+        return id.h.handle_type == HANDLE_OVERLAY;
+    }
     return fstatfs(fd, &fs) == 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC;
 }
 

@@ -2,8 +2,8 @@
  * proc_file: openat, read, close.
  *
  * A file of /proc is made whole by the kernel when it is first read, so one read of a large enough buffer
- * is one moment; a short read ends it. Only `status` can be longer than a reasonable buffer (a line of
- * 65,536 groups), so it is read by lines.
+ * is one moment; a short read ends it. `status` can be longer than a reasonable buffer (a line of 65,536
+ * groups), so it is read by lines; so are tables, which come in pieces.
  */
 #include "sensor/live/proc_file.h"
 
@@ -11,8 +11,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <linux/stat.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 static int task_error(int code)
 {
@@ -79,7 +82,7 @@ int proc_each_line(int dir, const char *name, const struct proc_reader *reader)
             return -errno;
         }
         kept = hand_out(reader, kept + (size_t)got, &skipping);
-        if ((size_t)got < room) {
+        if (got == 0 || (reader->once && (size_t)got < room)) {
             break;
         }
         total += (size_t)got;
@@ -110,4 +113,35 @@ struct str proc_within(struct str path, struct str root)
 struct str proc_without(struct str path, struct str suffix)
 {
     return str_ends(path, suffix) ? str_first(path, path.n - suffix.n) : path;
+}
+
+/*
+ * A file that is in use under that name has its whole path in the kernel's cache: a walk that would have to
+ * ask a file system (which may hang) has the answer "no" already. Kernels before 5.12 cannot walk so.
+ */
+static int open_cached(int root, const char *path)
+{
+    struct open_how how = { .flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
+                            .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_CACHED };
+    int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+    if (fd < 0 && errno == EINVAL) {
+        how.resolve &= ~(uint64_t)RESOLVE_CACHED;
+        fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+    }
+    return fd;
+}
+
+bool proc_leads_to(int root, struct str path, const struct statx *file)
+{
+    char z[PROC_LINK_MAX];
+    if (path.n == 0 || path.n >= sizeof(z)) {
+        return false;
+    }
+    memcpy(z, path.p, path.n);
+    z[path.n] = '\0';
+    int fd CLEANUP(cleanup_close) = open_cached(root, z);
+    struct statx there;
+    return fd >= 0 && statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &there) == 0 &&
+           there.stx_ino == file->stx_ino && there.stx_dev_major == file->stx_dev_major &&
+           there.stx_dev_minor == file->stx_dev_minor;
 }

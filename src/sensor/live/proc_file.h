@@ -5,11 +5,14 @@
 
 #include "base/str.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #define PROC_LINK_MAX 4096
+
+struct statx;
 
 /* /proc/TID as a directory, or -ESRCH, -EACCES. It stays the same task's whatever becomes of its id. */
 int proc_open(int64_t tid);
@@ -20,6 +23,7 @@ ssize_t proc_read(int dir, const char *name, char *ret, size_t n);
 struct proc_reader {
     char *buffer;
     size_t size, max;
+    bool once; /* the kernel makes the file as a whole: a short read ends it */
     void (*line)(void *data, struct str line);
     void *data;
 };
@@ -30,3 +34,5 @@ ssize_t proc_link(int dir, const char *name, char *ret, size_t n);
 struct str proc_within(struct str path, struct str root);
 /* `suffix` taken off the end, if it is there. */
 struct str proc_without(struct str path, struct str suffix);
+/* Does the path, within the directory as root, lead to this very file? */
+bool proc_leads_to(int root, struct str path, const struct statx *file);

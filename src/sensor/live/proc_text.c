@@ -370,12 +370,15 @@ static void put_controllers(struct buf *buf, struct str list, struct str path)
     }
 }
 
-/* The unified hierarchy counts where no other has a controller, under the names that events use. */
+/*
+ * The unified hierarchy counts, under the names that events use, where no other has a controller, or
+ * where those are all at their root and it is not.
+ */
 void proc_cgroups(struct str text, struct buf *buf)
 {
     static const char *const unified_names[] = { "cpuset", "cpu", "cpuacct", "io", "memory" };
     struct str unified = { 0 };
-    size_t before = buf->n;
+    bool placed = false;
     for (struct str line; proc_line(&text, &line);) {
         ptrdiff_t first = str_find_char(line, ':');
         struct str rest = str_from_offset(line, (size_t)(first + 1));
@@ -387,9 +390,11 @@ void proc_cgroups(struct str text, struct buf *buf)
         if (second == 0) {
             unified = path;
         }
+        size_t before = buf->n;
         put_controllers(buf, str_first(rest, (size_t)second), path);
+        placed |= buf->n > before && path.n > 1;
     }
-    bool counts = buf->n == before && unified.n > 0;
+    bool counts = unified.n > 1 ? !placed : unified.n == 1 && buf->n == 0;
     for (size_t i = 0; counts && i < COUNT(unified_names); i++) {
         put_cgroup(buf, str_of(unified_names[i]), unified);
     }

@@ -13,16 +13,25 @@
 struct socket_facts {
     int family, type, protocol; /* as socket(2); -1 unknown */
     bool nonblocking, listening;
-    bool pending; /* a listening socket has a connection ready */
+    bool
+        connecting; /* TCP, connect(2) not answered yet: `peer` is whom it was aimed at, if known */
+    bool pending;   /* a listening socket has a connection ready */
     struct sockaddr_storage local, peer;
     uint32_t local_n, peer_n; /* 0: none */
     uint64_t ino;
 };
 
-/* -EBADF, -ENOTSOCK, -EPERM. */
+/*
+ * Of a process or one of its threads. By a duplicate of the descriptor, else (no right to it) what
+ * /proc/PID/net says of its inode, where pending and nonblocking are not known. -EBADF, -ENOTSOCK, -EACCES.
+ */
 int socket_facts_read(int64_t pid, int64_t fd, struct socket_facts *ret);
-/* A duplicate of the descriptor here, close-on-exec. */
+/* A duplicate of the descriptor here, close-on-exec; -EBADF, -EPERM, -ESRCH, -ENOSYS. */
 int socket_borrow(int64_t pid, int64_t fd);
+/* Of a descriptor of our own: a duplicate. The peer of a connecting one is not known this way. */
 int socket_facts_of(int fd, struct socket_facts *ret);
-/* As the state's descriptor: type, addresses, roles. `is_server`: accepted. */
+/*
+ * As the state's descriptor: type, addresses, roles. `is_server`: the connection was accepted. The name is
+ * set for Unix sockets with a path only, and borrowed from facts.
+ */
 void socket_facts_fdinfo(const struct socket_facts *facts, bool is_server, struct fdinfo *ret);

@@ -22,6 +22,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/stat.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -35,6 +36,8 @@
 #define LINKS          3
 #define STORAGE_SIZE   (LIVE_ARGS_MAX + LIVE_ENV_MAX + CGROUPS_MAX + LINKS * PROC_LINK_MAX + COMM_MAX)
 #define NAMESPACES_MAX 16
+#define CLOCK_LOOKS    3
+#define CLOCK_SLACK_NS (5 * NS_PER_MS)
 #define NO_LOGINUID    UINT32_MAX
 
 /* A pid namespace whose init was seen. */
@@ -46,6 +49,7 @@ struct pidns {
 struct reader {
     struct live_task task; /* first */
     uint64_t tick_ns;
+    uint64_t epoch_ns; /* real time of boot */
     uint64_t memfd_dev;
     uint32_t next_pidns;
     struct pidns pidns[NAMESPACES_MAX];
@@ -126,10 +130,31 @@ static void status_line(void *data, struct str line)
     proc_status_line(data, line);
 }
 
-/* Since 1970, of a moment since boot. */
-static uint64_t since_epoch(uint64_t boot_ns)
+/* Real time less time since boot: the closest of a few looks, for a look may be interrupted. */
+static uint64_t look_at_clocks(void)
 {
-    return clock_real_ns() - clock_boot_ns() + boot_ns;
+    uint64_t best = 0, shortest = UINT64_MAX;
+    for (unsigned i = 0; i < CLOCK_LOOKS; i++) {
+        uint64_t before = clock_boot_ns();
+        uint64_t real = clock_real_ns();
+        uint64_t took = clock_boot_ns() - before;
+        if (took < shortest) {
+            shortest = took;
+            best = real - before - took / 2;
+        }
+    }
+    return best;
+}
+
+/* Since 1970, of a moment since boot. The same moment stays the same until the clock is set. */
+static uint64_t since_epoch(struct reader *reader, uint64_t boot_ns)
+{
+    uint64_t now = look_at_clocks();
+    uint64_t apart = now > reader->epoch_ns ? now - reader->epoch_ns : reader->epoch_ns - now;
+    if (apart > CLOCK_SLACK_NS) {
+        reader->epoch_ns = now;
+    }
+    return reader->epoch_ns + boot_ns;
 }
 
 static int read_ids(struct reader *reader, int dir)
@@ -138,6 +163,7 @@ static int read_ids(struct reader *reader, int dir)
     struct proc_reader status = { .buffer = reader->scratch,
                                   .size = sizeof(reader->scratch),
                                   .max = STATUS_MAX,
+                                  .once = true,
                                   .line = status_line,
                                   .data = task };
     ssize_t n = proc_each_line(dir, "status", &status);
@@ -152,7 +178,7 @@ static int read_ids(struct reader *reader, int dir)
         return -ESRCH;
     }
     task->comm = keep(task, str_first(comm, COMM_MAX));
-    task->start_ns = since_epoch(task->start_ticks * reader->tick_ns);
+    task->start_ns = since_epoch(reader, task->start_ticks * reader->tick_ns);
     task->vtid = task->vtid > 0 ? task->vtid : task->tid;
     task->vpid = task->vpid > 0 ? task->vpid : task->pid;
     task->vpgid = task->vpgid > 0 ? task->vpgid : task->pgid;
@@ -189,8 +215,10 @@ static void read_image(struct reader *reader, int dir)
 static struct str without_deleted(int dir, struct str path)
 {
     struct str shorter = proc_without(path, STR(" (deleted)"));
-    struct stat st;
-    bool deleted = shorter.n < path.n && fstatat(dir, "cwd", &st, 0) == 0 && st.st_nlink == 0;
+    struct statx st;
+    bool deleted = shorter.n < path.n &&
+                   statx(dir, "cwd", AT_STATX_DONT_SYNC, STATX_NLINK, &st) == 0 &&
+                   st.stx_nlink == 0;
     return deleted ? shorter : path;
 }
 
@@ -273,6 +301,7 @@ static uint64_t start_of(struct reader *reader, int64_t pid, struct live_task *r
     struct proc_reader status = { .buffer = reader->scratch,
                                   .size = sizeof(reader->scratch),
                                   .max = STATUS_MAX,
+                                  .once = true,
                                   .line = status_line,
                                   .data = ret };
     if (dir < 0 || proc_each_line(dir, "status", &status) < 0) {
@@ -282,7 +311,7 @@ static uint64_t start_of(struct reader *reader, int64_t pid, struct live_task *r
     if (n < 0 || proc_stat(ret, str_from(reader->scratch, (size_t)n), &comm) < 0) {
         return 0;
     }
-    return since_epoch(ret->start_ticks * reader->tick_ns);
+    return since_epoch(reader, ret->start_ticks * reader->tick_ns);
 }
 
 /* The first process of the task's namespace is among its ancestors, unless it entered by setns(2). */

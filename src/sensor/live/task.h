@@ -68,9 +68,29 @@ int live_task_add(struct state *state, const struct live_task *task);
 /* tid and all its ancestors, oldest first. */
 int live_lineage_add(struct state *state, struct live_task *scratch, int64_t tid);
 
-/* Facts of a descriptor of the thread: -EBADF, -EACCES. `ret` texts lie in storage. */
+/*
+ * Facts of a descriptor of the thread: type, name, open flags, device, inode; of sockets addresses. `name`
+ * lies in storage (LIVE_FD_STORAGE bytes) and is empty where the state makes it (addresses) or there is
+ * none. A connection's side (client or server) is a guess by its ports. -EBADF, -EACCES.
+ */
+#define LIVE_FD_STORAGE 4352
 int live_fd_read(int64_t tid, int64_t fd, struct fdinfo *ret, char *storage, size_t size);
 /* Lowest descriptor not in use, at least `from`; -errno. */
 int64_t live_fd_lowest(int64_t tid, int64_t from);
-/* Does the thread share its memory with another (threads, CLONE_VM)? True when not known. */
+
+/*
+ * Does the process have more than one thread? True when not known. One stat(2), about 2 µs. Memory is also
+ * shared by clone(CLONE_VM) without CLONE_THREAD (vfork, posix_spawn, or to hide a racing writer), which
+ * /proc does not tell: ask live_sharers too, which is told of such clones.
+ */
 bool live_memory_is_shared(int64_t tid);
+
+/* Processes that share their memory with another process: nanoseconds to ask. Not thread-safe. */
+struct live_sharers;
+int live_sharers_new(struct live_sharers **ret);
+void live_sharers_free(struct live_sharers *sharers);
+/* A clone with CLONE_VM, without CLONE_THREAD, happened. */
+int live_sharers_cloned(struct live_sharers *sharers, int64_t parent_pid, int64_t child_pid);
+/* The process exited, or left the memory by exec. */
+void live_sharers_left(struct live_sharers *sharers, int64_t pid);
+bool live_sharers_has(const struct live_sharers *sharers, int64_t pid);

@@ -158,7 +158,7 @@ static void read_clone_args(struct call_args *args, uint64_t address, uint64_t s
 /* Structures follow each other in .bytes; each has its place whether it could be read or not. */
 static void read_struct(struct call_args *args, unsigned i)
 {
-    size_t n = args_struct_size(args);
+    size_t n = args_struct_size(args, i);
     size_t room = sizeof(args->bytes) - args->bytes_n;
     args->truncated |= n > room;
     n = n < room ? n : room;
@@ -191,6 +191,13 @@ static void read_other_text(struct call_args *args, struct walk *walk, uint64_t 
     }
 }
 
+/* The value of fsconfig's binary option is no text. */
+static bool is_binary_option(const struct call_args *args, unsigned i)
+{
+    return args->call->name == NAME_fsconfig && i == 3 &&
+           (uint32_t)args->reg[1] == FSCONFIG_SET_BINARY;
+}
+
 static void read_arg(struct call_args *args, struct walk *walk, unsigned i)
 {
     uint64_t value = args->reg[i];
@@ -203,7 +210,11 @@ static void read_arg(struct call_args *args, struct walk *walk, unsigned i)
         read_path(args, walk, value);
         return;
     case ARG_TEXT:
-        read_other_text(args, walk, value);
+        if (is_binary_option(args, i)) {
+            read_struct(args, i);
+        } else {
+            read_other_text(args, walk, value);
+        }
         return;
     case ARG_SOCKADDR:
         read_address(args, value, (int32_t)next);
@@ -280,11 +291,6 @@ static void read_flags(struct call_args *args)
             bool truncated = args->truncated; /* longer names are cut by the kernel as well */
             args->text[0] = read_text(args, reg[1], COMM_SIZE);
             args->truncated = truncated;
-        }
-        return;
-    case NAME_fsconfig:
-        if (reg[1] == FSCONFIG_SET_STRING || reg[1] == FSCONFIG_SET_PATH) {
-            args->text[1] = read_text(args, reg[3], ARGS_TEXT_MAX);
         }
         return;
     default:

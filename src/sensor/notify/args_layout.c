@@ -116,7 +116,7 @@ static size_t at_most(uint64_t n, size_t max)
     return n < max ? (size_t)n : max;
 }
 
-size_t args_struct_size(const struct call_args *args)
+size_t args_struct_size(const struct call_args *args, unsigned i)
 {
     switch (args->call->name) {
     case NAME_setrlimit:
@@ -126,7 +126,7 @@ size_t args_struct_size(const struct call_args *args)
     case NAME_io_uring_setup:
         return sizeof(struct io_uring_params);
     case NAME_capset:
-        return capset_size(args);
+        return i == 1 ? capset_size(args) : 0; /* the first is only a version */
     case NAME_open_by_handle_at:
         return 2 * sizeof(uint32_t);
     case NAME_fsconfig:

@@ -16,5 +16,5 @@ uint8_t args_via(uint32_t arch, uint32_t nr);
  * .call where the number alone does not say it; NULL: none of ours.
  */
 void args_from_ia32(uint32_t nr, struct call_args *args);
-/* Bytes of the call's ARG_STRUCT, given the other arguments; 0: of no interest. */
-size_t args_struct_size(const struct call_args *args);
+/* Bytes of the structure that register i points to, given the other arguments; 0: of no interest. */
+size_t args_struct_size(const struct call_args *args, unsigned i);

@@ -121,6 +121,12 @@ static void put_exec(struct making *m, const struct live_task *task, bool done)
     made_int(made, task->egid);
 }
 
+/* /proc gave as much as fits. */
+static bool is_cut(const struct live_task *task)
+{
+    return task->argv.n >= LIVE_ARGS_MAX || task->env.n >= LIVE_ENV_MAX;
+}
+
 void event_of_exec(const struct call_args *args, const struct call_outcome *outcome,
                    const struct live_task *task, struct made_event *made)
 {
@@ -131,6 +137,9 @@ void event_of_exec(const struct call_args *args, const struct call_outcome *outc
     made->event.path = executed_path(&m, task, done);
     put_exec(&m, task, done);
     event_end(&m);
+    if (done && task->argv.n) {
+        made->event.truncated = made->overflow || is_cut(task);
+    }
 }
 
 static bool is_in_pidns(const struct live_task *task)

@@ -357,11 +357,16 @@ static bool is_symlink(const struct call *call)
     return call->name == NAME_symlink || call->name == NAME_symlinkat;
 }
 
+static bool is_about_a_path(const struct call *call)
+{
+    return (call->flags & (CALL_OPEN | CALL_PATHS)) || call->name == NAME_open_by_handle_at;
+}
+
 static void put_truth(struct making *m)
 {
     const struct resolved *at = m->outcome->at;
     struct event *event = &m->made->event;
-    if (!at) {
+    if (!at || !is_about_a_path(m->args->call)) {
         return;
     }
     if (is_symlink(m->args->call)) {
@@ -387,6 +392,17 @@ void event_end(struct making *m)
 {
     made_done(m->made);
     m->made->event.truncated = m->made->overflow || m->args->truncated || m->args->unreadable;
+}
+
+void event_refused(struct made_event *made, int error)
+{
+    struct event *event = &made->event;
+    int8_t i = kind_table[event->kind].res_param;
+    int64_t result = error;
+    if (i >= 0 && i < event->nparams && event->at[i + 1] - event->at[i] == sizeof(result)) {
+        memcpy(made->data + event->at[i], &result, sizeof(result));
+    }
+    event->outcome = OUTCOME_DENIED;
 }
 
 void event_of_call(const struct call_args *args, const struct call_outcome *outcome,

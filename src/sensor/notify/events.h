@@ -24,6 +24,9 @@ struct call_outcome {
 /* The exit event of any call but exec and fork. */
 void event_of_call(const struct call_args *args, const struct call_outcome *outcome,
                    struct made_event *made);
+/* Makes an event that was previewed as a success one that was refused: its result is `error`
+ * (-EPERM), so that the state does not take it for done. */
+void event_refused(struct made_event *made, int error);
 /* Exec: `task` is the thread after it (or, failed or denied, before). */
 void event_of_exec(const struct call_args *args, const struct call_outcome *outcome,
                    const struct live_task *task, struct made_event *made);

@@ -28,6 +28,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define SHARED_US    100
+#define SHARED_TRIES 1000
+
 static pid_t own_tid(void)
 {
     return (pid_t)syscall(SYS_gettid);
@@ -44,8 +47,14 @@ int exact_new(uint32_t features, struct exact **ret, struct err *err)
         return err_set(err, -ENOMEM, "out of memory");
     }
     exact->features = features;
+    exact->runs = EXACT_RUNS_MAX;
     *ret = exact;
     return 0;
+}
+
+void exact_limit(struct exact *exact, unsigned runs)
+{
+    exact->runs = runs < EXACT_RUNS_MAX ? runs : EXACT_RUNS_MAX;
 }
 
 void exact_free(struct exact *exact)
@@ -62,7 +71,7 @@ static bool is_over(pid_t tracer)
 static struct exact_slot *slot_take(struct exact *exact)
 {
     pid_t tracer = own_tid();
-    for (int i = 0; i < EXACT_RUNS_MAX; i++) {
+    for (unsigned i = 0; i < exact->runs; i++) {
         struct exact_slot *slot = &exact->slots[i];
         pid_t owner = 0;
         if (atomic_compare_exchange_strong(&slot->tracer, &owner, tracer)) {
@@ -80,6 +89,7 @@ static struct exact_slot *slot_take(struct exact *exact)
 
 static void slot_give(struct exact_slot *slot)
 {
+    atomic_store(&slot->tid, 0);
     atomic_store(&slot->tracer, 0);
 }
 
@@ -163,6 +173,7 @@ bool exact_next_stop(struct exact_run_state *run, struct exact_stop *ret)
     if (exact_wait_stop(&run->wait, tid, moves, ret) == 0) {
         return true;
     }
+    run->late = true;
     ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
     exact_wait_extend(&run->wait, EXACT_STOP_MS);
     if (exact_wait_stop(&run->wait, tid, moves, ret) == 0) {
@@ -239,16 +250,38 @@ static bool first_stop(struct exact_run_state *run, struct exact_stop *stop)
             return true;
         }
     }
-    run->answered = call->answer(call->data) >= 0;
+    if (exact_is_disturbed(call)) {
+        exact_put_off(call);
+    } else {
+        run->answered = call->answer(call->data) >= 0;
+        run->ret->begun = run->answered;
+    }
     return exact_next_stop(run, stop);
+}
+
+static bool is_valid(const struct exact_call *call)
+{
+    return ioctl(call->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->notif->id) == 0;
 }
 
 /* A signal may have taken the thread elsewhere, where being stopped could be noticed (EINTR). A filter with
  * WAIT_KILLABLE rules that out. */
 static bool is_there(const struct exact *exact, const struct exact_call *call)
 {
-    return (exact->features & FEATURE_WAIT_KILLABLE) ||
-           ioctl(call->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->notif->id) == 0;
+    return (exact->features & FEATURE_WAIT_KILLABLE) || is_valid(call);
+}
+
+/* A signal may have let the thread out of one notification, which another receiver still holds, into the
+ * next. That receiver has seized it and will take it out of this one too. */
+static bool is_shared(const struct exact_run_state *run)
+{
+    for (unsigned i = 0; i < run->exact->runs; i++) {
+        const struct exact_slot *slot = &run->exact->slots[i];
+        if (slot != run->slot && atomic_load(&slot->tid) == run->call->tid) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void follow(struct exact_run_state *run)
@@ -263,17 +296,39 @@ static void follow(struct exact_run_state *run)
     bool read = (stop.kind == STOP_TRAP || stop.kind == STOP_GROUP) &&
                 exact_registers_read(stop.tid, &run->call->notif->data, &registers) == 0;
     bool undone = read && registers.restarts && stop.kind == STOP_TRAP;
-    if (undone && (!run->answered || run->call->want != EXACT_RESULT)) {
+    if (undone && (!run->answered || run->call->want == EXACT_AN_EXEC)) {
         exact_again(run, &stop);
     } else {
         exact_returned(run, &stop, read && run->answered ? &registers : NULL);
     }
 }
 
+/* Seizes; else the result says why not. */
+static bool begin(struct exact_run_state *run)
+{
+    for (int i = 0; i < SHARED_TRIES; i++) {
+        if (!is_there(run->exact, run->call)) {
+            run->ret->end = EXACT_GONE;
+            return false;
+        }
+        if (seize(run->call)) {
+            return true;
+        }
+        if (errno != EPERM || !is_shared(run)) {
+            bool gone = errno == ESRCH || !is_valid(run->call);
+            run->ret->end = gone ? EXACT_GONE : EXACT_REFUSED;
+            return false;
+        }
+        usleep(SHARED_US);
+    }
+    return false;
+}
+
 void exact_run(struct exact *exact, const struct exact_call *call, struct exact_result *ret)
 {
     *ret = (struct exact_result){ .end = EXACT_REFUSED, .tid = call->tid };
-    if (atomic_load(&exact->nleft) != 0 && has_left(exact)) {
+    if ((atomic_load(&exact->nleft) != 0 && has_left(exact)) ||
+        exact_restarts_too_often(exact, call)) {
         return;
     }
     struct exact_run_state run = { .exact = exact, .call = call, .ret = ret };
@@ -282,11 +337,13 @@ void exact_run(struct exact *exact, const struct exact_call *call, struct exact_
     if (!run.slot) {
         return;
     }
+    atomic_store(&run.slot->tid, call->tid);
     if (exact_wait_start(&run.wait, run.timeout_ms) == 0) {
-        if (is_there(exact, call) && seize(call)) {
+        if (begin(&run)) {
             follow(&run);
-        } else if (errno == ESRCH || errno == ENOENT) {
-            ret->end = EXACT_GONE;
+        }
+        if (ret->restarts) {
+            exact_note_restart(&run);
         }
         exact_wait_end(&run.wait);
     }

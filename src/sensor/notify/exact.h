@@ -6,15 +6,22 @@
  * exact_release(). Signals that arrive meanwhile are delivered as without it, group-stops honoured.
  * With FEATURE_WAIT_KILLABLE: SEIZE, INTERRUPT, answer, wait. Without (5.10): INTERRUPT takes the thread
  * out of its notification, two PTRACE_SYSCALLs lead it through the call again, whose second notification
- * any receiver answers because exact_is_pending() says so. Fork-like calls, which the kernel puts off
- * while a stop is wanted, are led through again in both ways.
+ * any receiver answers because exact_is_pending() says so. Calls that behave otherwise while a stop is
+ * wanted (fork-like: put off; bpf: EAGAIN) are led through again in both ways, and are not answered.
  *
- * Threads: every receiver may run one call at a time; EXACT_RUNS_MAX at once, more are refused.
+ * A call that waits (a FIFO's open) never gets to its end with a stop wanted, or takes too long: it
+ * restarts, and after EXACT_RESTARTS_MAX times in a row (or one time out) is refused once.
+ *
+ * Threads: every receiver may run one call at a time; more than exact_limit() at once are refused.
  *
  * Waiting: Linux shows ptrace stops to every thread of the tracer's process that waits for the task, and
  * a stop taken there is missed here for EXACT_TICK_MS. Who reaps watched children of this very process
  * therefore waits for a pidfd (or SIGCHLD) and then calls waitid() with WNOWAIT first, leaving CLD_TRAPPED
- * alone. Their exit status is never taken here. EXACT_SIGNAL gets a handler that does nothing.
+ * alone. Their exit status is never taken here. SA_NOCLDSTOP saves it a SIGCHLD for each stop.
+ * EXACT_SIGNAL gets a handler that does nothing.
+ *
+ * Rights: a tracer without CAP_SYS_PTRACE makes Linux run set-user-id programs without their rights. Where
+ * they would have them (no no_new_privs), run exec exactly only with that capability.
  *
  * Sources: ptrace(2), seccomp_unotify(2), waitid(2).
  */
@@ -27,12 +34,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define EXACT_RUNS_MAX   16
-#define EXACT_TICK_MS    10
-#define EXACT_TIMEOUT_MS 500   /* for a call's result */
-#define EXACT_SLOW_MS    10000 /* exec and fork, on a loaded machine */
-#define EXACT_STOP_MS    100   /* then interrupted, and given this to stop */
-#define EXACT_SIGNAL     (SIGRTMAX - 1)
+#define EXACT_RUNS_MAX     16
+#define EXACT_RESTARTS_MAX 2
+#define EXACT_TICK_MS      10
+#define EXACT_TIMEOUT_MS   500   /* for a call's result */
+#define EXACT_SLOW_MS      10000 /* exec and fork, on a loaded machine */
+#define EXACT_STOP_MS      100   /* then interrupted, and given this to stop */
+#define EXACT_SIGNAL       (SIGRTMAX - 1)
 
 enum exact_end {
     EXACT_RETURNED, /* the call returned: .result; or not, see .restarts. To be released */
@@ -66,12 +74,16 @@ struct exact_result {
     pid_t child; /* as seen from here; 0 for CLONE_UNTRACED, which is EXACT_RETURNED */
     bool
         restarts; /* the call was interrupted and will run again, or its end is unknown: no result */
+    bool begun;   /* GONE: the call may have happened; else it did not, and may be notified anew */
     int signal;   /* for exact_release() */
 };
 
 struct exact; /* shared by all receivers of a sensor */
 
 int exact_new(uint32_t features, struct exact **ret, struct err *err);
+/* At most this many at once, below EXACT_RUNS_MAX. Keep it below the number of receivers that serve: who
+ * is led through a call again waits for another receiver's answer. Before the first run. */
+void exact_limit(struct exact *exact, unsigned runs);
 void exact_free(struct exact *exact); /* when no receiver uses it any more */
 
 void exact_run(struct exact *exact, const struct exact_call *call, struct exact_result *ret);

@@ -60,31 +60,30 @@ int exact_registers_read(pid_t tid, const struct seccomp_data *call, struct exac
     return 0;
 }
 
-#elif defined(__aarch64__)
+#else /* arm64 */
 
 #include <asm/ptrace.h>
 
+#define INSTRUCTION 4
+
+/* The number kept apart (NT_ARM_SYSTEM_CALL) is gone by now; its register is not. */
 int exact_registers_read(pid_t tid, const struct seccomp_data *call, struct exact_registers *ret)
 {
     struct user_pt_regs registers;
     struct iovec io = { &registers, sizeof(registers) };
-    int number = -1;
-    struct iovec number_io = { &number, sizeof(number) };
-    if (ptrace(PTRACE_GETREGSET, tid, NT_PRSTATUS, &io) != 0 ||
-        ptrace(PTRACE_GETREGSET, tid, NT_ARM_SYSTEM_CALL, &number_io) != 0) {
+    if (ptrace(PTRACE_GETREGSET, tid, NT_PRSTATUS, &io) != 0) {
         return -errno;
     }
-    if (number != call->nr) {
+    bool back = registers.pc == call->instruction_pointer - INSTRUCTION;
+    bool same = back || registers.pc == call->instruction_pointer;
+    if (!same || registers.regs[8] != (uint64_t)call->nr) {
         return -ESRCH;
     }
-    bool back = registers.pc == call->instruction_pointer - 4;
     int64_t result = (int64_t)registers.regs[0];
     *ret = (struct exact_registers){ back ? -RESTART_SYS : result, back || is_restart(result) };
     return 0;
 }
 
-#else
-#error "exact mode knows x86-64 and arm64"
 #endif
 
 static bool is_call(const struct __ptrace_syscall_info *info, const struct seccomp_data *call)

@@ -1,8 +1,8 @@
 /*
  * exact_stop: waiting for the stops of a tracee, and reading them.
  *
- * Stops are looked at (WNOWAIT), never taken: what resumes the tracee makes them void, and a zombie seen
- * this way can be left to whom it belongs. Burying: a zombie that is traced stays until its tracer waits
+ * Stops are looked at (WNOWAIT), hardly ever taken: what resumes the tracee makes them void, and a zombie
+ * seen this way can be left to whom it belongs. Burying: a zombie that is traced stays until its tracer waits
  * for it, which hands it on to its real parent; but where the real parent is this very process, waiting
  * here would swallow the status that another thread waits for, so that one is left alone (the kernel
  * shows it to that other thread although it is traced).
@@ -154,6 +154,15 @@ static int dead(pid_t tid, struct exact_stop *ret)
     return 0;
 }
 
+/* Did an exec give the thread its process' id? Until that stop is taken, Linux refuses to say (a tracer
+ * might have meant the former owner of the id). */
+static bool is_renamed(pid_t tid, pid_t now)
+{
+    siginfo_t info;
+    waitid(P_PID, (id_t)now, &info, WSTOPPED | WNOHANG | __WALL | __WNOTHREAD);
+    return exact_message_read(now) == tid;
+}
+
 /* One look. -EAGAIN: nothing yet, or someone else's. */
 static int look(idtype_t type, pid_t tid, int flags, struct exact_stop *ret)
 {
@@ -175,8 +184,7 @@ static int look(idtype_t type, pid_t tid, int flags, struct exact_stop *ret)
     if (info.si_pid == tid) {
         return 0;
     }
-    /* Another task of this thread's: the same one, if it was renamed by its exec. */
-    return ret->kind == STOP_EXEC && exact_message_read(info.si_pid) == tid ? 0 : -ECHILD;
+    return ret->kind == STOP_EXEC && is_renamed(tid, info.si_pid) ? 0 : -ECHILD;
 }
 
 int exact_look(pid_t tid, struct exact_stop *ret)

@@ -315,9 +315,10 @@ uint32_t feature_probe(void)
     }
     close(TAKE_FD(out));
     uint32_t found = 0;
-    if (prober < 0 || read(in, &found, sizeof(found)) != sizeof(found)) {
-        found = 0;
+    ssize_t n = 0;
+    while (prober > 0 && (n = read(in, &found, sizeof(found))) < 0 && errno == EINTR) {
     }
+    found = n == sizeof(found) ? found : 0;
     while (prober > 0 && waitpid(prober, NULL, 0) < 0 && errno == EINTR) {
     }
     return found;

@@ -173,7 +173,7 @@ static bool is_chosen(const struct program *p, const struct call *call)
     return chosen;
 }
 
-static place call_target(struct program *p, const struct call *call)
+static place call_target(struct program *p, uint32_t arch, const struct call *call)
 {
     if (call->name == NAME_io_uring_setup && p->options->deny_io_uring) {
         return REFUSE;
@@ -183,7 +183,7 @@ static place call_target(struct program *p, const struct call *call)
     }
     struct conditions all;
     place target = NOTIFY;
-    if (filter_conditions(p->options, call->name, &all)) {
+    if (filter_conditions(p->options, arch, call->name, &all)) {
         for (unsigned i = all.n; i-- > 0;) {
             target = condition(p, &all.at[i], target, ALLOW);
         }
@@ -208,7 +208,7 @@ static place numbers(struct program *p, uint32_t arch)
     size_t n = 1;
     for (uint32_t nr = 0; nr <= CALL_NUMBERS; nr++) {
         const struct call *call = nr < CALL_NUMBERS ? call_of_number(arch, nr) : NULL;
-        place target = call ? call_target(p, call) : ALLOW;
+        place target = call ? call_target(p, arch, call) : ALLOW;
         if (nr == 0) {
             ranges[0].target = target;
         } else if (target != ranges[n - 1].target) {

@@ -21,16 +21,21 @@
 /* O_RDWR is both. What creates or truncates, writes. */
 enum filter_open { FILTER_OPEN_READ = 1 << 0, FILTER_OPEN_WRITE = 1 << 1 };
 
+/* A bit for each family; those from 63 on, of which there are none yet, share the last. */
+#define FILTER_FAMILY_LAST 63
+#define FILTER_FAMILY(number)                                                                      \
+    (UINT64_C(1) << ((number) < FILTER_FAMILY_LAST ? (number) : FILTER_FAMILY_LAST))
+
 struct filter_options {
     struct callset calls;
     /* Arguments are tested where that saves work without losing what rules can ask: dup onto 0..2,
-     * sendto without an address, prctl's options, ...: filter.c lists them. False: every chosen call
-     * is notified whatever its arguments, and the next three are ignored. */
+     * sendto without an address, prctl's options, ...: filter_arguments.c lists them. False: every
+     * chosen call is notified whatever its arguments, and the next three are ignored. */
     bool test_arguments;
     /* open and openat: with these rights only (enum filter_open, joined); 0: all. creat and openat2
      * are notified always: one writes, the other's flags lie in memory. */
     uint8_t opens;
-    /* socket: of these families only, a bit for each (1 << AF_PACKET); 0: all. */
+    /* socket: of these families only, FILTER_FAMILY() of each joined; 0: all. */
     uint64_t socket_families;
     /* Births of threads by clone are not notified; those by clone3 are: its flags lie in memory. */
     bool skip_threads;

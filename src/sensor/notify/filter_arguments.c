@@ -11,7 +11,7 @@
  *     dup2, dup3   onto 0, 1 or 2; fcntl: F_DUPFD, F_DUPFD_CLOEXEC that can yield these. dup: always,
  *                  it takes the lowest that is free
  *     sendto       with an address
- *     mmap, mmap2  of a file, to be executed
+ *     mmap, mmap2  of a file, to be executed; ia32's mmap always: its arguments lie in memory
  *     kill family  not signal 0; tkill, tgkill: nor SIGURG, with which Go preempts its own threads
  *                  100 times a second and which nobody dies of
  *     ptrace       what attaches, or changes memory or registers; not peeking, going on, asking
@@ -109,19 +109,22 @@ static bool open_conditions(uint8_t opens, uint8_t flags, struct conditions *ret
     return true;
 }
 
+/* The list of those wanted, or of those not, when the open end of all higher families is wanted. */
 static bool socket_conditions(uint64_t families, struct conditions *ret)
 {
-    if (!families) {
+    bool open_end = families & FILTER_FAMILY(FILTER_FAMILY_LAST);
+    if (families == 0 || families == UINT64_MAX) {
         return false;
     }
     uint16_t n = 0;
-    for (uint32_t family = 0; family < COUNT(ret->storage); family++) {
-        if (families >> family & 1) {
+    for (uint32_t family = 0; family < FILTER_FAMILY_LAST; family++) {
+        bool wanted = families & FILTER_FAMILY(family);
+        if (wanted != open_end) {
             ret->storage[n++] = family;
         }
     }
     ret->at[0] = (struct condition){
-        .kind = IF_ONE_OF,
+        .kind = open_end ? IF_NOT_ONE_OF : IF_ONE_OF,
         .argument = 0,
         .nvalues = n,
         .values = ret->storage,
@@ -157,10 +160,12 @@ static bool socketcall_conditions(const struct callset *calls, struct conditions
     return true;
 }
 
-bool filter_conditions(const struct filter_options *options, uint16_t name, struct conditions *ret)
+bool filter_conditions(const struct filter_options *options, uint32_t arch, uint16_t name,
+                       struct conditions *ret)
 {
+    bool in_memory = arch == AUDIT_ARCH_I386 && name == NAME_mmap;
     ret->n = 0;
-    if (!options->test_arguments) {
+    if (!options->test_arguments || in_memory) {
         return false;
     }
     switch (name) {

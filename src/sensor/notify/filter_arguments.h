@@ -38,4 +38,5 @@ struct conditions {
 };
 
 /* False: whatever its arguments. */
-bool filter_conditions(const struct filter_options *options, uint16_t name, struct conditions *ret);
+bool filter_conditions(const struct filter_options *options, uint32_t arch, uint16_t name,
+                       struct conditions *ret);

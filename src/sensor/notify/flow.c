@@ -22,8 +22,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
 
 #define PREVIEW_FD 3 /* of an open that is only imagined */
 
@@ -38,14 +41,14 @@ enum verdict flow_emit(struct receiver *r, const struct call_outcome *outcome)
     return n->config.sink.event(n->config.sink.data, &r->made.event);
 }
 
-static void emit_locked(struct receiver *r, const struct call_outcome *outcome)
+void flow_emit_locked(struct receiver *r, const struct call_outcome *outcome)
 {
     pthread_mutex_lock(&r->notify->lock);
     flow_emit(r, outcome);
     pthread_mutex_unlock(&r->notify->lock);
 }
 
-static enum verdict preview(struct receiver *r, struct call_outcome outcome)
+enum verdict flow_preview(struct receiver *r, struct call_outcome outcome)
 {
     struct notify *n = r->notify;
     if (r->args.call->flags & CALL_OPEN && outcome.result >= 0) {
@@ -90,6 +93,7 @@ void flow_run_exact(struct receiver *r, enum exact_want want, struct exact_resul
     receiver_slow(r);
     exact_run(r->notify->exact, &call, ret);
     r->answered |= ret->end != EXACT_REFUSED;
+    r->gone |= ret->end == EXACT_GONE && !ret->begun;
     if (ret->end == EXACT_REFUSED) {
         pthread_mutex_lock(&r->notify->lock);
         r->notify->stats.refused_trace++;
@@ -103,13 +107,36 @@ static void learn_opened(struct receiver *r, int64_t fd)
     struct fdinfo info;
     struct resolved *at = &r->at[0];
     if (live_fd_read(r->args.tid, fd, &info, at->storage, sizeof(at->storage)) == 0) {
-        at->error = 0;
+        bool created = at->error == -ENOENT && r->args.open_flags & O_CREAT;
+        at->error = created ? -ENOENT : 0;
+        at->unsure = at->cut = at->deleted = false;
         at->path = info.name;
         at->ino = info.ino;
         at->dev = info.dev;
         at->upper_layer = info.flags & FD_UPPER_LAYER;
         at->lower_layer = info.flags & FD_LOWER_LAYER;
     }
+}
+
+/* Its path alone, where this process sees it as the thread does. */
+static bool learn_opened_path(struct receiver *r, int64_t fd)
+{
+    char link[48];
+    struct resolved *at = &r->at[0];
+    if (r->root == 0 || r->root != r->notify->own_root) {
+        return false;
+    }
+    snprintf(link, sizeof(link), "/proc/%lld/fd/%lld", (long long)r->args.tid, (long long)fd);
+    ssize_t n = readlink(link, at->storage, sizeof(at->storage));
+    at->path = str_from(at->storage, n > 0 ? (size_t)n : 0);
+    return n > 0;
+}
+
+/* Of an open that was not judged before it was made: is there anything to say? */
+static bool is_worth_telling(struct receiver *r, struct call_outcome outcome)
+{
+    return r->notify->config.every_call || !learn_opened_path(r, outcome.result) ||
+           flow_preview(r, outcome) != VERDICT_NONE;
 }
 
 /* After ids changed; the thread stands still. */
@@ -120,13 +147,16 @@ static void relearn(struct receiver *r)
     }
     pthread_mutex_lock(&r->notify->lock);
     const struct thread *thread = state_thread(r->notify->config.state, r->args.tid);
-    if (thread) {
+    struct tracked *tracked = thread ? tracked_of(r->notify, thread) : NULL;
+    if (tracked) {
         tracked_learn(r->notify, thread, r->task);
+        uint16_t name = r->args.call->name;
+        tracked->nests |= name == NAME_unshare || name == NAME_setns;
     }
     pthread_mutex_unlock(&r->notify->lock);
 }
 
-static void emit_predicted(struct receiver *r, struct call_outcome outcome)
+void flow_emit_predicted(struct receiver *r, struct call_outcome outcome)
 {
     if (r->args.call->flags & CALL_OPEN && outcome.result >= 0) {
         int64_t fd = live_fd_lowest(r->args.tid, 0);
@@ -135,16 +165,26 @@ static void emit_predicted(struct receiver *r, struct call_outcome outcome)
     if (!r->answered && receiver_answer(r, 0) < 0) {
         return;
     }
-    emit_locked(r, &outcome);
+    flow_emit_locked(r, &outcome);
 }
 
-static void run_and_emit(struct receiver *r, struct call_outcome outcome)
+/* Being traced, even for a moment, would make this fail. */
+static bool asks_to_be_traced(const struct call_args *args)
+{
+    return args->call->name == NAME_ptrace && args->reg[0] == PTRACE_TRACEME;
+}
+
+void flow_run_and_emit(struct receiver *r, struct call_outcome outcome)
 {
     struct exact_result result;
+    if (asks_to_be_traced(&r->args)) {
+        flow_emit_predicted(r, outcome);
+        return;
+    }
     flow_run_exact(r, EXACT_RESULT, &result);
     if (result.end == EXACT_REFUSED || result.end == EXACT_GONE) {
         if (!r->gone) {
-            emit_predicted(r, outcome);
+            flow_emit_predicted(r, outcome);
         }
         return;
     }
@@ -152,14 +192,21 @@ static void run_and_emit(struct receiver *r, struct call_outcome outcome)
         outcome.result = result.result;
         outcome.outcome = OUTCOME_REPORTED;
         outcome.exact = true;
-        if (r->args.call->flags & CALL_OPEN) {
-            if (result.result >= 0) {
-                learn_opened(r, result.result);
-            }
-        } else if (r->raceable) {
+        bool opened = r->args.call->flags & CALL_OPEN && result.result >= 0;
+        bool told = !opened || !r->raceable || is_worth_telling(r, outcome);
+        if (opened && told) {
+            learn_opened(r, result.result);
+        } else if (r->raceable && !(r->args.call->flags & CALL_OPEN)) {
             outcome.exact = args_unchanged(&r->args);
         }
-        emit_locked(r, &outcome);
+        struct socket_facts accepted;
+        if (flow_is_accept(r->args.call) && result.result >= 0 &&
+            socket_facts_read(r->target.pid, result.result, &accepted) == 0) {
+            outcome.socket = &accepted;
+        }
+        if (told) {
+            flow_emit_locked(r, &outcome);
+        }
         if (r->args.call->flags & CALL_STATE && result.result >= 0) {
             relearn(r);
         }
@@ -167,7 +214,7 @@ static void run_and_emit(struct receiver *r, struct call_outcome outcome)
     exact_release(r->notify->exact, (pid_t)r->args.tid, &result, false);
 }
 
-static struct call_outcome predicted(struct receiver *r, int64_t result)
+struct call_outcome flow_predicted(struct receiver *r, int64_t result)
 {
     return (struct call_outcome){
         .result = result,
@@ -186,9 +233,9 @@ static bool open_for_target(struct receiver *r)
     if (fd == -EOPNOTSUPP) {
         return false;
     }
-    struct call_outcome outcome = predicted(r, fd < 0 ? fd : 0);
+    struct call_outcome outcome = flow_predicted(r, fd < 0 ? fd : 0);
     outcome.exact = true;
-    if (preview(r, outcome) == VERDICT_DENY) {
+    if (flow_preview(r, outcome) == VERDICT_DENY) {
         flow_refuse(r);
         return true;
     }
@@ -210,34 +257,79 @@ static bool open_for_target(struct receiver *r)
         }
     }
     outcome.outcome = OUTCOME_REPORTED;
-    emit_locked(r, &outcome);
+    flow_emit_locked(r, &outcome);
     return true;
 }
 
-static void confirm(struct receiver *r)
+uint64_t flow_root_of(int64_t tid)
 {
-    const struct notify_config *config = &r->notify->config;
-    struct call_outcome outcome = predicted(r, 0);
-    outcome.result = predict(r->resolver, &r->target, &r->args, r->at);
-    bool unsure = r->at[0].unsure || r->at[1].unsure;
-    if (config->deny && r->raceable && r->args.call->flags & CALL_OPEN &&
-        config->features & FEATURE_ADDFD_SEND && open_for_target(r)) {
-        return;
+    char path[48];
+    struct stat root, mounts;
+    snprintf(path, sizeof(path), "/proc/%lld/root", (long long)tid);
+    if (stat(path, &root) < 0) {
+        return 0;
     }
-    if (!unsure && (!r->raceable || config->deny)) {
-        enum verdict verdict = preview(r, outcome);
-        if (verdict == VERDICT_DENY) {
-            flow_refuse(r);
-            return;
-        }
-        if (verdict == VERDICT_NONE && !r->raceable) {
-            if (receiver_answer(r, 0) == 0 && config->every_call) {
-                emit_predicted(r, outcome);
-            }
-            return;
-        }
+    snprintf(path, sizeof(path), "/proc/%lld/ns/mnt", (long long)tid);
+    if (stat(path, &mounts) < 0) {
+        return 0;
     }
-    run_and_emit(r, outcome);
+    return hash_u64(hash_u64(hash_u64(root.st_dev) ^ root.st_ino) ^ mounts.st_ino);
+}
+
+static void learn_root(struct receiver *r)
+{
+    struct notify *n = r->notify;
+    r->root = flow_root_of(r->args.tid);
+    pthread_mutex_lock(&n->lock);
+    const struct thread *thread = state_thread(n->config.state, r->args.tid);
+    struct tracked *tracked = thread ? tracked_of(n, thread) : NULL;
+    if (tracked) {
+        tracked->root = r->root;
+    }
+    pthread_mutex_unlock(&n->lock);
+}
+
+/* But for its storage. */
+static void clear(struct resolved *at)
+{
+    memset(at, 0, offsetof(struct resolved, storage));
+}
+
+/* predict(), or for an open whose path was resolved a moment ago, just that. */
+static int64_t expect(struct receiver *r)
+{
+    struct notify *n = r->notify;
+    struct str path = r->args.path[0];
+    if (!(r->args.call->flags & CALL_OPEN) || path.n == 0 || path.p[0] != '/' ||
+        r->args.open_flags & O_NOFOLLOW || r->args.open_resolve || r->raceable) {
+        return predict(r->resolver, &r->target, &r->args, r->at);
+    }
+    if (r->root == 0) {
+        learn_root(r);
+    }
+    struct path_key key = { r->root, path };
+    uint64_t now = clock_ns(CLOCK_MONOTONIC);
+    struct resolved *at = &r->at[0];
+    pthread_mutex_lock(&n->lock);
+    struct str real = path_cache_get(n->paths, &key, now);
+    uint64_t ticket = path_cache_ticket(n->paths);
+    if (real.n) {
+        memcpy(at->storage, real.p, real.n);
+        clear(at);
+        clear(&r->at[1]);
+        at->path = str_from(at->storage, real.n);
+    }
+    pthread_mutex_unlock(&n->lock);
+    if (real.n) {
+        return 0;
+    }
+    int64_t result = predict(r->resolver, &r->target, &r->args, r->at);
+    if (result >= 0 && at->error == 0 && !at->unsure && !at->cut && !at->deleted) {
+        pthread_mutex_lock(&n->lock);
+        path_cache_put(n->paths, &key, at->path, ticket, now);
+        pthread_mutex_unlock(&n->lock);
+    }
+    return result;
 }
 
 /* The state learns what descriptors the call is about: their making may have gone unseen. */
@@ -253,13 +345,63 @@ static void learn_fd(struct receiver *r, int64_t fd)
     pthread_mutex_unlock(&r->notify->lock);
 }
 
+/* Calls on a descriptor that is not the directory of a path. */
+static void learn_own_fd(struct receiver *r)
+{
+    const char *at = strpbrk(r->args.call->args, "fd");
+    if (at && *at == ARG_FD) {
+        learn_fd(r, (int32_t)r->args.reg[at - r->args.call->args]);
+    }
+}
+
+/* Memory that others may change says nothing: only the descriptor does. */
+static void open_blindly(struct receiver *r, struct call_outcome outcome)
+{
+    clear(&r->at[0]);
+    clear(&r->at[1]);
+    if (r->root == 0) {
+        learn_root(r);
+    }
+    flow_run_and_emit(r, outcome);
+}
+
+static void confirm(struct receiver *r)
+{
+    const struct notify_config *config = &r->notify->config;
+    struct call_outcome outcome = flow_predicted(r, 0);
+    if (r->raceable && !config->deny && r->args.call->flags & CALL_OPEN &&
+        !(r->args.open_flags & O_CREAT)) {
+        open_blindly(r, outcome);
+        return;
+    }
+    outcome.result = expect(r);
+    learn_own_fd(r);
+    bool unsure = r->at[0].unsure || r->at[1].unsure;
+    if (config->deny && r->raceable && r->args.call->flags & CALL_OPEN &&
+        config->features & FEATURE_ADDFD_SEND && open_for_target(r)) {
+        return;
+    }
+    if (!unsure && (!r->raceable || config->deny)) {
+        enum verdict verdict = flow_preview(r, outcome);
+        if (verdict == VERDICT_DENY) {
+            flow_refuse(r);
+            return;
+        }
+        if (verdict == VERDICT_NONE && !r->raceable) {
+            if (receiver_answer(r, 0) == 0 && config->every_call) {
+                flow_emit_predicted(r, outcome);
+            }
+            return;
+        }
+    }
+    flow_run_and_emit(r, outcome);
+}
+
 static void exact(struct receiver *r)
 {
-    struct call_outcome outcome = predicted(r, 0);
+    struct call_outcome outcome = flow_predicted(r, 0);
     struct socket_facts facts;
-    if (strchr("fd", r->args.call->args[0])) {
-        learn_fd(r, (int32_t)r->args.reg[0]);
-    }
+    learn_own_fd(r);
     if (r->args.call->flags & CALL_SOCKET &&
         socket_facts_read(r->target.pid, (int32_t)r->args.reg[0], &facts) == 0) {
         outcome.socket = &facts;
@@ -267,55 +409,11 @@ static void exact(struct receiver *r)
     if (r->args.call->flags & CALL_PATHS) {
         outcome.result = predict(r->resolver, &r->target, &r->args, r->at);
     }
-    if (r->notify->config.deny && preview(r, outcome) == VERDICT_DENY) {
+    if (r->notify->config.deny && flow_preview(r, outcome) == VERDICT_DENY) {
         flow_refuse(r);
         return;
     }
-    run_and_emit(r, outcome);
-}
-
-/* Descriptors of accept are known only when someone waits already. */
-static void accept_call(struct receiver *r, const struct socket_facts *facts,
-                        struct call_outcome outcome)
-{
-    if (facts && facts->pending) {
-        run_and_emit(r, outcome);
-    } else if (receiver_answer(r, 0) == 0 && facts && facts->nonblocking) {
-        outcome.result = -EAGAIN;
-        emit_locked(r, &outcome);
-    }
-}
-
-static void predict_call(struct receiver *r)
-{
-    struct socket_facts facts;
-    struct call_outcome outcome = predicted(r, 0);
-    uint16_t name = r->args.call->name;
-    if (r->args.call->flags & CALL_SOCKET &&
-        socket_facts_read(r->target.pid, (int32_t)r->args.reg[0], &facts) == 0) {
-        struct fdinfo info;
-        outcome.socket = &facts;
-        socket_facts_fdinfo(&facts, false, &info);
-        pthread_mutex_lock(&r->notify->lock);
-        state_add_fd(r->notify->config.state, r->args.tid, (int32_t)r->args.reg[0], &info);
-        pthread_mutex_unlock(&r->notify->lock);
-    }
-    if (r->args.call->flags & CALL_PATHS) {
-        outcome.result = predict(r->resolver, &r->target, &r->args, r->at);
-    }
-    if (name == NAME_accept || name == NAME_accept4) {
-        accept_call(r, outcome.socket, outcome);
-        return;
-    }
-    if (name == NAME_connect && outcome.socket && facts.nonblocking && facts.type == SOCK_STREAM &&
-        facts.family != AF_UNIX) {
-        outcome.result = -EINPROGRESS;
-    }
-    if (r->notify->config.deny && preview(r, outcome) == VERDICT_DENY) {
-        flow_refuse(r);
-        return;
-    }
-    emit_predicted(r, outcome);
+    flow_run_and_emit(r, outcome);
 }
 
 /* Who calls, and is it worth a look? */
@@ -332,6 +430,14 @@ static bool is_wanted(struct receiver *r, const struct call *call, uint32_t open
     bool wanted = !call || call->flags & CALL_STATE ||
                   n->config.sink.wants(n->config.sink.data, known ? thread : NULL,
                                        call_event_name(call), open_flags);
+    path_cache_changed(n->paths, tid);
+    if (call && path_cache_is_change(call)) {
+        path_cache_change(n->paths, tid);
+    }
+    if (call && call->name == NAME_io_uring_setup) {
+        path_cache_disable(n->paths);
+    }
+    r->root = known ? tracked->root : 0;
     if (known) {
         r->target = tracked->target;
         r->raceable = tracked_is_raceable(n, thread);
@@ -368,10 +474,6 @@ void flow_handle(struct receiver *r)
     if (!is_wanted(r, call, open_flags_of(call, notif)) || args_read(notif, &r->args) < 0) {
         return;
     }
-    if (!receiver_still_waits(r)) {
-        r->answered = r->gone = true;
-        return;
-    }
     switch ((enum call_manner)r->args.call->manner) {
     case MANNER_CONFIRM:
         confirm(r);
@@ -380,7 +482,7 @@ void flow_handle(struct receiver *r)
         exact(r);
         break;
     case MANNER_PREDICT:
-        predict_call(r);
+        flow_predict(r);
         break;
     case MANNER_EXEC:
         flow_exec(r);

@@ -190,6 +190,7 @@ static enum verdict emit_new_image(struct receiver *r)
     n->stats.events++;
     n->stats.exact++;
     verdict = n->config.sink.event(n->config.sink.data, &r->made.event);
+    live_sharers_left(n->sharers, r->task->pid);
     learn(r, r->task);
     pthread_mutex_unlock(&n->lock);
     return verdict;
@@ -235,7 +236,9 @@ void flow_exec(struct receiver *r)
         bool kill = emit_new_image(r) == VERDICT_DENY && r->notify->config.deny;
         exact_release(r->notify->exact, (pid_t)r->target.pid, &result, kill);
     } else if (result.end == EXACT_RETURNED) {
-        emit_failed_exec(r, exec_outcome(r, result.result, OUTCOME_REPORTED));
+        if (!result.restarts) {
+            emit_failed_exec(r, exec_outcome(r, result.result, OUTCOME_REPORTED));
+        }
         exact_release(r->notify->exact, (pid_t)r->args.tid, &result, false);
     }
 }
@@ -282,15 +285,56 @@ static void track_child(struct receiver *r, const struct thread *parent, int64_t
     }
     uint64_t flags = r->args.clone_flags;
     bool waits = flags & CLONE_VFORK && !tracked_is_raceable(n, parent);
+    bool shares = flags & CLONE_VM && !(flags & CLONE_THREAD) && !waits;
     its->target = mine->target;
     its->target.tid = child;
     its->target.pid = thread->pid;
     its->known = mine->known;
-    its->shares_vm = flags & CLONE_VM && !(flags & CLONE_THREAD) && !waits;
-    mine->shares_vm |= its->shares_vm;
+    its->nests = mine->nests;
+    its->root = flags & CLONE_NEWNS ? 0 : mine->root;
+    if (shares) {
+        live_sharers_cloned(n->sharers, parent->pid, child);
+    }
     if (!(flags & CLONE_THREAD)) {
         exits_watch(n->exits, child);
     }
+}
+
+/* Ids of a child that differ from its parent's by its own number alone. */
+static bool ids_from_state(struct receiver *r, int64_t child)
+{
+    struct notify *n = r->notify;
+    uint64_t flags = r->args.clone_flags;
+    pthread_mutex_lock(&n->lock);
+    const struct thread *t = state_thread(n->config.state, r->args.tid);
+    const struct tracked *tracked = t ? tracked_of(n, t) : NULL;
+    bool plain = tracked && !tracked->nests && t->tid == t->vtid && t->pid == t->vpid &&
+                 !(t->flags & THREAD_INVALID) &&
+                 !(flags & (CLONE_NEWPID | CLONE_NEWUSER | CLONE_PARENT));
+    if (plain) {
+        struct live_task *mine = r->task;
+        struct live_task *its = r->other;
+        mine->tid = mine->vtid = t->tid;
+        mine->pid = mine->vpid = t->pid;
+        mine->ptid = t->ptid;
+        mine->uid = mine->euid = t->uid;
+        mine->gid = mine->egid = t->gid;
+        mine->sid = t->sid;
+        mine->pgid = t->pgid;
+        mine->vpgid = t->vpgid;
+        mine->pidns_init_start_ns = t->pidns_init_start_ts_ns;
+        its->tid = its->vtid = child;
+        its->pid = its->vpid = flags & CLONE_THREAD ? t->pid : child;
+        its->ptid = flags & CLONE_THREAD ? t->ptid : t->pid;
+        its->uid = its->euid = t->uid;
+        its->gid = its->egid = t->gid;
+        its->sid = t->sid;
+        its->pgid = t->pgid;
+        its->vpgid = t->vpgid;
+        its->pidns_init_start_ns = t->pidns_init_start_ts_ns;
+    }
+    pthread_mutex_unlock(&n->lock);
+    return plain;
 }
 
 static void emit_fork(struct receiver *r, int64_t child)
@@ -298,8 +342,8 @@ static void emit_fork(struct receiver *r, int64_t child)
     struct notify *n = r->notify;
     struct call_outcome outcome = exec_outcome(r, child, OUTCOME_REPORTED);
     outcome.at = NULL;
-    bool alive = live_task_read(r->other, child, LIVE_IDS) == 0 &&
-                 live_task_read(r->task, r->args.tid, LIVE_IDS) == 0;
+    bool alive = ids_from_state(r, child) || (live_task_read(r->other, child, LIVE_IDS) == 0 &&
+                                              live_task_read(r->task, r->args.tid, LIVE_IDS) == 0);
     if (!alive) {
         return;
     }

@@ -12,9 +12,13 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #define HOUSEKEEPING_MS 20
 #define EXITS_AT_ONCE   64
@@ -47,6 +51,13 @@ int notify_new(const struct notify_config *config, struct notify **ret, struct e
     if (r < 0) {
         return r;
     }
+    if (live_sharers_new(&n->sharers) < 0 || path_cache_new(&n->paths) < 0) {
+        return err_set(err, -ENOMEM, "out of memory");
+    }
+    n->own_root = flow_root_of(getpid());
+    if (!config->cache_paths) {
+        path_cache_disable(n->paths);
+    }
     *ret = TAKE(n);
     return 0;
 }
@@ -57,6 +68,7 @@ void notify_process_ended(struct notify *n, int64_t pid, int status)
     if (!thread || thread->flags & THREAD_EXITED) {
         return;
     }
+    live_sharers_left(n->sharers, pid);
     event_of_exit(pid, status, -1, clock_real_ns(), &n->exit_made);
     n->stats.events++;
     n->config.sink.event(n->config.sink.data, &n->exit_made.event);
@@ -64,14 +76,14 @@ void notify_process_ended(struct notify *n, int64_t pid, int status)
 
 static void take_exits(struct notify *n, int timeout_ms)
 {
-    int64_t pids[EXITS_AT_ONCE];
+    struct exits_end ends[EXITS_AT_ONCE];
     int count;
     do {
-        count = exits_wait(n->exits, timeout_ms, pids, EXITS_AT_ONCE);
+        count = exits_wait(n->exits, timeout_ms, ends, EXITS_AT_ONCE);
         if (count > 0) {
             pthread_mutex_lock(&n->lock);
             for (int i = 0; i < count; i++) {
-                notify_process_ended(n, pids[i], -1);
+                notify_process_ended(n, ends[i].pid, ends[i].status);
             }
             pthread_mutex_unlock(&n->lock);
         }
@@ -107,6 +119,39 @@ static void look_for_stuck(struct notify *n)
     }
 }
 
+/* Not in a call that changes paths any more? "running" may still be in one. */
+static bool has_left_change(int64_t tid)
+{
+    char path[48], text[24];
+    snprintf(path, sizeof(path), "/proc/%lld/syscall", (long long)tid);
+    int fd CLEANUP(cleanup_close) = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOENT;
+    }
+    ssize_t size = read(fd, text, sizeof(text) - 1);
+    if (size <= 0 || text[0] == 'r') {
+        return size < 0 && errno == ESRCH;
+    }
+    text[size] = '\0';
+    const struct call *call = call_of_number(CALL_ARCH_NATIVE, (uint32_t)strtol(text, NULL, 10));
+    return !call || !path_cache_is_change(call);
+}
+
+static void look_for_changes(struct notify *n)
+{
+    int64_t tids[PATH_CACHE_CHANGING];
+    pthread_mutex_lock(&n->lock);
+    unsigned count = path_cache_changing(n->paths, tids);
+    pthread_mutex_unlock(&n->lock);
+    for (unsigned i = 0; i < count; i++) {
+        if (has_left_change(tids[i])) {
+            pthread_mutex_lock(&n->lock);
+            path_cache_changed(n->paths, tids[i]);
+            pthread_mutex_unlock(&n->lock);
+        }
+    }
+}
+
 static bool is_over(const struct notify *n)
 {
     struct pollfd p = { .fd = n->listener };
@@ -121,6 +166,7 @@ static void *housekeeper_main(void *data)
         take_exits(n, drains == atomic_load(&n->drains_done) ? HOUSEKEEPING_MS : 0);
         atomic_store(&n->drains_done, drains);
         look_for_stuck(n);
+        look_for_changes(n);
         if (is_over(n)) {
             atomic_store(&n->ended, true);
         }
@@ -189,6 +235,11 @@ void notify_drain(struct notify *n)
     }
 }
 
+const struct rlimit *notify_old_file_limit(const struct notify *n)
+{
+    return exits_old_limit(n->exits);
+}
+
 void notify_get_stats(struct notify *n, struct notify_stats *ret)
 {
     pthread_mutex_lock(&n->lock);
@@ -217,6 +268,8 @@ void notify_free(struct notify *n)
         close(n->listener);
     }
     exits_free(n->exits);
+    live_sharers_free(n->sharers);
+    path_cache_free(n->paths);
     exact_free(n->exact);
     tracked_done(n);
     if (n->own_shared) {

@@ -24,6 +24,7 @@ struct notify_config {
     struct sink sink;
     struct holder_shared *shared; /* slots; borrowed. NULL: the sensor makes its own */
     bool deny;                    /* verdicts to deny are obeyed, races closed where possible */
+    bool cache_paths;             /* the filter has all of path_cache_calls() */
     bool every_call;              /* events of all notified calls, though no rule would match */
     unsigned serving;             /* receivers at once; 0: chosen by features and CPUs */
 };
@@ -50,4 +51,7 @@ int notify_serve(struct notify *notify, int listener, struct err *err);
 bool notify_wait_end(struct notify *notify, int timeout_ms);
 /* Until everything known to have happened (ended processes among it) went to the sink. */
 void notify_drain(struct notify *notify);
+/* The limit of open files before this process raised its own: what a watched command should get back. */
+struct rlimit;
+const struct rlimit *notify_old_file_limit(const struct notify *notify);
 void notify_get_stats(struct notify *notify, struct notify_stats *ret);

@@ -16,6 +16,7 @@
 #include "sensor/notify/events.h"
 #include "sensor/notify/exact.h"
 #include "sensor/notify/notify.h"
+#include "sensor/notify/path_cache.h"
 #include "sensor/notify/resolve.h"
 
 #include <pthread.h>
@@ -33,6 +34,7 @@ struct receiver {
     struct resolver *resolver;
     struct target target; /* who called */
     bool raceable;        /* memory is shared: what it points to may change under us */
+    uint64_t root;
     struct live_task *task, *other;
     struct call_args args;
     struct resolved at[2];
@@ -42,9 +44,10 @@ struct receiver {
 /* Kept beside the state's threads, by their index. */
 struct tracked {
     uint32_t serial;
-    bool known;     /* target is right */
-    bool shares_vm; /* with a process that is not of its group (CLONE_VM) */
-    bool stale;     /* an exec or ids went unseen: look again */
+    bool known;    /* target is right */
+    bool nests;    /* entered or made a namespace: ids of children may differ inside */
+    bool stale;    /* an exec or ids went unseen: look again */
+    uint64_t root; /* which root and mount namespace, for path_cache; 0: look again */
     struct target target;
 };
 
@@ -61,6 +64,9 @@ struct notify {
 
     pthread_mutex_t lock;
     struct tracked *tracked[TRACKED_CHUNKS];
+    struct live_sharers *sharers;
+    struct path_cache *paths;
+    uint64_t own_root; /* of this process */
     struct notify_stats stats;
 
     pthread_mutex_t turns;
@@ -86,16 +92,31 @@ void receivers_stop(struct notify *notify);
 void receiver_slow(struct receiver *receiver);
 /* SECCOMP_IOCTL_NOTIF_SEND: CONTINUE for 0, else this errno. 0, or -ENOENT: the call is gone. */
 int receiver_answer(struct receiver *receiver, int error);
-bool receiver_still_waits(struct receiver *receiver);
 
 /* flow.c */
 void flow_handle(struct receiver *receiver);
 /* Makes the event of r->args and gives it to the sink; under the lock. */
 enum verdict flow_emit(struct receiver *receiver, const struct call_outcome *outcome);
+void flow_emit_locked(struct receiver *receiver, const struct call_outcome *outcome);
+/* What rules would say of it, were it so. */
+enum verdict flow_preview(struct receiver *receiver, struct call_outcome outcome);
+/* An outcome to begin with. */
+struct call_outcome flow_predicted(struct receiver *receiver, int64_t result);
+/* Lets the call go on; says what will most likely come of it. */
+void flow_emit_predicted(struct receiver *receiver, struct call_outcome outcome);
+/* Runs the call in exact mode if that can be, and says what came of it. */
+void flow_run_and_emit(struct receiver *receiver, struct call_outcome outcome);
 /* Runs the call in exact mode, others serving meanwhile. */
 void flow_run_exact(struct receiver *receiver, enum exact_want want, struct exact_result *ret);
 /* Answers EPERM; the refused event goes to the sink. `event` is in r->made. */
 void flow_refuse(struct receiver *receiver);
+
+/* Which root and mounts its paths begin in, as a number; 0 not known. */
+uint64_t flow_root_of(int64_t tid);
+
+/* flow_socket.c */
+void flow_predict(struct receiver *receiver);
+bool flow_is_accept(const struct call *call);
 
 /* flow_process.c */
 void flow_exec(struct receiver *receiver);
@@ -107,7 +128,7 @@ void flow_discover(struct receiver *receiver, int64_t tid);
 struct tracked *tracked_of(struct notify *notify, const struct thread *thread);
 void tracked_learn(struct notify *notify, const struct thread *thread,
                    const struct live_task *task);
-bool tracked_is_raceable(struct notify *notify, const struct thread *thread);
+bool tracked_is_raceable(const struct notify *notify, const struct thread *thread);
 void tracked_done(struct notify *notify);
 
 /* Under the lock. */

@@ -89,11 +89,6 @@ int receiver_answer(struct receiver *r, int error)
     return 0;
 }
 
-bool receiver_still_waits(struct receiver *r)
-{
-    return ioctl(r->notify->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &r->slot->notif.id) == 0;
-}
-
 static void clear_slot(struct receiver *r)
 {
     atomic_store(&r->slot->slow, 0);

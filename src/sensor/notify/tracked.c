@@ -49,14 +49,14 @@ void tracked_learn(struct notify *n, const struct thread *thread, const struct l
     target->umask = task->umask;
     target->ids_known = true;
     t->known = true;
+    t->root = 0;
     t->stale = false;
 }
 
-bool tracked_is_raceable(struct notify *n, const struct thread *thread)
+bool tracked_is_raceable(const struct notify *n, const struct thread *thread)
 {
     const struct thread *main = state_main(n->config.state, thread);
-    const struct tracked *t = tracked_of(n, main ? main : thread);
-    return !main || main->nthreads > 1 || !t || t->shares_vm;
+    return !main || main->nthreads > 1 || live_sharers_has(n->sharers, main->pid);
 }
 
 void tracked_done(struct notify *n)

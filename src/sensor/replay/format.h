@@ -59,6 +59,17 @@ enum block_type {
 #define EVENT_HEADER_V1 22 /* u64 ts, u64 tid, u32 length, u16 kind */
 #define EVENT_HEADER_V2 26 /* and u32 parameters */
 
+/*
+ * Flags of an event that are Hinomi's own; other tools ignore them. With HAS_TRUTH two more parameters
+ * stand behind those of the kind: the resolved paths (struct event's path and path2), without a NUL.
+ */
+#define EVENT_FLAG_TRUNCATED     (1u << 19)
+#define EVENT_FLAG_EXACT         (1u << 20)
+#define EVENT_FLAG_VIA_SHIFT     21 /* 3 bits: enum event_via */
+#define EVENT_FLAG_OUTCOME_SHIFT 24 /* 2 bits: enum event_outcome */
+#define EVENT_FLAG_HAS_TRUTH     (1u << 26)
+#define EVENT_FLAGS_OWN          (0xffu << 19)
+
 /* What an event block's type says of its layout. */
 enum event_shape {
     EVENT_IS_EVENT = 1 << 0,

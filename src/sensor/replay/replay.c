@@ -31,7 +31,8 @@ struct replay {
     uint64_t block_at; /* offset of the block being read */
     bool in_section, in_lists;
     bool pending, ended;
-    bool known; /* a block that only system call captures have was seen */
+    bool own_flags; /* the event has some, and so has to be cleaned for the next */
+    bool known;     /* a block that only system call captures have was seen */
     struct err failed;
     struct err
         source_err; /* of the stream, before it is put into `failed`; not cleared for each block */
@@ -101,6 +102,25 @@ static bool place_params(struct event *e, const uint8_t *lengths, uint64_t npara
     return at <= n;
 }
 
+/* What our own captures say beyond the format; the paths lie behind the kind's parameters. */
+RARE static void take_own_flags(struct event *e)
+{
+    uint32_t flags = e->flags;
+    e->path = e->path2 = (struct str){ 0 };
+    e->exact = flags & EVENT_FLAG_EXACT;
+    e->truncated |= (flags & EVENT_FLAG_TRUNCATED) != 0;
+    uint8_t via = flags >> EVENT_FLAG_VIA_SHIFT & 7,
+            outcome = flags >> EVENT_FLAG_OUTCOME_SHIFT & 3;
+    e->via = via <= VIA_NETWORK ? via : VIA_SYSCALL;
+    e->outcome = outcome <= OUTCOME_DENIED ? outcome : OUTCOME_REPORTED;
+    if (flags & EVENT_FLAG_HAS_TRUTH && e->nparams >= 2) {
+        e->path = event_param(e, e->nparams - 2u);
+        e->path2 = event_param(e, e->nparams - 1u);
+        e->nparams = (uint16_t)(e->nparams - 2);
+    }
+    e->flags &= ~EVENT_FLAGS_OWN;
+}
+
 /* 1: r->event is filled; 0: of a kind not known here; negative: corrupt. Inlined for the shapes of
  * today's captures, with what they need only. */
 static inline __attribute__((always_inline)) int read_event(struct replay *r, const uint8_t *body,
@@ -151,6 +171,11 @@ static inline __attribute__((always_inline)) int read_event(struct replay *r, co
     if (kind <= 1 && e->nparams && e->at[1] >= 2) {
         uint16_t code = load_u16(e->data);
         e->name = code < SYSCALL_CODE_MAX ? code : e->name;
+    }
+    bool own = shape & EVENT_HAS_FLAGS && e->flags & EVENT_FLAGS_OWN;
+    if (__builtin_expect(own || r->own_flags, 0)) {
+        take_own_flags(e);
+        r->own_flags = own;
     }
     return 1;
 }

@@ -52,6 +52,11 @@ struct capture_writer_stats {
  * The descriptor stays the caller's.
  */
 int capture_writer_new(int fd, int gzip_level, struct capture_writer **ret, struct err *err);
+/*
+ * From now on events are written as they are: today's kinds with all their parameters, and what is known
+ * of them beyond (resolved paths, how far the result is known). Readers of the newest format take them.
+ */
+void capture_writer_newest(struct capture_writer *writer);
 /* Machine, interface, user, thread and descriptor lists from the state; once, before events. Known
  * containers follow as events with the first event's time. */
 int capture_write_state(struct capture_writer *writer, const struct state *state, struct err *err);

@@ -255,6 +255,11 @@ int capture_writer_new(int fd, int gzip_level, struct capture_writer **ret, stru
     return r;
 }
 
+void capture_writer_newest(struct capture_writer *w)
+{
+    w->newest = true;
+}
+
 int capture_writer_finish(struct capture_writer *w, struct err *err)
 {
     if (w->finished) {

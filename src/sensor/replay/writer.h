@@ -18,7 +18,7 @@
 
 struct capture_writer {
     int fd;
-    bool gzip, finished;
+    bool gzip, finished, newest;
     z_stream z;
     uint8_t *plain, *packed;
     size_t n; /* bytes in `plain` */

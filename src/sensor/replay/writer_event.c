@@ -5,6 +5,7 @@
  * so the old pair is the first parameters of the exit event, and an enter event whose parameters are
  * looked up by name. Which enter events are in the capture already is remembered per thread. What that
  * table lacks is mapped: `nearest` for calls that only have a later number, else a generic event.
+ * With capture_writer_newest() none of this: events go out as they came.
  */
 #include "sensor/replay/writer.h"
 
@@ -125,6 +126,30 @@ static void fill_param(struct out_event *out, unsigned i, const struct event *ev
     }
 }
 
+/* What a live sensor could not tell: memory as it was last, else zero. */
+static uint64_t untold_number(const struct event *event, const struct param *param)
+{
+    const struct thread *t = event->thread;
+    if (!t) {
+        return 0;
+    }
+    return strcmp(param->name, "vm_size") == 0   ? t->vmsize_kb
+           : strcmp(param->name, "vm_rss") == 0  ? t->vmrss_kb
+           : strcmp(param->name, "vm_swap") == 0 ? t->vmswap_kb
+                                                 : 0;
+}
+
+/* Of an event of the same kind. sysdig takes the bytes that follow for a number of no bytes. */
+static void copy_param(struct out_event *out, unsigned i, const struct event *event,
+                       const struct param *param)
+{
+    out->params[i] = event_param(event, i);
+    if (out->params[i].n == 0 && is_number(param->type)) {
+        out->numbers[i] = untold_number(event, param);
+        out->params[i] = str_from(&out->numbers[i], empty_size(param->type));
+    }
+}
+
 static void start(struct out_event *out, const struct event *event, uint16_t kind)
 {
     out->ts_ns = event->ts_ns;
@@ -144,7 +169,7 @@ static void fill(struct out_event *out, const struct event *event, uint16_t kind
     if (kind == event->kind) {
         out->nparams = n < event->nparams ? n : event->nparams;
         for (unsigned i = 0; i < out->nparams; i++) {
-            out->params[i] = event_param(event, i);
+            copy_param(out, i, event, &table->params[i]);
         }
         return;
     }
@@ -279,6 +304,36 @@ static int put_containers(struct capture_writer *w, const struct event *event, s
     return 0;
 }
 
+static uint32_t own_flags(const struct event *event)
+{
+    return (event->truncated ? EVENT_FLAG_TRUNCATED : 0) | (event->exact ? EVENT_FLAG_EXACT : 0) |
+           (uint32_t)event->via << EVENT_FLAG_VIA_SHIFT |
+           (uint32_t)event->outcome << EVENT_FLAG_OUTCOME_SHIFT;
+}
+
+/* As it is. */
+static int put_newest(struct capture_writer *w, const struct event *event, struct err *err)
+{
+    struct out_event out;
+    bool truth = event->path.n || event->path2.n;
+    if (event->kind >= KIND_OWN_FIRST) {
+        w->stats.skipped++;
+        return 0;
+    }
+    start(&out, event, event->kind);
+    out.flags = (event->flags & ~EVENT_FLAGS_OWN) | own_flags(event);
+    for (; out.nparams < event->nparams; out.nparams++) {
+        out.params[out.nparams] = event_param(event, out.nparams);
+    }
+    if (truth && event->nparams == kind_table[event->kind].nparams &&
+        out.nparams + 2 <= KIND_PARAMS_MAX) {
+        out.flags |= EVENT_FLAG_HAS_TRUTH;
+        out.params[out.nparams++] = event->path;
+        out.params[out.nparams++] = event->path2;
+    }
+    return writer_put_event(w, &out, err);
+}
+
 int capture_write_event(struct capture_writer *w, const struct event *event, struct err *err)
 {
     w->stats.events++;
@@ -287,6 +342,9 @@ int capture_write_event(struct capture_writer *w, const struct event *event, str
         if (r < 0) {
             return r;
         }
+    }
+    if (w->newest) {
+        return put_newest(w, event, err);
     }
     if (event->kind >= OLD_KINDS) {
         return put_later(w, event, err);

@@ -169,6 +169,41 @@ static void test_file(void **unused)
     world_free(&w);
 }
 
+/* One path stands for four fields, or none does. */
+static void test_path_form(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *path;
+        int64_t fd;
+        bool is;
+        enum path_form form;
+    } cases[] = {
+        { "/a/b", 3, true, PATH_OF_FILE },     { "/", 3, true, PATH_OF_FILE },
+        { "/a/b", -2, true, PATH_NOT_OPENED }, { "/a//b", 3, false, PATH_OF_FILE },
+        { "b", 3, false, PATH_OF_FILE },       { "/a/../b", -2, false, PATH_OF_FILE },
+    };
+    struct world w = world_new();
+    struct str path;
+    enum path_form form;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        look_open(&w, 200, cases[i].fd, cases[i].path);
+        assert_int_equal(field_path_form(&w.view, &path, &form), cases[i].is);
+        if (cases[i].is) {
+            assert_true(str_eqz(path, cases[i].path));
+            assert_int_equal(form, cases[i].form);
+        }
+    }
+    struct event *event = look_open(&w, 200, -2, "/a");
+    event->path = STR("/truth");
+    assert_false(field_path_form(&w.view, &path, &form));
+    event->path = (struct str){ 0 };
+    assert_true(field_path_form(&w.view, &path, &form));
+    event->thread = NULL;
+    assert_false(field_path_form(&w.view, &path, &form));
+    world_free(&w);
+}
+
 static void test_io(void **unused)
 {
     (void)unused;
@@ -734,6 +769,7 @@ int main(void)
         cmocka_unit_test(test_event),
         cmocka_unit_test(test_clock),
         cmocka_unit_test(test_file),
+        cmocka_unit_test(test_path_form),
         cmocka_unit_test(test_io),
         cmocka_unit_test(test_network),
         cmocka_unit_test(test_paths),

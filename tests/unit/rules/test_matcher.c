@@ -309,6 +309,7 @@ static void test_demand(void **state)
     add(&f, "evt.type in (open, openat) and evt.is_open_write = true and fd.num >= 0 and "
             "(fd.name startswith /etc/ or fd.directory = /root)");
     add(&f, "evt.type = connect and fd.sport = 22");
+    add(&f, "evt.type = close and fd.sport = 22");
     build(&f, true);
     const struct demand *demand = matcher_demand(f.matcher);
     const struct demand_kind *kind = demand_of(demand, name_find(STR("openat")));
@@ -317,7 +318,8 @@ static void test_demand(void **state)
     assert_int_equal(kind->clauses[0].access, DEMAND_WRITE);
     assert_true(kind->clauses[0].want_ok && !kind->clauses[0].want_failed);
     assert_int_equal(kind->clauses[0].npaths, 2);
-    assert_true(demand_of(demand, name_find(STR("connect")))->everything);
+    assert_false(demand_of(demand, name_find(STR("connect")))->everything);
+    assert_true(demand_of(demand, name_find(STR("close")))->everything);
     assert_false(demand_of(demand, name_find(STR("execve")))->wanted);
     static const struct {
         const char *path;

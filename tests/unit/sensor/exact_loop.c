@@ -89,6 +89,14 @@ static uint64_t inode_of(pid_t tid, int64_t fd)
     return fd >= 0 && stat(path, &st) == 0 ? st.st_ino : 0;
 }
 
+static uint64_t image_of(pid_t tid)
+{
+    char path[LOOP_PATH_MAX];
+    struct stat st;
+    snprintf(path, sizeof(path), "/proc/%d/exe", tid);
+    return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
 static char state_of(pid_t tid)
 {
     char path[LOOP_PATH_MAX], text[512] = "";
@@ -111,7 +119,8 @@ static void see(struct taken *taken, const struct exact_result *result)
         struct loop_seen *seen = &loop->seen[i];
         seen->nr = taken->notif.data.nr;
         seen->result = *result;
-        seen->inode = inode_of(result->tid, result->result);
+        seen->inode = result->end == EXACT_RETURNED ? inode_of(result->tid, result->result)
+                                                    : image_of(result->tid);
         seen->state = result->child ? state_of(result->child) : state_of(result->tid);
     }
 }
@@ -161,6 +170,10 @@ static void *receive(void *data)
             if (ioctl(wanted.fd, SECCOMP_IOCTL_NOTIF_RECV, &taken.notif) == 0) {
                 serve(&taken);
             }
+            if (exact_must_end(taken.loop->exact)) {
+                atomic_fetch_add(&taken.loop->ended, 1);
+                return NULL;
+            }
         } else if (wanted.revents & (POLLHUP | POLLERR | POLLNVAL)) {
             return NULL;
         }
@@ -188,6 +201,10 @@ void loop_start(struct loop *loop, pthread_t *receivers)
     struct err err;
     assert_int_equal(exact_new(loop->killable ? FEATURES_ALL : FEATURES_5_10, &loop->exact, &err),
                      0);
+    if (loop->limit) {
+        exact_limit(loop->exact, loop->limit);
+    }
+    loop->receivers = loop->receivers ? loop->receivers : LOOP_RECEIVERS;
     loop->pid = fork();
     if (loop->pid == 0) {
         child(loop);
@@ -200,7 +217,7 @@ void loop_start(struct loop *loop, pthread_t *receivers)
     loop->listener = (int)syscall(SYS_pidfd_getfd, loop->pidfd, loop->page->flags[0] - 1, 0);
     assert_true(loop->listener >= 0);
     loop->page->flags[1] = 1;
-    for (int i = 0; i < LOOP_RECEIVERS; i++) {
+    for (int i = 0; i < loop->receivers; i++) {
         assert_int_equal(pthread_create(&receivers[i], NULL, receive, loop), 0);
     }
 }
@@ -210,7 +227,7 @@ void loop_end(struct loop *loop, pthread_t *receivers)
     struct pollfd wanted = { .fd = loop->pidfd, .events = POLLIN };
     poll(&wanted, 1, -1);
     assert_int_equal(waitpid(loop->pid, &loop->status, 0), loop->pid);
-    for (int i = 0; i < LOOP_RECEIVERS; i++) {
+    for (int i = 0; i < loop->receivers; i++) {
         pthread_join(receivers[i], NULL);
     }
     close(loop->pidfd);
@@ -226,7 +243,7 @@ void loop_done(struct loop *loop)
 
 void loop_run(struct loop *loop)
 {
-    pthread_t receivers[LOOP_RECEIVERS];
+    pthread_t receivers[LOOP_RECEIVERS_MAX];
     loop_start(loop, receivers);
     loop_end(loop, receivers);
 }

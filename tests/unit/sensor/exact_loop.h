@@ -10,15 +10,17 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define LOOP_RECEIVERS 4
-#define LOOP_SEEN_MAX  20000
-#define LOOP_PATH_MAX  64
+#define LOOP_RECEIVERS     4
+#define LOOP_RECEIVERS_MAX 16
+#define LOOP_SEEN_MAX      20000
+#define LOOP_PATH_MAX      64
 
 struct loop_seen {
     int nr;
     struct exact_result result;
-    uint64_t inode; /* of what the returned descriptor is, while the thread stood still */
-    char state;     /* of the child, while it stood still */
+    uint64_t
+        inode; /* of what the returned descriptor is, or the new image, while the thread stood still */
+    char state; /* of the child, while it stood still */
 };
 
 /* Shared with the program. */
@@ -30,10 +32,12 @@ struct loop_page {
 };
 
 struct loop {
-    bool killable; /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV; else the 5.10 way */
-    bool plain;    /* answer only, never exact: for comparison */
-    bool kills;    /* release with SIGKILL */
-    int calls[16]; /* ended by -1 */
+    bool killable;  /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV; else the 5.10 way */
+    bool plain;     /* answer only, never exact: for comparison */
+    bool kills;     /* release with SIGKILL */
+    int receivers;  /* 0: LOOP_RECEIVERS */
+    unsigned limit; /* exact_limit; 0: none */
+    int calls[16];  /* ended by -1 */
     int (*program)(struct loop *loop);
     void *argument;
 
@@ -44,7 +48,7 @@ struct loop {
     pid_t pid;
     int pidfd;
     int status; /* waitpid's */
-    _Atomic int nseen, refused, gone, restarted, pending;
+    _Atomic int nseen, refused, gone, restarted, pending, ended;
     struct loop_seen *seen; /* LOOP_SEEN_MAX; EXACT_RETURNED (no restarts), EXEC, FORK in order */
 };
 

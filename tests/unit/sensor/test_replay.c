@@ -190,6 +190,61 @@ static struct file written(int level, unsigned events)
     return file;
 }
 
+/* What the newest form carries beyond the format comes back, and does not stay for the next event. */
+static void newest_events_come_back(void **data)
+{
+    (void)data;
+    struct file file = file_new();
+    struct capture_writer *writer;
+    struct made_event m;
+    struct err err = { 0 };
+    assert_int_equal(capture_writer_new(file.fd, 0, &writer, &err), 0);
+    capture_writer_newest(writer);
+    made_begin(&m, KIND_DUP3_X, 100, TS);
+    made_int(&m, 1);
+    made_int(&m, 5);
+    made_int(&m, 1);
+    made_int(&m, 0);
+    made_done(&m);
+    m.event.via = VIA_IA32;
+    m.event.outcome = OUTCOME_DENIED;
+    m.event.exact = m.event.truncated = true;
+    assert_int_equal(capture_write_event(writer, &m.event, &err), 0);
+    made_begin(&m, KIND_RENAME_X, 100, TS + 1);
+    made_int(&m, 0);
+    made_text(&m, "a");
+    made_text(&m, "../b");
+    made_done(&m);
+    m.event.path = STR("/x/a");
+    m.event.path2 = STR("/b");
+    assert_int_equal(capture_write_event(writer, &m.event, &err), 0);
+    write_open(writer, TS + 2, "/etc/passwd");
+    assert_int_equal(capture_writer_finish(writer, &err), 0);
+    capture_writer_free(writer);
+
+    struct state *state;
+    struct sensor *sensor = NULL;
+    struct event *e;
+    assert_int_equal(state_new(NULL, &state), 0);
+    assert_int_equal(replay_open(file.path, state, &sensor, &err), 0);
+    assert_int_equal(sensor_next(sensor, &e, &err), 1);
+    assert_int_equal(e->kind, KIND_DUP3_X);
+    assert_int_equal(e->nparams, 4);
+    assert_int_equal(e->flags, 0);
+    assert_true(e->exact && e->truncated && e->via == VIA_IA32 && e->outcome == OUTCOME_DENIED);
+    assert_int_equal(sensor_next(sensor, &e, &err), 1);
+    assert_int_equal(e->nparams, 3);
+    assert_true(str_eqz(e->path, "/x/a") && str_eqz(e->path2, "/b"));
+    assert_true(str_eqz(event_text(e, 2), "../b"));
+    assert_true(!e->truncated && e->via == VIA_SYSCALL && e->outcome == OUTCOME_REPORTED);
+    assert_int_equal(sensor_next(sensor, &e, &err), 1);
+    assert_int_equal(e->kind, KIND_OPENAT_2_X);
+    assert_true(e->path.n == 0 && e->path2.n == 0);
+    assert_int_equal(sensor_next(sensor, &e, &err), 0);
+    sensor_close(sensor);
+    state_free(state);
+}
+
 static void state_comes_back(void **data)
 {
     (void)data;
@@ -508,6 +563,7 @@ static void others_captures(void **data)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(newest_events_come_back),
         cmocka_unit_test(state_comes_back),
         cmocka_unit_test(all_ways_read_the_same),
         cmocka_unit_test(cut_at_every_byte),

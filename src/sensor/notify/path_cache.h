@@ -1,0 +1,51 @@
+/*
+ * path_cache: what a path led to a moment ago, so that the next open of it need not ask the kernel.
+ *
+ * What a path means changes only by calls that the filter notifies too (rename, link, symlink, unlink,
+ * rmdir, the mount family: path_cache_is_change()). While any watched thread is inside of one, nothing is
+ * looked up or kept; when it has left it, all is forgotten. Processes that are not watched can change paths
+ * as well: an entry lives PATH_CACHE_NS at most. io_uring can do it unseen: path_cache_disable().
+ *
+ * Not thread-safe.
+ */
+#pragma once
+
+#include "base/str.h"
+#include "sensor/notify/call.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PATH_CACHE_SLOTS    2048
+#define PATH_CACHE_TEXT     256 /* longer paths are not kept */
+#define PATH_CACHE_NS       UINT64_C(500000000)
+#define PATH_CACHE_CHANGING 64 /* threads inside of a change; with more it is off for good */
+
+struct path_cache;
+
+struct path_key {
+    uint64_t root; /* which root and mount namespace; 0: not to be kept */
+    struct str path;
+};
+
+int path_cache_new(struct path_cache **ret);
+void path_cache_free(struct path_cache *cache);
+
+/* The path it led to, valid until the next call; empty: not known. */
+struct str path_cache_get(const struct path_cache *cache, const struct path_key *key,
+                          uint64_t now_ns);
+/* Before a path is resolved; what is put with an older ticket than the last change is not kept. */
+uint64_t path_cache_ticket(const struct path_cache *cache);
+void path_cache_put(struct path_cache *cache, const struct path_key *key, struct str real,
+                    uint64_t ticket, uint64_t now_ns);
+
+/* Does this call change what paths lead to? */
+bool path_cache_is_change(const struct call *call);
+/* Adds all that do: without them in the filter nothing may be kept. */
+void path_cache_calls(struct callset *set);
+/* The thread is about to; it has left it (also: it is gone). */
+void path_cache_change(struct path_cache *cache, int64_t tid);
+void path_cache_changed(struct path_cache *cache, int64_t tid);
+/* Threads still inside, as far as told. */
+unsigned path_cache_changing(const struct path_cache *cache, int64_t ret_tids[PATH_CACHE_CHANGING]);
+void path_cache_disable(struct path_cache *cache);

@@ -1,0 +1,267 @@
+#!/usr/bin/env python3
+"""Runs scenarios under each sensor, live and replayed, and compares what was seen with the tables.
+
+    run.py HINOMI SCENARIOS SHARED [--sensor NAME] [--only TEXT] [--jobs N] [--docker] [--keep]
+
+Per scenario and sensor four cases: live (exactly the rules of the table fire), fields (of the decisive
+event), replay (the capture gives the same alerts, but for differences.t), negative (nothing but what
+`remains`). --docker: the containers under Docker's default seccomp profile; scenarios whose calls it
+refuses before a sensor can see them are the table hidden.t.
+"""
+import argparse
+import json
+import os
+import shlex
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+from boxes import DOCKER_CAPS, MORE_CAPS, Boxes, lacking  # noqa: E402
+from docker_profile import docker_seccomp  # noqa: E402
+
+SKIPPED = 77
+STOCK = ("falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml")
+OWN_RULE = "Fields of the scenario"
+CONTAINERS = {"container": DOCKER_CAPS, "capable": MORE_CAPS}
+OUTSIDE = {"outside": MORE_CAPS, "plain": DOCKER_CAPS, "terminal": MORE_CAPS}
+# They say `not container`.
+HOST_RULES = {"Launch Suspicious Network Tool on Host", "Netcat/Socat Remote Code Execution on Host",
+              "User mgmt binaries"}
+
+
+def lines_of(path):
+    with open(path, encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip() and not line.startswith("#"):
+                yield number, line.rstrip("\n")
+
+
+def read_table(path):
+    """name -> {attribute: [values]}, in order."""
+    table = {}
+    for number, line in lines_of(path):
+        if not line.startswith(" "):
+            if line in table:
+                sys.exit(f"{path}:{number}: {line} is there twice")
+            here = table.setdefault(line, {})
+        else:
+            word, _, value = line.strip().partition(" ")
+            here.setdefault(word, []).append(value.strip())
+    return table
+
+
+def read_pairs(path):
+    """name -> text."""
+    return {line.split(None, 1)[0]: line.split(None, 1)[1].strip() for _, line in lines_of(path)}
+
+
+class Suite:
+    def __init__(self, options):
+        self.options = options
+        self.hinomi = os.path.realpath(options.hinomi)
+        self.scenarios = os.path.realpath(options.scenarios)
+        build = os.path.dirname(os.path.dirname(os.path.dirname(self.scenarios)))
+        shared = os.path.realpath(os.environ.get("HINOMI_SHARED", options.shared))
+        self.rules = [os.path.join(shared, "peer-rules", name) for name in STOCK]
+        self.seccomp = docker_seccomp(shared, DOCKER_CAPS) if options.docker else None
+        self.differences = read_pairs(os.path.join(HERE, "differences.t"))
+        self.boxes = Boxes([build, shared, HERE], [("idle", self.scenarios + "-idle"),
+                                                   ("xmrig", self.scenarios + "-idle")])
+        self.database = None
+        self.all_fields = self._fields()
+
+    def _fields(self):
+        out = subprocess.run([self.hinomi, "rules", "fields", "--json"], check=True, stdout=subprocess.PIPE).stdout
+        unfit = {"empty", "condition only", "print only", "deprecated"}
+        return [f["name"] for f in json.loads(out) if f["argument"] != "required" and not unfit & set(f["flags"])]
+
+    def own_rule(self, folder, scenario):
+        path = os.path.join(folder, "fields.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump([{"rule": OWN_RULE, "desc": "all fields of the decisive event",
+                        "condition": scenario["event"][0], "priority": "DEBUG",
+                        "output": " ".join("%" + name for name in self.fields_of(scenario))}], file)
+        return path
+
+    def fields_of(self, scenario):
+        named = [f.partition("=")[0] for f in scenario.get("field", [])]
+        return self.all_fields + [f for f in named if f not in self.all_fields]
+
+    def command(self, name, scenario, negative):
+        if "command" in scenario:
+            return shlex.split(scenario["harmless" if negative else "command"][0])
+        return [self.scenarios, name.split()[0]] + (["--negative"] if negative else [])
+
+    def run(self, sensor, name, scenario, negative):
+        """One live run: (status, output, id, alerts, folder)."""
+        folder = self.boxes.fresh()
+        rules = self.rules + ([self.own_rule(folder, scenario)] if "event" in scenario else [])
+        paths = {"alerts": os.path.join(folder, "alerts"), "capture": os.path.join(folder, "c.scap")}
+        prefix = []
+        for word in shlex.split(sensor):
+            prefix += ([x for r in rules for x in ("--rules", r)] if word == "{rules}"
+                       else [word.format(hinomi=self.hinomi, **paths)])
+        where = scenario.get("in", ["host"])[0]
+        where = scenario.get("harmless-in", [where])[0] if negative else where
+        where = "container" if self.options.docker and where not in OUTSIDE else where
+        command, ident, kind = self.place(where, prefix, self.command(name, scenario, negative), folder)
+        more = self.database if "needs" in scenario else None
+        done = self.boxes.run(kind, command, folder=folder, more=more)
+        if ident and done.status is None:
+            self.boxes.delete(folder, ident)
+        alerts = []
+        if os.path.exists(paths["alerts"]):
+            with open(paths["alerts"], encoding="utf-8", errors="replace") as file:
+                alerts = [json.loads(line) for line in file]
+        return done, ident, alerts, rules, paths
+
+    def place(self, where, prefix, command, folder):
+        """What to run in which box: (command, container's id, kind of box)."""
+        if where == "host":
+            return prefix + command, None, "host"
+        if where == "user":
+            return ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", "--", *prefix, *command], None, "host"
+        if where in CONTAINERS:
+            ident = self.boxes.container(folder, prefix + command, CONTAINERS[where], self.seccomp)
+            return self.boxes.runc(folder, ident), ident, "container"
+        ident = self.boxes.container(folder, command, OUTSIDE[where], self.seccomp, where == "terminal")
+        started = prefix + self.boxes.runc(folder, ident)
+        if where == "terminal":
+            started = ["script", "-qec", shlex.join(started), "/dev/null"]
+        return started, ident, "container"
+
+    def replay(self, rules, capture):
+        arguments = [self.hinomi, "replay", "--json", "--all", *(x for r in rules for x in ("--rules", r)), capture]
+        done = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        if done.returncode != 0:
+            return None, done.stderr.decode("utf-8", "replace")
+        return [json.loads(line) for line in done.stdout.decode("utf-8", "replace").splitlines()], ""
+
+
+def fired(alerts):
+    return sorted({a["rule"] for a in alerts} - {OWN_RULE})
+
+
+def check_fields(scenario, alerts, ident):
+    own = [a["output_fields"] for a in alerts if a["rule"] == OWN_RULE]
+    if not own:
+        return ["the decisive event was not seen: " + scenario["event"][0]]
+    problems = []
+    for want in scenario.get("field", []):
+        field, _, value = want.partition("=")
+        value = value.replace("{id}", (ident or "")[:12])
+        seen = sorted({text(o.get(field)) for o in own})
+        if value not in seen:
+            problems.append(f"{field} is {' or '.join(seen)}, not {value}")
+    return problems
+
+
+def text(value):
+    return json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+def compare(live, replayed, differences):
+    """Alert by alert, in order of time; what may differ is in the table."""
+    key = lambda a: (a["time"], a["rule"])  # noqa: E731
+    if sorted(map(key, live)) != sorted(map(key, replayed)):
+        only = {a["rule"] for a in live} ^ {a["rule"] for a in replayed}
+        return [f"{len(live)} alerts live, {len(replayed)} replayed; only in one: {', '.join(only) or 'none'}"]
+    problems = set()
+    for one, other in zip(sorted(live, key=key), sorted(replayed, key=key)):
+        for field, value in one["output_fields"].items():
+            there = other["output_fields"].get(field)
+            if value != there and field not in differences:
+                problems.add(f"{field}: live {value!r}, replayed {there!r} ({one['rule']})")
+    return sorted(problems)[:20]
+
+
+def run_one(suite, sensor, name, scenario):
+    """[(case, problems)]; problems None: skipped."""
+    done, ident, alerts, rules, paths = suite.run(sensor, name, scenario, False)
+    if done.status == SKIPPED:
+        return [("live", None, done.output.strip())]
+    results = []
+    wanted = sorted(set(scenario.get("rule", []) + scenario.get("remains", [])))
+    fine = done.status == 0 or ("hidden" in scenario and done.status == 1)
+    problems = [] if fine else [f"status {done.status}: {done.output.strip()}"]
+    if fired(alerts) != wanted:
+        problems.append(f"fired {fired(alerts)}, not {wanted}")
+    results.append(("live", problems, ""))
+    if "event" in scenario:
+        results.append(("fields", check_fields(scenario, alerts, ident), ""))
+    replayed, error = suite.replay(rules, paths["capture"])
+    results.append(("replay", [error] if replayed is None else compare(alerts, replayed, suite.differences), ""))
+    done, ident, alerts, rules, paths = suite.run(sensor, name, scenario, True)
+    problems = [] if done.status == 0 else [f"status {done.status}: {done.output.strip()}"]
+    remains = sorted(set(scenario.get("remains", [])))
+    if fired(alerts) != remains:
+        problems.append(f"fired {fired(alerts)}, not {remains}")
+    results.append(("negative", problems, ""))
+    return results
+
+
+def under_docker(scenarios):
+    """All in containers with Docker's defaults; what these hide fires no more."""
+    hidden = read_pairs(os.path.join(HERE, "hidden.t"))
+    kept = {}
+    for name, scenario in scenarios.items():
+        rules = set(scenario.get("rule", []) + scenario.get("remains", []))
+        if rules & HOST_RULES or scenario.get("in", [""])[0] in OUTSIDE:
+            continue
+        kept[name] = scenario
+        if name in hidden:
+            kept[name] = {"rule": scenario.get("remains", []), "remains": scenario.get("remains", []), "hidden": ["yes"]}
+    return kept
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name in ("hinomi", "scenarios", "shared"):
+        parser.add_argument(name)
+    parser.add_argument("--sensor")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--docker", action="store_true")
+    parser.add_argument("--keep", action="store_true")
+    options = parser.parse_args()
+    why = lacking()
+    if why:
+        print(f"skipped: {why}")
+        return SKIPPED
+    scenarios = {n: s for n, s in read_table(os.path.join(HERE, "scenarios.t")).items() if options.only in n}
+    if options.docker:
+        scenarios = under_docker(scenarios)
+    sensors = {n: c for n, c in read_pairs(os.path.join(HERE, "sensors.t")).items() if options.sensor in (None, n)}
+    suite = Suite(options)
+    totals = {"passed": 0, "failed": 0, "skipped": 0}
+    try:
+        if any("needs" in s for s in scenarios.values()):
+            suite.database = suite.boxes.add_database()
+        work = [(sensor, n) for sensor in sensors for n in scenarios]
+        with ThreadPoolExecutor(options.jobs) as pool:
+            found = pool.map(lambda w: run_one(suite, sensors[w[0]], w[1], scenarios[w[1]]), work)
+            for (sensor, name), results in zip(work, found):
+                report(sensor, name, results, totals)
+    finally:
+        if options.keep:
+            print("kept:", suite.boxes.work)
+        else:
+            suite.boxes.close()
+    print("scenario: {passed} passed, {failed} failed, {skipped} skipped".format(**totals))
+    return 1 if totals["failed"] else 0
+
+
+def report(sensor, name, results, totals):
+    for case, problems, note in results:
+        word = "skipped" if problems is None else "failed" if problems else "passed"
+        totals[word] += 1
+        if word == "skipped":
+            print(f"{sensor}: {name}: {note}")
+        for problem in problems or []:
+            print(f"{sensor}: {name}: {case}: {problem}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

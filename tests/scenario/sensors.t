@@ -1,0 +1,4 @@
+# Sensors that the scenarios run under: a name, and the command that stands before the scenario's own.
+# {rules} is one --rules FILE after the other; alerts go to {alerts}, all events to {capture}.
+notify       {hinomi} run {rules} --json --all -o {alerts} -w {capture} --
+notify-5.10  {hinomi} run --compat 5.10 {rules} --json --all -o {alerts} -w {capture} --
