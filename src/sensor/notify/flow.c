@@ -156,9 +156,17 @@ static void relearn(struct receiver *r)
     pthread_mutex_unlock(&r->notify->lock);
 }
 
+static bool makes_fd(const struct call *call)
+{
+    return call->flags & CALL_OPEN || kind_table[call->kind].flags & KIND_CREATES_FD;
+}
+
 void flow_emit_predicted(struct receiver *r, struct call_outcome outcome)
 {
-    if (r->args.call->flags & CALL_OPEN && outcome.result >= 0) {
+    const struct call *call = r->args.call;
+    if (call->name == NAME_dup2 || call->name == NAME_dup3) {
+        outcome.result = outcome.result < 0 ? outcome.result : (int32_t)r->args.reg[1];
+    } else if (makes_fd(call) && outcome.result >= 0) {
         int64_t fd = live_fd_lowest(r->args.tid, 0);
         outcome.result = fd >= 0 ? fd : PREVIEW_FD;
     }
@@ -388,8 +396,10 @@ static void confirm(struct receiver *r)
             return;
         }
         if (verdict == VERDICT_NONE && !r->raceable) {
-            if (receiver_answer(r, 0) == 0 && config->every_call) {
+            if (config->every_call) {
                 flow_emit_predicted(r, outcome);
+            } else {
+                receiver_answer(r, 0);
             }
             return;
         }

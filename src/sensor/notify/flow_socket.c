@@ -103,7 +103,9 @@ static void connect_call(struct receiver *r, struct socket_facts *facts,
         return;
     }
     receiver_slow(r);
+    notify_pending(r->notify, r->target.pid, 1);
     if (receiver_answer(r, 0) < 0) {
+        notify_pending(r->notify, r->target.pid, -1);
         return;
     }
     int state = tcp ? wait_for_tcp(fd) : TCP_ESTABLISHED;
@@ -119,6 +121,7 @@ static void connect_call(struct receiver *r, struct socket_facts *facts,
         outcome.exact = true;
     }
     flow_emit_locked(r, &outcome);
+    notify_pending(r->notify, r->target.pid, -1);
 }
 
 void flow_predict(struct receiver *r)

@@ -48,11 +48,14 @@ struct tracked {
     bool nests;    /* entered or made a namespace: ids of children may differ inside */
     bool stale;    /* an exec or ids went unseen: look again */
     uint64_t root; /* which root and mount namespace, for path_cache; 0: look again */
+    int pending;   /* events of the process still to be made; of main threads */
     struct target target;
 };
 
 #define TRACKED_CHUNK  64
 #define TRACKED_CHUNKS (STATE_THREADS_DEFAULT / TRACKED_CHUNK)
+
+#define DEFERRED_MAX 64 /* ends that wait for events of their process */
 
 struct notify {
     struct notify_config config;
@@ -82,6 +85,8 @@ struct notify {
     _Atomic bool stopping;
     _Atomic bool ended; /* the last filtered task is gone */
     struct made_event exit_made;
+    struct exits_end deferred[DEFERRED_MAX]; /* under the lock */
+    unsigned ndeferred;
     _Atomic uint64_t drains_wanted, drains_done;
 };
 
@@ -131,5 +136,7 @@ void tracked_learn(struct notify *notify, const struct thread *thread,
 bool tracked_is_raceable(const struct notify *notify, const struct thread *thread);
 void tracked_done(struct notify *notify);
 
+/* An event of this process is still to be made (or no longer): its end waits. Takes the lock. */
+void notify_pending(struct notify *notify, int64_t pid, int change);
 /* Under the lock. */
 void notify_process_ended(struct notify *notify, int64_t pid, int status);
