@@ -1,6 +1,6 @@
 #!/bin/bash
-# make demo: replays a capture with Hinomi's own rules and shows the alerts. With --exit it asks
-# nothing. Fails unless exactly the expected rules fired.
+# make demo: replays a capture with Hinomi's own rules and shows the alerts, then watches a command live
+# and refuses what it does. With --exit it asks nothing. Fails unless exactly the expected rules fired.
 set -eu
 build=${BUILD:-build}
 hinomi=$build/hinomi
@@ -19,7 +19,8 @@ if [[ -t 1 ]]; then
     bold=$'\033[1m' dim=$'\033[2m' plain=$'\033[0m'
 fi
 own=$(mktemp --suffix=.yaml)
-trap 'rm -f "$own"' EXIT
+folder=$(mktemp -d)
+trap 'rm -rf "$own" "$folder"' EXIT
 
 # Rules and how often they are to fire: with Hinomi's rules, and with one more list item.
 expected="1 Configuration written below etc
@@ -71,7 +72,7 @@ cat <<END
 The capture holds 41 seconds of a host's system calls: a container "shop" that serves web pages, backups,
 cron. At 03:12:21 UTC somebody uses a hole in the shop's application to start a shell, reads /etc/shadow,
 leaves a file named kinsing and a cron job behind, fetches a miner and starts it. What the rules
-(written in the Falco language) make of it, you see in four steps.
+(written in the Falco language) make of it, you see in four steps; two more show a command being watched as it runs.
 END
 pause
 
@@ -109,12 +110,42 @@ alerts=$("$hinomi" replay --rules "$rules" "$own" --priority critical --json "$c
 require "$expected_own" "$alerts"
 printf '\nThe cron job is critical now, too.\n'
 
+say "5. Live: any command, without privilege"
+if ! "$hinomi" doctor >"$folder/doctor" 2>&1; then
+    echo "skipped: this machine does not let Hinomi watch a command ($hinomi doctor says why)"
+else
+    show "$hinomi run --rules $rules -- touch kinsing"
+    alerts=$("$hinomi" run --rules "$rules" -- touch "$folder/kinsing" 2>&1) || {
+        say "The demo failed: touch did not run."
+        exit 1
+    }
+    echo "$alerts"
+    [[ $alerts == *"known malicious name was written"* && -e $folder/kinsing ]] || {
+        say "The demo failed: touch kinsing was not seen."
+        exit 1
+    }
+    rm "$folder/kinsing"
+    pause
+
+    say "6. And refused, before it happens"
+    show "$hinomi run --deny --rules $rules -- touch kinsing"
+    status=0
+    alerts=$("$hinomi" run --deny --rules "$rules" -- touch "$folder/kinsing" 2>&1) || status=$?
+    echo "$alerts"
+    [[ $status -eq 1 && $alerts == *"known malicious name was written"* && ! -e $folder/kinsing ]] || {
+        say "The demo failed: touch kinsing was not refused."
+        exit 1
+    }
+    printf '\ntouch got "Operation not permitted"; there is no file.\n'
+fi
+
 say "Try next"
 cat <<END
   $hinomi rules describe --rule "Miner started" $rules
   $hinomi replay --filter 'evt.type = execve and evt.rawres = 0' --format '%proc.pname: %proc.cmdline' $capture
   $hinomi rules check YOUR_RULES.yaml
   $hinomi replay --rules YOUR_RULES.yaml YOUR_CAPTURE.scap
+  $hinomi run --rules $rules -- bash
 Rules written for Falco load as they are. docs/rules.md is the language, $hinomi --help the rest.
 END
 say "All as expected."

@@ -142,7 +142,7 @@ static void sink_met(void *data, const struct thread *thread)
 
 static void choose_calls(const struct live *live, struct callset *ret)
 {
-    if (live->config.all_calls) {
+    if (live->config.all_calls || live->config.capture) {
         callset_all(ret);
         return;
     }

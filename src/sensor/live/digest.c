@@ -41,6 +41,7 @@ struct entry {
 
 struct digest {
     pthread_mutex_t lock;
+    struct limiter *limiter;
     uint32_t used, newest, oldest;
     uint32_t bucket[BUCKETS];
     struct entry entries[DIGEST_CACHE];
@@ -56,7 +57,8 @@ struct job {
 int digest_new(struct digest **ret, struct err *err)
 {
     struct digest *digest = mem_zalloc(sizeof(*digest));
-    if (!digest) {
+    if (!digest || limiter_new(&digest->limiter) < 0) {
+        free(digest);
         return err_set(err, -ENOMEM, "out of memory");
     }
     pthread_mutex_init(&digest->lock, NULL);
@@ -70,6 +72,7 @@ void digest_free(struct digest *digest)
 {
     if (digest) {
         pthread_mutex_destroy(&digest->lock);
+        limiter_free(digest->limiter);
         free(digest);
     }
 }
@@ -209,7 +212,7 @@ static void put_hex(const unsigned char binary[BINARY], char ret_hex[DIGEST_HEX]
 static void job_run(struct limited_job *limited)
 {
     struct job *job = (struct job *)limited;
-    unsigned char binary[BINARY];
+    unsigned char binary[BINARY] = { 0 };
     struct file_key after;
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     job->result = hash_file(job->fd, context, binary);
@@ -246,7 +249,7 @@ static int compute(struct digest *digest, int *fd, const struct file_key *key,
     job->limited.refs = 1;
     job->fd = TAKE_FD(*fd);
     job->key = *key;
-    int r = limited_run(&job->limited, DIGEST_WAIT_MS);
+    int r = limited_run(digest->limiter, &job->limited, DIGEST_WAIT_MS);
     r = r == 0 ? job->result : r;
     if (r == 0) {
         cache_put(digest, job);

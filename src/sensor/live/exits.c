@@ -234,7 +234,7 @@ static int watch_start(struct exits *exits, struct watch *watch)
 
 static bool is_same_process(struct watch *watch)
 {
-    uint64_t start;
+    uint64_t start = 0;
     return watch->pidfd >= 0 ? !has_ended(watch->pidfd)
                              : look(watch->pid, &start) == 0 && start == watch->start_ticks;
 }

@@ -6,12 +6,14 @@
  */
 #include "sensor/live/limited.h"
 
+#include "base/arena.h"
 #include "base/clock.h"
 
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,7 +21,28 @@
 
 enum { RUNNING, DONE, ABANDONED };
 
-static atomic_uint stuck;
+struct limiter {
+    atomic_uint refs; /* the owner's and the threads' */
+    atomic_uint stuck;
+};
+
+int limiter_new(struct limiter **ret)
+{
+    struct limiter *limiter = mem_zalloc(sizeof(*limiter));
+    if (!limiter) {
+        return -ENOMEM;
+    }
+    atomic_init(&limiter->refs, 1);
+    *ret = limiter;
+    return 0;
+}
+
+void limiter_free(struct limiter *limiter)
+{
+    if (limiter && atomic_fetch_sub(&limiter->refs, 1) == 1) {
+        free(limiter);
+    }
+}
 
 void limited_put(struct limited_job *job)
 {
@@ -31,14 +54,16 @@ void limited_put(struct limited_job *job)
 static void *run(void *data)
 {
     struct limited_job *job = data;
+    struct limiter *limiter = job->limiter;
     job->run(job);
     unsigned expected = RUNNING;
     if (atomic_compare_exchange_strong(&job->state, &expected, DONE)) {
         syscall(SYS_futex, &job->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
     } else {
-        atomic_fetch_sub(&stuck, 1);
+        atomic_fetch_sub(&limiter->stuck, 1);
     }
     limited_put(job);
+    limiter_free(limiter);
     return NULL;
 }
 
@@ -60,25 +85,28 @@ static int start(struct limited_job *job)
 
 static bool give_up(struct limited_job *job)
 {
-    atomic_fetch_add(&stuck, 1);
+    atomic_fetch_add(&job->limiter->stuck, 1);
     unsigned expected = RUNNING;
     if (atomic_compare_exchange_strong(&job->state, &expected, ABANDONED)) {
         return true;
     }
-    atomic_fetch_sub(&stuck, 1);
+    atomic_fetch_sub(&job->limiter->stuck, 1);
     return false;
 }
 
-int limited_run(struct limited_job *job, unsigned timeout_ms)
+int limited_run(struct limiter *limiter, struct limited_job *job, unsigned timeout_ms)
 {
-    if (atomic_load(&stuck) >= LIMITED_STUCK_MAX) {
+    if (atomic_load(&limiter->stuck) >= LIMITED_STUCK_MAX) {
         return -EBUSY;
     }
     atomic_store(&job->state, RUNNING);
+    job->limiter = limiter;
     atomic_fetch_add(&job->refs, 1);
+    atomic_fetch_add(&limiter->refs, 1);
     int r = start(job);
     if (r < 0) {
         atomic_fetch_sub(&job->refs, 1);
+        atomic_fetch_sub(&limiter->refs, 1);
         return r;
     }
     uint64_t deadline = clock_boot_ns() + timeout_ms * NS_PER_MS;

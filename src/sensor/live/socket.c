@@ -148,7 +148,7 @@ int socket_facts_read(int64_t pid, int64_t fd, struct socket_facts *ret)
     if (copy < 0) {
         return facts_from_tables(pid, fd, ret);
     }
-    struct socket_facts facts;
+    struct socket_facts facts = { 0 };
     int r = socket_facts_of(copy, &facts);
     if (r < 0) {
         return r;

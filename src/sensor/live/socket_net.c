@@ -14,12 +14,13 @@
 #include <netinet/in.h>
 #include <sys/un.h>
 
-#define COUNT(table)   (sizeof(table) / sizeof(*(table)))
-#define LINE_BUFFER    (16 << 10)
-#define STATE_SYN_SENT 2
-#define STATE_LISTEN   10
-#define UNIX_LISTENING 0x10000
-#define WORD_DIGITS    8
+#define COUNT(table)    (sizeof(table) / sizeof(*(table)))
+#define LINE_BUFFER     (16 << 10)
+#define STATE_SYN_SENT  2
+#define STATE_LISTEN    10
+#define UNIX_LISTENING  0x10000
+#define SKIPPED_COLUMNS 5 /* queues, timer, retransmits, uid, timeout */
+#define WORD_DIGITS     8
 
 static const struct {
     const char *file;
@@ -96,16 +97,15 @@ bool socket_net_inet_line(struct str line, int family, struct socket_facts *fact
     struct sockaddr_storage local, peer;
     bool has_local, has_peer;
     uint32_t state;
-    uint64_t ino, skipped;
+    uint64_t ino;
     proc_word(&line);
     struct str local_word = proc_word(&line);
     struct str peer_word = proc_word(&line);
     struct str state_word = proc_word(&line);
-    proc_word(&line);
-    proc_word(&line);
-    proc_word(&line);
-    if (!proc_number(&line, &skipped) || !proc_number(&line, &skipped) ||
-        !proc_number(&line, &ino) || ino != facts->ino ||
+    for (unsigned i = 0; i < SKIPPED_COLUMNS; i++) {
+        proc_word(&line);
+    }
+    if (!proc_number(&line, &ino) || ino != facts->ino ||
         !take_endpoint(local_word, family, &local, &has_local) ||
         !take_endpoint(peer_word, family, &peer, &has_peer) || !take_hex(&state_word, 2, &state)) {
         return false;

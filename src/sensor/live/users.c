@@ -60,6 +60,7 @@ struct scope {
 
 struct users {
     struct state *state;
+    struct limiter *limiter;
     struct smap scopes;
 };
 
@@ -76,7 +77,8 @@ struct job {
 int users_new(struct state *state, struct users **ret)
 {
     struct users *users = mem_zalloc(sizeof(*users));
-    if (!users) {
+    if (!users || limiter_new(&users->limiter) < 0) {
+        free(users);
         return -ENOMEM;
     }
     users->state = state;
@@ -97,6 +99,7 @@ void users_free(struct users *users)
         free(scope);
     }
     smap_done(&users->scopes);
+    limiter_free(users->limiter);
     free(users);
 }
 
@@ -363,7 +366,7 @@ int users_refresh(struct users *users, int64_t pid, struct str container_id, uin
     }
     scope->checked_ns = now_ns;
     struct job *job CLEANUP(cleanup_job) = job_new(scope, &root);
-    r = job ? limited_run(&job->limited, USERS_WAIT_MS) : -ENOMEM;
+    r = job ? limited_run(users->limiter, &job->limited, USERS_WAIT_MS) : -ENOMEM;
     if (r == -ETIMEDOUT) {
         scope->checked_ns = now_ns + USERS_HOLD_NS;
     }

@@ -254,6 +254,7 @@ static bool first_stop(struct exact_run_state *run, struct exact_stop *stop)
         exact_put_off(call);
     } else {
         run->answered = call->answer(call->data) >= 0;
+        run->ret->begun = run->answered;
     }
     return exact_next_stop(run, stop);
 }

@@ -74,6 +74,7 @@ struct exact_result {
     pid_t child; /* as seen from here; 0 for CLONE_UNTRACED, which is EXACT_RETURNED */
     bool
         restarts; /* the call was interrupted and will run again, or its end is unknown: no result */
+    bool begun;   /* GONE: the call may have happened; else it did not, and may be notified anew */
     int signal;   /* for exact_release() */
 };
 

@@ -127,6 +127,7 @@ void exact_again(struct exact_run_state *run, const struct exact_stop *stop)
         exact_returned(run, &at, NULL);
         return;
     }
+    run->ret->begun = true;
     atomic_store(&run->slot->pending, run->call->tid);
     atomic_fetch_add(&run->exact->npending, 1);
     to_the_end(run, &at);

@@ -93,6 +93,7 @@ void flow_run_exact(struct receiver *r, enum exact_want want, struct exact_resul
     receiver_slow(r);
     exact_run(r->notify->exact, &call, ret);
     r->answered |= ret->end != EXACT_REFUSED;
+    r->gone |= ret->end == EXACT_GONE && !ret->begun;
     if (ret->end == EXACT_REFUSED) {
         pthread_mutex_lock(&r->notify->lock);
         r->notify->stats.refused_trace++;
@@ -108,12 +109,34 @@ static void learn_opened(struct receiver *r, int64_t fd)
     if (live_fd_read(r->args.tid, fd, &info, at->storage, sizeof(at->storage)) == 0) {
         bool created = at->error == -ENOENT && r->args.open_flags & O_CREAT;
         at->error = created ? -ENOENT : 0;
+        at->unsure = at->cut = at->deleted = false;
         at->path = info.name;
         at->ino = info.ino;
         at->dev = info.dev;
         at->upper_layer = info.flags & FD_UPPER_LAYER;
         at->lower_layer = info.flags & FD_LOWER_LAYER;
     }
+}
+
+/* Its path alone, where this process sees it as the thread does. */
+static bool learn_opened_path(struct receiver *r, int64_t fd)
+{
+    char link[48];
+    struct resolved *at = &r->at[0];
+    if (r->root == 0 || r->root != r->notify->own_root) {
+        return false;
+    }
+    snprintf(link, sizeof(link), "/proc/%lld/fd/%lld", (long long)r->args.tid, (long long)fd);
+    ssize_t n = readlink(link, at->storage, sizeof(at->storage));
+    at->path = str_from(at->storage, n > 0 ? (size_t)n : 0);
+    return n > 0;
+}
+
+/* Of an open that was not judged before it was made: is there anything to say? */
+static bool is_worth_telling(struct receiver *r, struct call_outcome outcome)
+{
+    return r->notify->config.every_call || !learn_opened_path(r, outcome.result) ||
+           flow_preview(r, outcome) != VERDICT_NONE;
 }
 
 /* After ids changed; the thread stands still. */
@@ -133,9 +156,17 @@ static void relearn(struct receiver *r)
     pthread_mutex_unlock(&r->notify->lock);
 }
 
+static bool makes_fd(const struct call *call)
+{
+    return call->flags & CALL_OPEN || kind_table[call->kind].flags & KIND_CREATES_FD;
+}
+
 void flow_emit_predicted(struct receiver *r, struct call_outcome outcome)
 {
-    if (r->args.call->flags & CALL_OPEN && outcome.result >= 0) {
+    const struct call *call = r->args.call;
+    if (call->name == NAME_dup2 || call->name == NAME_dup3) {
+        outcome.result = outcome.result < 0 ? outcome.result : (int32_t)r->args.reg[1];
+    } else if (makes_fd(call) && outcome.result >= 0) {
         int64_t fd = live_fd_lowest(r->args.tid, 0);
         outcome.result = fd >= 0 ? fd : PREVIEW_FD;
     }
@@ -169,14 +200,21 @@ void flow_run_and_emit(struct receiver *r, struct call_outcome outcome)
         outcome.result = result.result;
         outcome.outcome = OUTCOME_REPORTED;
         outcome.exact = true;
-        if (r->args.call->flags & CALL_OPEN) {
-            if (result.result >= 0) {
-                learn_opened(r, result.result);
-            }
-        } else if (r->raceable) {
+        bool opened = r->args.call->flags & CALL_OPEN && result.result >= 0;
+        bool told = !opened || !r->raceable || is_worth_telling(r, outcome);
+        if (opened && told) {
+            learn_opened(r, result.result);
+        } else if (r->raceable && !(r->args.call->flags & CALL_OPEN)) {
             outcome.exact = args_unchanged(&r->args);
         }
-        flow_emit_locked(r, &outcome);
+        struct socket_facts accepted;
+        if (flow_is_accept(r->args.call) && result.result >= 0 &&
+            socket_facts_read(r->target.pid, result.result, &accepted) == 0) {
+            outcome.socket = &accepted;
+        }
+        if (told) {
+            flow_emit_locked(r, &outcome);
+        }
         if (r->args.call->flags & CALL_STATE && result.result >= 0) {
             relearn(r);
         }
@@ -231,8 +269,7 @@ static bool open_for_target(struct receiver *r)
     return true;
 }
 
-/* Which root and mounts the target's paths begin in, as a number; 0 not known. */
-static uint64_t root_of(int64_t tid)
+uint64_t flow_root_of(int64_t tid)
 {
     char path[48];
     struct stat root, mounts;
@@ -250,7 +287,7 @@ static uint64_t root_of(int64_t tid)
 static void learn_root(struct receiver *r)
 {
     struct notify *n = r->notify;
-    r->root = root_of(r->args.tid);
+    r->root = flow_root_of(r->args.tid);
     pthread_mutex_lock(&n->lock);
     const struct thread *thread = state_thread(n->config.state, r->args.tid);
     struct tracked *tracked = thread ? tracked_of(n, thread) : NULL;
@@ -325,10 +362,26 @@ static void learn_own_fd(struct receiver *r)
     }
 }
 
+/* Memory that others may change says nothing: only the descriptor does. */
+static void open_blindly(struct receiver *r, struct call_outcome outcome)
+{
+    clear(&r->at[0]);
+    clear(&r->at[1]);
+    if (r->root == 0) {
+        learn_root(r);
+    }
+    flow_run_and_emit(r, outcome);
+}
+
 static void confirm(struct receiver *r)
 {
     const struct notify_config *config = &r->notify->config;
     struct call_outcome outcome = flow_predicted(r, 0);
+    if (r->raceable && !config->deny && r->args.call->flags & CALL_OPEN &&
+        !(r->args.open_flags & O_CREAT)) {
+        open_blindly(r, outcome);
+        return;
+    }
     outcome.result = expect(r);
     learn_own_fd(r);
     bool unsure = r->at[0].unsure || r->at[1].unsure;
@@ -343,8 +396,10 @@ static void confirm(struct receiver *r)
             return;
         }
         if (verdict == VERDICT_NONE && !r->raceable) {
-            if (receiver_answer(r, 0) == 0 && config->every_call) {
+            if (config->every_call) {
                 flow_emit_predicted(r, outcome);
+            } else {
+                receiver_answer(r, 0);
             }
             return;
         }

@@ -236,7 +236,9 @@ void flow_exec(struct receiver *r)
         bool kill = emit_new_image(r) == VERDICT_DENY && r->notify->config.deny;
         exact_release(r->notify->exact, (pid_t)r->target.pid, &result, kill);
     } else if (result.end == EXACT_RETURNED) {
-        emit_failed_exec(r, exec_outcome(r, result.result, OUTCOME_REPORTED));
+        if (!result.restarts) {
+            emit_failed_exec(r, exec_outcome(r, result.result, OUTCOME_REPORTED));
+        }
         exact_release(r->notify->exact, (pid_t)r->args.tid, &result, false);
     }
 }

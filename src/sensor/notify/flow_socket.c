@@ -25,6 +25,11 @@
 #define REFUSED_WAIT_NS  (20 * NS_PER_MS) /* never seen on its way: refused, or not even begun */
 #define CONNECT_PAUSE_NS 40000
 
+bool flow_is_accept(const struct call *call)
+{
+    return call->name == NAME_accept || call->name == NAME_accept4;
+}
+
 /* Descriptors of accept are known only when someone waits already. */
 static void accept_call(struct receiver *r, const struct socket_facts *facts,
                         struct call_outcome outcome)
@@ -98,7 +103,9 @@ static void connect_call(struct receiver *r, struct socket_facts *facts,
         return;
     }
     receiver_slow(r);
+    notify_pending(r->notify, r->target.pid, 1);
     if (receiver_answer(r, 0) < 0) {
+        notify_pending(r->notify, r->target.pid, -1);
         return;
     }
     int state = tcp ? wait_for_tcp(fd) : TCP_ESTABLISHED;
@@ -114,6 +121,7 @@ static void connect_call(struct receiver *r, struct socket_facts *facts,
         outcome.exact = true;
     }
     flow_emit_locked(r, &outcome);
+    notify_pending(r->notify, r->target.pid, -1);
 }
 
 void flow_predict(struct receiver *r)
@@ -133,7 +141,7 @@ void flow_predict(struct receiver *r)
     if (r->args.call->flags & CALL_PATHS) {
         outcome.result = predict(r->resolver, &r->target, &r->args, r->at);
     }
-    if (name == NAME_accept || name == NAME_accept4) {
+    if (flow_is_accept(r->args.call)) {
         accept_call(r, outcome.socket, outcome);
         return;
     }

@@ -4,7 +4,8 @@
  * Every piece that is asked for lies within one page: it is there as a whole or not at all, so a short
  * answer of process_vm_readv(2) says exactly which piece was the bad one. Texts are read to the end of
  * their page, then page by page until their NUL. Of an array the pointers come in blocks, and the texts of
- * a block together: as much of each as its neighbour's address suggests, the rest one by one.
+ * a block together: as much of each as its neighbour's address suggests, neighbours as one piece, and what
+ * is longer one by one.
  *
  * When the call is refused (a seccomp profile of the agent's own container) /proc/TID/mem is opened,
  * once per request.
@@ -252,38 +253,62 @@ static bool take_text(struct reader *reader, struct texts *texts, const struct p
     return !cut;
 }
 
+/* Texts that are read together: those that follow each other within a page are one piece. */
+struct batch {
+    struct piece pieces[PIECES_MAX];
+    uint32_t ends[PIECES_MAX]; /* of the pieces, in bytes[] */
+    int npieces, ntexts;
+    uint32_t at[POINTER_BLOCK]; /* of the texts */
+    uint16_t piece[POINTER_BLOCK];
+    char bytes[BATCH_BYTES];
+};
+
+static void plan_batch(struct batch *batch, const uint64_t *pointers, int n)
+{
+    uint32_t total = 0;
+    batch->npieces = 0;
+    for (batch->ntexts = 0; batch->ntexts < n; batch->ntexts++) {
+        int i = batch->ntexts;
+        size_t want = guess(pointers, i, n);
+        struct piece *last = batch->npieces ? &batch->pieces[batch->npieces - 1] : NULL;
+        bool joins = last && last->address + last->n == pointers[i] && pointers[i] % PAGE != 0;
+        if (want > sizeof(batch->bytes) - total || (!joins && batch->npieces == PIECES_MAX)) {
+            return;
+        }
+        if (joins) {
+            last->n += want;
+        } else {
+            batch->pieces[batch->npieces++] = (struct piece){ pointers[i], want };
+        }
+        batch->at[i] = total;
+        batch->piece[i] = (uint16_t)(batch->npieces - 1);
+        total += (uint32_t)want;
+        batch->ends[batch->npieces - 1] = total;
+    }
+}
+
 /* Reads the texts of some pointers together; how many were taken over, -1 to end the array there. */
 static int take_batch(struct reader *reader, struct texts *texts, const uint64_t *pointers, int n)
 {
-    char bytes[BATCH_BYTES];
-    struct piece pieces[PIECES_MAX];
-    size_t total = 0;
-    int count = 0;
-    for (; count < n && count < PIECES_MAX; count++) {
-        size_t want = guess(pointers, count, n);
-        if (want > sizeof(bytes) - total) {
-            break;
-        }
-        pieces[count] = (struct piece){ pointers[count], want };
-        total += want;
-    }
-    int got = read_pieces(reader, pieces, count, bytes);
+    struct batch batch;
+    plan_batch(&batch, pointers, n);
+    int got = read_pieces(reader, batch.pieces, batch.npieces, batch.bytes);
     if (got < 0) {
         texts->marks->unreadable = true;
         return -1;
     }
-    const char *from = bytes;
-    for (int i = 0; i < got; i++) {
+    int i = 0;
+    for (; i < batch.ntexts && batch.piece[i] < got; i++) {
         if (texts->n == texts->size || texts->count == texts->max) {
             texts->marks->cut = true;
             return -1;
         }
-        if (!take_text(reader, texts, &pieces[i], from)) {
+        struct piece rest = { pointers[i], batch.ends[batch.piece[i]] - batch.at[i] };
+        if (!take_text(reader, texts, &rest, batch.bytes + batch.at[i])) {
             return -1;
         }
-        from += pieces[i].n;
     }
-    return got;
+    return i;
 }
 
 static bool take_block(struct reader *reader, struct texts *texts, const uint64_t *pointers, int n)
@@ -300,7 +325,7 @@ static bool take_block(struct reader *reader, struct texts *texts, const uint64_
 
 static int read_array(struct reader *reader, const struct memory_array *array, struct texts *texts)
 {
-    uint64_t pointers[POINTER_BLOCK];
+    uint64_t pointers[POINTER_BLOCK] = { 0 };
     bool last = false;
     for (uint32_t from = 0; !last;) {
         int n = read_pointers(reader, array, from, pointers, &last);

@@ -54,6 +54,7 @@ int notify_new(const struct notify_config *config, struct notify **ret, struct e
     if (live_sharers_new(&n->sharers) < 0 || path_cache_new(&n->paths) < 0) {
         return err_set(err, -ENOMEM, "out of memory");
     }
+    n->own_root = flow_root_of(getpid());
     if (!config->cache_paths) {
         path_cache_disable(n->paths);
     }
@@ -73,6 +74,45 @@ void notify_process_ended(struct notify *n, int64_t pid, int status)
     n->config.sink.event(n->config.sink.data, &n->exit_made.event);
 }
 
+static struct tracked *tracked_process(struct notify *n, int64_t pid)
+{
+    const struct thread *thread = state_thread(n->config.state, pid);
+    return thread ? tracked_of(n, thread) : NULL;
+}
+
+void notify_pending(struct notify *n, int64_t pid, int change)
+{
+    pthread_mutex_lock(&n->lock);
+    struct tracked *tracked = tracked_process(n, pid);
+    if (tracked) {
+        tracked->pending += change;
+    }
+    pthread_mutex_unlock(&n->lock);
+}
+
+static void end_or_defer(struct notify *n, struct exits_end end)
+{
+    const struct tracked *tracked = tracked_process(n, end.pid);
+    if (tracked && tracked->pending > 0 && n->ndeferred < DEFERRED_MAX) {
+        n->deferred[n->ndeferred++] = end;
+    } else {
+        notify_process_ended(n, end.pid, end.status);
+    }
+}
+
+static void take_deferred(struct notify *n)
+{
+    struct exits_end ends[DEFERRED_MAX];
+    pthread_mutex_lock(&n->lock);
+    unsigned count = n->ndeferred;
+    memcpy(ends, n->deferred, count * sizeof(*ends));
+    n->ndeferred = 0;
+    for (unsigned i = 0; i < count; i++) {
+        end_or_defer(n, ends[i]);
+    }
+    pthread_mutex_unlock(&n->lock);
+}
+
 static void take_exits(struct notify *n, int timeout_ms)
 {
     struct exits_end ends[EXITS_AT_ONCE];
@@ -82,7 +122,7 @@ static void take_exits(struct notify *n, int timeout_ms)
         if (count > 0) {
             pthread_mutex_lock(&n->lock);
             for (int i = 0; i < count; i++) {
-                notify_process_ended(n, ends[i].pid, ends[i].status);
+                end_or_defer(n, ends[i]);
             }
             pthread_mutex_unlock(&n->lock);
         }
@@ -163,6 +203,7 @@ static void *housekeeper_main(void *data)
     while (!atomic_load(&n->stopping)) {
         uint64_t drains = atomic_load(&n->drains_wanted);
         take_exits(n, drains == atomic_load(&n->drains_done) ? HOUSEKEEPING_MS : 0);
+        take_deferred(n);
         atomic_store(&n->drains_done, drains);
         look_for_stuck(n);
         look_for_changes(n);
@@ -206,10 +247,18 @@ bool notify_wait_end(struct notify *n, int timeout_ms)
     return true;
 }
 
+static bool has_deferred(struct notify *n)
+{
+    pthread_mutex_lock(&n->lock);
+    bool has = n->ndeferred > 0;
+    pthread_mutex_unlock(&n->lock);
+    return has;
+}
+
 static bool is_working(struct notify *n)
 {
     pthread_mutex_lock(&n->turns);
-    bool working = false;
+    bool working = has_deferred(n);
     for (unsigned i = 0; i < n->nreceivers; i++) {
         working |= atomic_load(&n->receivers[i]->slot->taken_ns) != 0;
     }

@@ -48,11 +48,14 @@ struct tracked {
     bool nests;    /* entered or made a namespace: ids of children may differ inside */
     bool stale;    /* an exec or ids went unseen: look again */
     uint64_t root; /* which root and mount namespace, for path_cache; 0: look again */
+    int pending;   /* events of the process still to be made; of main threads */
     struct target target;
 };
 
 #define TRACKED_CHUNK  64
 #define TRACKED_CHUNKS (STATE_THREADS_DEFAULT / TRACKED_CHUNK)
+
+#define DEFERRED_MAX 64 /* ends that wait for events of their process */
 
 struct notify {
     struct notify_config config;
@@ -66,6 +69,7 @@ struct notify {
     struct tracked *tracked[TRACKED_CHUNKS];
     struct live_sharers *sharers;
     struct path_cache *paths;
+    uint64_t own_root; /* of this process */
     struct notify_stats stats;
 
     pthread_mutex_t turns;
@@ -81,6 +85,8 @@ struct notify {
     _Atomic bool stopping;
     _Atomic bool ended; /* the last filtered task is gone */
     struct made_event exit_made;
+    struct exits_end deferred[DEFERRED_MAX]; /* under the lock */
+    unsigned ndeferred;
     _Atomic uint64_t drains_wanted, drains_done;
 };
 
@@ -110,8 +116,12 @@ void flow_run_exact(struct receiver *receiver, enum exact_want want, struct exac
 /* Answers EPERM; the refused event goes to the sink. `event` is in r->made. */
 void flow_refuse(struct receiver *receiver);
 
+/* Which root and mounts its paths begin in, as a number; 0 not known. */
+uint64_t flow_root_of(int64_t tid);
+
 /* flow_socket.c */
 void flow_predict(struct receiver *receiver);
+bool flow_is_accept(const struct call *call);
 
 /* flow_process.c */
 void flow_exec(struct receiver *receiver);
@@ -126,5 +136,7 @@ void tracked_learn(struct notify *notify, const struct thread *thread,
 bool tracked_is_raceable(const struct notify *notify, const struct thread *thread);
 void tracked_done(struct notify *notify);
 
+/* An event of this process is still to be made (or no longer): its end waits. Takes the lock. */
+void notify_pending(struct notify *notify, int64_t pid, int change);
 /* Under the lock. */
 void notify_process_ended(struct notify *notify, int64_t pid, int status);

@@ -559,6 +559,7 @@ void visit_find(struct visit *v, const struct query *query, struct spot *spot, s
         ret->error = e;
         ret->unsure = e != -ENOENT && e != -ENAMETOOLONG && e != -EBADF;
         describe_text(v, -1, str_first(path, PATH_MAX), ret);
+        ret->cut = ret->cut || path.n >= PATH_MAX;
     } else {
         find_from(v, &start, query->how, spot, ret);
     }

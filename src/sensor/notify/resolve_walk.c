@@ -192,7 +192,8 @@ static bool is_magic(const struct walk *w, const char *name)
     struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS };
     CLEANUP(cleanup_close)
     int fd = (int)syscall(SYS_openat2, w->at, name, &how, sizeof(how));
-    return fd < 0 && errno == ELOOP;
+    /* EACCES: it asks who follows it, as only magic links do. */
+    return fd < 0 && (errno == ELOOP || errno == EACCES);
 }
 
 /* Through a link whose text means nothing. The target may always follow its own. */
@@ -203,6 +204,7 @@ static int jump(struct walk *w, const struct component *c)
     visit_leave(w->v);
     int fd = openat(w->at, c->name, O_PATH | O_CLOEXEC);
     int e = -errno;
+    w->unsure = w->unsure || fd < 0;
     visit_enter(w->v);
     return fd < 0 ? e : fd;
 }

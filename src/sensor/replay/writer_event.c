@@ -139,13 +139,13 @@ static uint64_t untold_number(const struct event *event, const struct param *par
                                                  : 0;
 }
 
-/* Of an event of the same kind. Readers do not expect numbers and texts of no bytes. */
+/* Of an event of the same kind. sysdig takes the bytes that follow for a number of no bytes. */
 static void copy_param(struct out_event *out, unsigned i, const struct event *event,
                        const struct param *param)
 {
     out->params[i] = event_param(event, i);
-    if (out->params[i].n == 0) {
-        out->numbers[i] = is_number(param->type) ? untold_number(event, param) : 0;
+    if (out->params[i].n == 0 && is_number(param->type)) {
+        out->numbers[i] = untold_number(event, param);
         out->params[i] = str_from(&out->numbers[i], empty_size(param->type));
     }
 }

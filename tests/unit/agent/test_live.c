@@ -10,11 +10,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -28,6 +30,7 @@ struct run {
     bool deny;
     uint32_t features;
     int status; /* of the child */
+    struct live_stats stats;
     char alerts[65536];
 };
 
@@ -106,6 +109,7 @@ static void run_live(struct run *run)
     run->status = wait_for(pid);
     live_wait_end(live, 2000);
     live_drain(live);
+    live_get_stats(live, &run->stats);
     live_free(live);
     ssize_t n = pread(output, run->alerts, sizeof(run->alerts) - 1, 0);
     run->alerts[n > 0 ? n : 0] = '\0';
@@ -306,6 +310,60 @@ static void raced_paths(void **state)
     unlink("/tmp/hinomi-live-count");
 }
 
+static char *hung_page;
+
+static void *open_hung(void *data)
+{
+    close(open(hung_page, O_RDONLY));
+    return data;
+}
+
+/* One thread names a file by a page that does not come; others must be served meanwhile. */
+static int hang(void)
+{
+    int uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+    struct uffdio_api api = { .api = UFFD_API };
+    hung_page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct uffdio_register range = { .range = { (uintptr_t)hung_page, 4096 },
+                                     .mode = UFFDIO_REGISTER_MODE_MISSING };
+    if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api) < 0 || ioctl(uffd, UFFDIO_REGISTER, &range) < 0) {
+        return 77;
+    }
+    pthread_t thread;
+    pthread_create(&thread, NULL, open_hung, NULL);
+    usleep(50000);
+    for (int i = 0; i < 20; i++) {
+        close(open("/tmp", O_RDONLY | O_DIRECTORY));
+        usleep(20000);
+    }
+    static _Alignas(4096) char content[4096] = "/etc/hostname";
+    struct uffdio_copy copy = { .dst = (uintptr_t)hung_page,
+                                .src = (uintptr_t)content,
+                                .len = 4096 };
+    ioctl(uffd, UFFDIO_COPY, &copy);
+    pthread_join(thread, NULL);
+    return 0;
+}
+
+static void hung_arguments(void **state)
+{
+    (void)state;
+    struct run run = { .rules = "- rule: r\n  desc: d\n  priority: INFO\n"
+                                "  condition: evt.type in (open,openat) and fd.num >= 0 and "
+                                "fd.name = /tmp\n"
+                                "  output: seen %fd.name\n",
+                       .work = hang,
+                       .features = features };
+    run_live(&run);
+    if (WEXITSTATUS(run.status) == 77) {
+        print_message("skipped: no userfaultfd\n");
+        skip();
+    }
+    assert_int_equal(run.status, 0);
+    expect(&run, "seen /tmp", 20);
+    assert_true(run.stats.sensor.stuck >= 1);
+}
+
 static int probe(void **state)
 {
     (void)state;
@@ -318,7 +376,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(opens),       cmocka_unit_test(opens_refused),
         cmocka_unit_test(processes),   cmocka_unit_test(exec_refused),
-        cmocka_unit_test(raced_paths),
+        cmocka_unit_test(raced_paths), cmocka_unit_test(hung_arguments),
     };
     return cmocka_run_group_tests(tests, probe, NULL);
 }

@@ -131,6 +131,7 @@ static void child(const struct puppet_setup *setup, int socket)
     enter_root(setup);
     take_ids(setup);
     umask(setup->umask);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     char ready = 1;
     send(socket, &ready, 1, 0);
     serve(socket);
@@ -151,6 +152,7 @@ void puppet_start(const struct puppet_setup *setup, struct puppet *ret)
     }
     assert_true(pid >= 0);
     if (pid == 0) {
+        close(pair[0]);
         child(setup, pair[1]);
     }
     close(pair[1]);

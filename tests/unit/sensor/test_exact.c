@@ -415,6 +415,26 @@ static void test_release_kills(void **state)
     loop_done(&loop);
 }
 
+/* A thread of this process that waits for the watched child takes stops away; they are found. */
+static void test_stolen_stops(void **state)
+{
+    struct loop loop = { .killable = is_killable(state),
+                         .calls = { SYS_openat, -1 },
+                         .program = open_many };
+    pthread_t receivers[LOOP_RECEIVERS_MAX];
+    loop_start(&loop, receivers);
+    int stolen = 0, status;
+    while (loop.page->n < 100) {
+        stolen += waitpid(loop.pid, &status, 0) == loop.pid;
+    }
+    loop_end(&loop, receivers);
+    assert_int_equal(WEXITSTATUS(loop.status), 7);
+    assert_int_equal(loop.page->n, OPENS);
+    assert_true(stolen > 0);
+    check_same(&loop);
+    loop_done(&loop);
+}
+
 /* A FIFO's open waits for the other side: exact mode gives up on it where it disturbs it, or when that
  * takes too long, and it works. */
 static int open_fifo(struct loop *loop)
@@ -609,6 +629,7 @@ int main(int argc, char **argv)
         BOTH_WAYS(test_kills),
         BOTH_WAYS(test_own_child_killed),
         BOTH_WAYS(test_release_kills),
+        BOTH_WAYS(test_stolen_stops),
         BOTH_WAYS(test_fifo),
         BOTH_WAYS(test_hung_argument),
         BOTH_WAYS(test_bpf),

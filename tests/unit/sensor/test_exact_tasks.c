@@ -549,8 +549,7 @@ static void test_group_kills(void **state)
     loop_done(&loop);
 }
 
-/* Under a tracer of its own: refused, and as without. */
-static int under_tracer(struct loop *loop)
+static int run_command(struct loop *loop)
 {
     char *const *argv = loop->argument;
     int null = open("/dev/null", O_WRONLY);
@@ -560,13 +559,14 @@ static int under_tracer(struct loop *loop)
     return 127;
 }
 
+/* Under a tracer of its own: refused, and as without. */
 static void run_traced(void **state, char *const *argv, int code)
 {
     struct loop loop = { .killable = is_killable(state),
                          .receivers = 8,
                          .calls = { SYS_openat, SYS_execve, SYS_clone, SYS_clone3, SYS_vfork, -1 },
                          .argument = (void *)argv,
-                         .program = under_tracer };
+                         .program = run_command };
     loop_run(&loop);
     if (WEXITSTATUS(loop.status) == 127) {
         loop_done(&loop);
@@ -597,6 +597,31 @@ static void test_gdb(void **state)
     run_traced(state, argv, 6);
 }
 
+/* A shell that stops its job, continues it and brings it to the fore; every task and file is led. */
+static void test_job_control(void **state)
+{
+    char *argv[] = { "bash", "-c",
+                     "set -m; (for i in {1..30}; do cat /dev/null; done; exit 4) & "
+                     "for i in 1 2 3 4 5; do kill -STOP %1; sleep 0.01; kill -CONT %1; done; "
+                     "fg %1; exit $?",
+                     NULL };
+    struct loop loop = { .killable = is_killable(state),
+                         .receivers = 8,
+                         .calls = { SYS_openat, SYS_execve, SYS_clone, SYS_clone3, -1 },
+                         .argument = (void *)argv,
+                         .program = run_command };
+    loop_run(&loop);
+    if (WEXITSTATUS(loop.status) == 127) {
+        loop_done(&loop);
+        print_message("skipped: bash is not installed\n");
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(loop.status), 4);
+    assert_true(count_ends(&loop, EXACT_EXEC) > 30);
+    assert_true(count_ends(&loop, EXACT_FORK) > 30);
+    loop_done(&loop);
+}
+
 /* clang-format off */
 #define BOTH_WAYS(test) \
     { #test " straight", test, NULL, NULL, &ways[0] }, { #test " again", test, NULL, NULL, &ways[1] }
@@ -617,6 +642,7 @@ int main(int argc, char **argv)
         BOTH_WAYS(test_clone_untraced), BOTH_WAYS(test_fork_failing),
         BOTH_WAYS(test_alarms),         BOTH_WAYS(test_group_kills),
         BOTH_WAYS(test_strace),         BOTH_WAYS(test_gdb),
+        BOTH_WAYS(test_job_control),
     };
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);

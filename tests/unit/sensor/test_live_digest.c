@@ -185,6 +185,8 @@ static void test_limited(void **state)
 {
     (void)state;
     int gate[2], freed[2];
+    struct limiter *limiter = NULL;
+    assert_int_equal(limiter_new(&limiter), 0);
     assert_int_equal(pipe2(gate, O_CLOEXEC), 0);
     assert_int_equal(pipe2(freed, O_CLOEXEC), 0);
     for (int i = 0; i <= LIMITED_STUCK_MAX; i++) {
@@ -192,7 +194,7 @@ static void test_limited(void **state)
         *job = (struct slow_job){ .limited = { .run = slow_run, .free = slow_free, .refs = 1 },
                                   .gate = dup(gate[0]),
                                   .freed = dup(freed[1]) };
-        int r = limited_run(&job->limited, 1);
+        int r = limited_run(limiter, &job->limited, 1);
         assert_int_equal(r, i < LIMITED_STUCK_MAX ? -ETIMEDOUT : -EBUSY);
         limited_put(&job->limited);
     }
@@ -209,8 +211,10 @@ static void test_limited(void **state)
     *job = (struct slow_job){ .limited = { .run = slow_run, .free = slow_free, .refs = 1 },
                               .gate = again[0],
                               .freed = -1 };
-    assert_int_equal(limited_run(&job->limited, 60000), 0);
+    assert_int_equal(limited_run(limiter, &job->limited, 60000), 0);
     limited_put(&job->limited);
+    limiter_free(limiter);
+    limiter_free(NULL);
 }
 
 int main(void)
