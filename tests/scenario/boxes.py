@@ -46,6 +46,12 @@ FILES = {
     "opt/box/www/cgi-bin/reverse": (0o755, "#!/bin/sh\necho 'Content-type: text/plain'; echo\n"
                                     "bash -c 'exec 9<>/dev/tcp/127.0.0.1/9' 2>/dev/null\necho\n"),
 }
+NGINX = """daemon off; master_process off; user root; pid /tmp/nginx.pid; error_log /dev/null;
+events { }
+http { access_log off; client_body_temp_path /tmp/body; proxy_temp_path /tmp/proxy; fastcgi_temp_path /tmp/fastcgi;
+uwsgi_temp_path /tmp/uwsgi; scgi_temp_path /tmp/scgi; server { listen 127.0.0.1:8081; root /etc; } }
+"""
+FILES["opt/box/nginx.conf"] = (0o644, NGINX)
 LINKS = {"opt/box/bin/httpd": "/bin/busybox"}
 USERS = "tester:x:1000:1000:Tester:/home/tester:/bin/sh\ndba:x:1001:1001::/opt/box:/bin/sh\n"
 GROUPS = "tester:x:1000:\ndba:x:1001:\n"

@@ -85,7 +85,8 @@ host-path
   in     container
   rule   Container Access to Host Sensitive Paths
   event  evt.type in (open, openat) and fd.name startswith /host/
-  field  fd.name=/host/etc/os-release
+  field  fd.nameraw=/host/etc/os-release
+  field  fd.name=/host/usr/lib/os-release
   field  container.id={id}
 
 disk-read
@@ -96,9 +97,10 @@ disk-read
 
 web-late-read
   rule   Read sensitive file trusted after startup
+  rule   Read sensitive file untrusted
   event  evt.type in (open, openat) and fd.name=/etc/pam.conf
-  field  proc.name=httpd
-  field  proc.exepath=/usr/bin/busybox
+  field  proc.name=nginx
+  field  proc.exepath=/usr/sbin/nginx
 
 # Files that are watched.
 
@@ -106,7 +108,7 @@ clear-log
   rule   Clear Log Activities
   event  evt.type in (open, openat) and fd.name=/var/log/syslog
   field  evt.is_open_write=true
-  field  evt.arg.flags=O_TRUNC|O_WRONLY|O_CLOEXEC
+  field  evt.arg.flags=O_TRUNC|O_WRONLY|O_CLOEXEC|FD_UPPER_LAYER
 
 symlink-shadow
   rule   Create Symlink Over Sensitive Files
@@ -167,6 +169,7 @@ history-rename
 
 history-truncate
   rule   Delete or rename shell history
+  rule   Modify Shell Configuration File
   event  evt.type in (open, openat) and fd.name endswith bash_history
   field  fd.name=/root/.bash_history
 
@@ -367,6 +370,7 @@ ssh-port
 # Programs.
 
 find-keys
+  remains  Read ssh information
   rule   Search Private Keys or Passwords
   event  evt.type in (execve, execveat) and proc.name=find
   field  proc.args=/root/.ssh -name id_rsa
@@ -375,6 +379,7 @@ find-keys
   field  evt.res=SUCCESS
 
 grep-keys
+  remains  Read ssh information
   rule   Search Private Keys or Passwords
   event  evt.type in (execve, execveat) and proc.name=grep
   field  proc.args=-r BEGIN RSA PRIVATE /root/.ssh

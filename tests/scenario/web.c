@@ -1,8 +1,8 @@
 /*
  * Scenarios of a web server through which someone else's commands run.
  *
- * The server is busybox' httpd under the name that its own installation gives it, with scripts that box.sh
- * wrote; this program is the client.
+ * The server is busybox' httpd under the name that its own installation gives it, with scripts of the box,
+ * or nginx; this program is the client.
  */
 #include "scenario.h"
 
@@ -60,22 +60,16 @@ static int ask(const char *path)
     return fine ? 0 : failed(path);
 }
 
-static pid_t serve(const char *root)
+static int with_server(const char *const argv[], const char *path, long after_ms)
 {
+    if (access(argv[0], X_OK) < 0) {
+        return skipped(argv[0]);
+    }
     pid_t pid = fork();
     if (pid == 0) {
-        execl("/opt/box/bin/httpd", "httpd", "-f", "-p", "127.0.0.1:8081", "-h", root, NULL);
+        execv(argv[0], (char **)(uintptr_t)argv);
         _exit(127);
     }
-    return pid;
-}
-
-static int with_server(const char *root, const char *path, long after_ms)
-{
-    if (access("/opt/box/bin/httpd", X_OK) < 0) {
-        return skipped("no busybox");
-    }
-    pid_t pid = serve(root);
     wait_ms(after_ms);
     int status = ask(path);
     kill(pid, SIGTERM);
@@ -83,25 +77,33 @@ static int with_server(const char *root, const char *path, long after_ms)
     return status;
 }
 
+static int with_script(const char *path)
+{
+    static const char *const argv[] = { "/opt/box/bin/httpd", "-f", "-p", "127.0.0.1:8081", "-h",
+                                        "/opt/box/www",       NULL };
+    return with_server(argv, path, 0);
+}
+
 static int shell(bool decisive)
 {
-    return with_server("/opt/box/www", decisive ? "/cgi-bin/shell" : "/cgi-bin/builtin", 0);
+    return with_script(decisive ? "/cgi-bin/shell" : "/cgi-bin/builtin");
 }
 
 static int child(bool decisive)
 {
-    return with_server("/opt/box/www", decisive ? "/cgi-bin/child" : "/cgi-bin/builtin", 0);
+    return with_script(decisive ? "/cgi-bin/child" : "/cgi-bin/builtin");
 }
 
 static int reverse_shell(bool decisive)
 {
-    return with_server("/opt/box/www", decisive ? "/cgi-bin/reverse" : "/cgi-bin/builtin", 0);
+    return with_script(decisive ? "/cgi-bin/reverse" : "/cgi-bin/builtin");
 }
 
-/* A server has read its files after five seconds. */
+/* A server has read its files after five seconds. One process: httpd would start another. */
 static int late_read(bool decisive)
 {
-    return with_server("/etc", decisive ? "/pam.conf" : "/os-release", 5200);
+    static const char *const argv[] = { "/usr/sbin/nginx", "-c", "/opt/box/nginx.conf", NULL };
+    return with_server(argv, decisive ? "/pam.conf" : "/os-release", 5200);
 }
 
 const struct scenario scenario_web[] = {
