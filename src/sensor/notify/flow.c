@@ -233,20 +233,38 @@ struct call_outcome flow_predicted(struct receiver *r, int64_t result)
     };
 }
 
-/* Opens for the target, judges the file that was opened, and gives it the descriptor: no race. False:
- * cannot be done faithfully. */
+struct open_judge {
+    struct receiver *r;
+    bool denied;
+};
+
+static bool allows_open(void *data, const struct resolved *at)
+{
+    (void)at; /* r->at[0] */
+    struct open_judge *judge = data;
+    struct call_outcome outcome = flow_predicted(judge->r, 0);
+    outcome.exact = true;
+    judge->denied = flow_preview(judge->r, outcome) == VERDICT_DENY;
+    return !judge->denied;
+}
+
+/* Opens for the target what was judged before anything is made or cut, and gives it the descriptor: no
+ * race. False: cannot be done faithfully. */
 static bool open_for_target(struct receiver *r)
 {
-    CLEANUP(cleanup_close) int fd = emulate_open(r->resolver, &r->target, &r->args, &r->at[0]);
+    struct open_judge judge = { .r = r };
+    const struct emulate_judge asked = { .allows = allows_open, .data = &judge };
+    CLEANUP(cleanup_close)
+    int fd = emulate_open_judged(r->resolver, &r->target, &r->args, &asked, &r->at[0]);
+    if (judge.denied) {
+        flow_refuse(r);
+        return true;
+    }
     if (fd == -EOPNOTSUPP) {
         return false;
     }
     struct call_outcome outcome = flow_predicted(r, fd < 0 ? fd : 0);
     outcome.exact = true;
-    if (flow_preview(r, outcome) == VERDICT_DENY) {
-        flow_refuse(r);
-        return true;
-    }
     if (fd < 0) {
         receiver_answer(r, -fd);
     } else {
