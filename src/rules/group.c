@@ -651,6 +651,11 @@ int groups_build(struct matcher *m)
     for (uint32_t i = 0; r == 0 && i < m->natoms; i++) {
         r = add_atom(&b, i);
     }
+    for (size_t i = 0; i < b.nruns; i++) {
+        for (uint32_t j = 0; j < b.runs[i].nmembers; j++) {
+            m->groups[b.runs[i].group].has_maybes |= b.runs[i].members[j] & 1;
+        }
+    }
     r = r < 0 ? r : fill_sets(&b);
     for (uint32_t i = 0; r == 0 && i < m->ngroups; i++) {
         r = m->groups[i].kind == GROUP_REGEX ? fill_regexes(&b, i) : 0;
