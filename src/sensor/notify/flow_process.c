@@ -185,6 +185,7 @@ static enum verdict emit_new_image(struct receiver *r)
     if (live_task_read(r->task, r->target.pid, LIVE_ALL) < 0) {
         return verdict;
     }
+    flow_learn_stdio(r, r->target.pid);
     event_of_exec(&r->args, &outcome, r->task, &r->made);
     pthread_mutex_lock(&n->lock);
     n->stats.events++;

@@ -3,7 +3,7 @@
  *
  * connect: the thread goes on at once; a duplicate of its socket then tells what came of it, and with whom,
  * whatever the address in memory says by now. Established, or refused: the event says so. Still on its way
- * after CONNECT_WAIT_NS: the event says what was asked for, as predicted. Looking has no side effects
+ * after CONNECT_WAIT_NS, or not known to have begun: the event says what was asked for, as predicted. Looking has no side effects
  * (TCP_INFO, getpeername; SO_ERROR would take the error away from its owner).
  *
  * accept: when a connection waits already, the call is quick and run in exact mode. Else nothing is known
@@ -16,14 +16,20 @@
 #include "sensor/live/socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define CONNECT_WAIT_NS  (5 * NS_PER_MS)
-#define REFUSED_WAIT_NS  (20 * NS_PER_MS) /* never seen on its way: refused, or not even begun */
+#define UNBEGUN_WAIT_NS  NS_PER_S /* for a thread that gets no processor */
 #define CONNECT_PAUSE_NS 40000
+#define LOOK_PAUSE_NS    640000 /* from then on /proc is asked where the thread is */
+#define CONNECTS_MAX     8      /* waited for at once; of more the asked address is told at once */
 
 bool flow_is_accept(const struct call *call)
 {
@@ -49,36 +55,76 @@ static int tcp_state(int fd)
     return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 ? info.tcpi_state : -errno;
 }
 
-/* TCP_ESTABLISHED, TCP_SYN_SENT when it takes long, TCP_CLOSE when nothing came of it. */
-static int wait_for_tcp(int fd)
+/* The thread is seen to be past this call: blocked in another, or gone. */
+static bool has_left(const struct receiver *r)
 {
-    const struct timespec pause = { 0, CONNECT_PAUSE_NS };
-    uint64_t start = clock_ns(CLOCK_MONOTONIC);
-    bool begun = false;
+    char path[48], text[24];
+    snprintf(path, sizeof(path), "/proc/%lld/syscall", (long long)r->args.tid);
+    int fd CLEANUP(cleanup_close) = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOENT;
+    }
+    ssize_t n = read(fd, text, sizeof(text) - 1);
+    if (n <= 0 || text[0] == 'r') {
+        return n < 0 && errno == ESRCH;
+    }
+    text[n] = '\0';
+    return strtol(text, NULL, 10) != r->slot->notif.data.nr;
+}
+
+struct patience {
+    const struct receiver *r;
+    uint64_t start_ns;
+    long pause_ns;
+};
+
+static uint64_t waited_ns(const struct patience *p)
+{
+    return clock_ns(CLOCK_MONOTONIC) - p->start_ns;
+}
+
+/* False: waited long enough, or the call is known to be over. */
+static bool wait_more(struct patience *p)
+{
+    struct timespec pause = { 0, p->pause_ns };
+    if (waited_ns(p) > UNBEGUN_WAIT_NS || (p->pause_ns >= LOOK_PAUSE_NS && has_left(p->r))) {
+        return false;
+    }
+    nanosleep(&pause, NULL);
+    p->pause_ns = p->pause_ns < LOOK_PAUSE_NS ? 2 * p->pause_ns : p->pause_ns;
+    return true;
+}
+
+/* What the socket says when its connect is over, or has been on its way for long. *ret_begun: it was. */
+static int wait_for_tcp(const struct receiver *r, int fd, bool *ret_begun)
+{
+    struct patience p = { r, clock_ns(CLOCK_MONOTONIC), CONNECT_PAUSE_NS };
+    *ret_begun = false;
     for (;;) {
         int state = tcp_state(fd);
-        uint64_t passed = clock_ns(CLOCK_MONOTONIC) - start;
-        begun |= state == TCP_SYN_SENT;
-        bool under_way = state == TCP_SYN_SENT || (state == TCP_CLOSE && !begun);
-        if (!under_way || passed > (begun ? CONNECT_WAIT_NS : REFUSED_WAIT_NS)) {
+        *ret_begun |= state == TCP_SYN_SENT;
+        bool on_its_way = state == TCP_SYN_SENT && waited_ns(&p) < CONNECT_WAIT_NS;
+        bool not_begun = state == TCP_CLOSE && !*ret_begun;
+        if (!on_its_way && !not_begun) {
             return state;
         }
-        nanosleep(&pause, NULL);
+        if (!wait_more(&p)) {
+            *ret_begun |= waited_ns(&p) <= UNBEGUN_WAIT_NS;
+            return tcp_state(fd);
+        }
     }
 }
 
 /* The peer is known as soon as the call was made. */
-static bool wait_for_peer(int fd, struct socket_facts *facts)
+static bool wait_for_peer(const struct receiver *r, int fd, struct socket_facts *facts)
 {
-    const struct timespec pause = { 0, CONNECT_PAUSE_NS };
-    uint64_t end = clock_ns(CLOCK_MONOTONIC) + CONNECT_WAIT_NS;
+    struct patience p = { r, clock_ns(CLOCK_MONOTONIC), CONNECT_PAUSE_NS };
     do {
         if (socket_facts_of(fd, facts) == 0 && facts->peer_n) {
             return true;
         }
-        nanosleep(&pause, NULL);
-    } while (clock_ns(CLOCK_MONOTONIC) < end);
-    return false;
+    } while (wait_more(&p));
+    return socket_facts_of(fd, facts) == 0 && facts->peer_n;
 }
 
 static void take_peer(struct receiver *r, const struct socket_facts *facts)
@@ -98,7 +144,9 @@ static void connect_call(struct receiver *r, struct socket_facts *facts,
     bool was_open = facts->peer_n != 0; /* connected before: nothing new to wait for */
     CLEANUP(cleanup_close)
     int fd = ip && !was_open ? socket_borrow(r->target.pid, number) : -1;
-    if (fd < 0) {
+    bool waits = fd >= 0 && atomic_fetch_add(&r->notify->connects, 1) < CONNECTS_MAX;
+    if (!waits) {
+        atomic_fetch_sub(&r->notify->connects, fd >= 0);
         flow_emit_predicted(r, outcome);
         return;
     }
@@ -106,20 +154,23 @@ static void connect_call(struct receiver *r, struct socket_facts *facts,
     notify_pending(r->notify, r->target.pid, 1);
     if (receiver_answer(r, 0) < 0) {
         notify_pending(r->notify, r->target.pid, -1);
+        atomic_fetch_sub(&r->notify->connects, 1);
         return;
     }
-    int state = tcp ? wait_for_tcp(fd) : TCP_ESTABLISHED;
-    if (state == TCP_CLOSE) {
+    bool begun = true;
+    int state = tcp ? wait_for_tcp(r, fd, &begun) : TCP_ESTABLISHED;
+    if (state == TCP_CLOSE && begun) {
         outcome.result = -ECONNREFUSED;
         outcome.outcome = OUTCOME_REPORTED;
     } else if (state == TCP_SYN_SENT) {
         socket_facts_read(r->target.pid, number, facts);
         take_peer(r, facts);
-    } else if (wait_for_peer(fd, facts)) {
+    } else if (state != TCP_CLOSE && wait_for_peer(r, fd, facts)) {
         take_peer(r, facts);
         outcome.outcome = OUTCOME_REPORTED;
         outcome.exact = true;
     }
+    atomic_fetch_sub(&r->notify->connects, 1);
     flow_emit_locked(r, &outcome);
     notify_pending(r->notify, r->target.pid, -1);
 }

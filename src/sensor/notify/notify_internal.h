@@ -82,6 +82,7 @@ struct notify {
 
     pthread_t housekeeper;
     bool housekeeping;
+    _Atomic int connects; /* being waited for */
     _Atomic bool stopping;
     _Atomic bool ended; /* the last filtered task is gone */
     struct made_event exit_made;
@@ -126,6 +127,8 @@ bool flow_is_accept(const struct call *call);
 /* flow_process.c */
 void flow_exec(struct receiver *receiver);
 void flow_fork(struct receiver *receiver);
+/* What descriptors 0, 1 and 2 are now: they may have come by ways that are not seen. */
+void flow_learn_stdio(struct receiver *receiver, int64_t pid);
 /* Makes the task, and its ancestors, known to the state. */
 void flow_discover(struct receiver *receiver, int64_t tid);
 
