@@ -356,7 +356,9 @@ static void split_last(struct resolver *r, struct str path, struct str *ret_name
 {
     ptrdiff_t slash = str_find_last(path, '/');
     size_t n = (size_t)(slash + 1);
-    memcpy(r->link, path.p, n);
+    if (n) {
+        memcpy(r->link, path.p, n);
+    }
     memcpy(r->link + n, n ? "" : ".", n ? 1 : 2);
     *ret_name = str_from_offset(path, n);
 }
