@@ -80,6 +80,12 @@ static int let_go_on(void *data)
     return receiver_answer(data, 0);
 }
 
+static void let_another_serve(void *data)
+{
+    receiver_slow(data);
+}
+
+/* Most calls are over before another receiver would have woken up. */
 void flow_run_exact(struct receiver *r, enum exact_want want, struct exact_result *ret)
 {
     const struct exact_call call = {
@@ -88,9 +94,14 @@ void flow_run_exact(struct receiver *r, enum exact_want want, struct exact_resul
         .listener = r->notify->listener,
         .notif = &r->slot->notif,
         .answer = let_go_on,
+        .late = let_another_serve,
         .data = r,
     };
-    receiver_slow(r);
+    if (want == EXACT_AN_EXEC || receiver_is_wanted(r)) {
+        receiver_slow(r);
+    } else {
+        atomic_store(&r->slot->slow, 1);
+    }
     exact_run(r->notify->exact, &call, ret);
     r->answered |= ret->end != EXACT_REFUSED;
     r->gone |= ret->end == EXACT_GONE && !ret->begun;

@@ -96,6 +96,8 @@ int receivers_start(struct notify *notify, struct err *err);
 void receivers_stop(struct notify *notify);
 /* Before something that may take long: another serves meanwhile. */
 void receiver_slow(struct receiver *receiver);
+/* Is a further call waiting that nobody has taken? */
+bool receiver_is_wanted(const struct receiver *receiver);
 /* SECCOMP_IOCTL_NOTIF_SEND: CONTINUE for 0, else this errno. 0, or -ENOENT: the call is gone. */
 int receiver_answer(struct receiver *receiver, int error);
 
