@@ -171,7 +171,7 @@ static void look_for_stuck(struct notify *n)
     }
 }
 
-/* Not in a call that changes paths any more? "running" may still be in one. */
+/* Not in a call that changes paths any more? */
 static bool has_left_change(int64_t tid)
 {
     char path[48], text[24];
@@ -180,13 +180,8 @@ static bool has_left_change(int64_t tid)
     if (fd < 0) {
         return errno == ENOENT;
     }
-    ssize_t size = read(fd, text, sizeof(text) - 1);
-    if (size <= 0 || text[0] == 'r') {
-        return size < 0 && errno == ESRCH;
-    }
-    text[size] = '\0';
-    const struct call *call = call_of_number(CALL_ARCH_NATIVE, (uint32_t)strtol(text, NULL, 10));
-    return !call || !path_cache_is_change(call);
+    ssize_t size = read(fd, text, sizeof(text));
+    return size < 0 ? errno == ESRCH : path_cache_has_left(str_from(text, (size_t)size));
 }
 
 static void look_for_changes(struct notify *n)

@@ -460,6 +460,7 @@ static void long_walk(struct visit *v, const struct start *start, bool follow, s
     struct walk_query query = { .base = base, .path = str_of(v->r->text), .follow = follow };
     bool unsure = false;
     int e = base < 0 ? -errno : walk_path(v, &query, spot, &unsure);
+    ret->personal = true;
     tell(v, start, e, spot, ret);
     ret->unsure = ret->unsure || unsure;
 }
@@ -475,6 +476,7 @@ static void long_entry(struct visit *v, const struct start *start, struct spot *
                                 .follow = true };
     bool unsure = false;
     int e = query.base < 0 ? -errno : walk_path(v, &query, spot, &unsure);
+    ret->personal = true;
     close_fd(&spot->parent);
     if (e == 0) {
         spot->parent = TAKE_FD(spot->fd);
