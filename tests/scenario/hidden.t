@@ -5,7 +5,7 @@ bpf-load             bpf
 module-finit         finit_module
 module-init          init_module
 namespace-entered    setns
-namespace-made       unshare
+context-parted       unshare
 release-agent        mount
 user-faults          userfaultfd
 read-shadow-refused  user

@@ -1,19 +1,18 @@
 #!/usr/bin/env python3
-"""Programs do the same with the sensor as without: output, errors, exit status.
+"""Runs each case of cases.t without and under the sensor, and compares output and status.
 
-    run.py HINOMI TARGET SHARED [--only TEXT] [--jobs N] [--times N]
+    run.py HINOMI PROBE SHARED [--mode NAME] [--only TEXT] [--jobs N] [--repeat N] [--keep]
 
-Each case (cases/, see there) is run bare, then under `hinomi run` with the stock rules and ours, with the
-newest flags and with --compat 5.10, as root and, where `# users: both` says so, as uid 1000. What cannot be
-run here bare is skipped. TRANSPARENCY_TIMES=N repeats what is under the sensor.
+One case counts once per mode (modes.t), and once more as a user without rights. A case that does not end in
+time is a failure; what its processes were doing is printed. TRANSPARENCY_SCALE=N makes loads N times as heavy.
 """
 import argparse
-import collections
-import difflib
 import os
 import re
+import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -21,136 +20,299 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, HERE)
+import stuck  # noqa: E402
+
 SKIPPED = 77
-MODES = {"newest": [], "5.10": ["--compat", "5.10"]}
+SCALE = max(1, int(os.environ.get("TRANSPARENCY_SCALE", "1")))
+LIMIT_S = 60
+STOCK = ("falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml")
 USER = ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", "--"]
-TIMEOUT_S = 120
-# What hinomi says of itself when this machine had no time for it; not a difference in the command's output.
-GAP = re.compile(r"^hinomi run: \d+ calls? .*unseen.*\n", re.M)
+OUTPUT_MAX = 3000
 
 
-def header(path, word):
-    """`# word: value` in a case's first lines."""
+def lines_of(path):
     with open(path, encoding="utf-8") as file:
-        head = "".join(line for _, line in zip(range(12), file))
-    found = re.search(rf"^# {word}: (.*)$", head, re.M)
-    return found.group(1) if found else ""
+        for number, line in enumerate(file, 1):
+            if line.strip() and not line.startswith("#"):
+                yield number, line.rstrip("\n")
 
 
-def users_of(path):
-    if os.geteuid() != 0:
-        return {"user": []}
-    users = {"root": []} if "not root" not in header(path, "users") else {}
-    if "both" in header(path, "users") or not users:
-        users["user"] = USER
-    return users
+def read_cases(path):
+    """name -> {attribute: [values]}, in order."""
+    cases = {}
+    here = None
+    for number, line in lines_of(path):
+        if not line.startswith(" "):
+            if line in cases:
+                sys.exit(f"{path}:{number}: {line} is there twice")
+            here = cases.setdefault(line, {})
+        else:
+            word, _, value = line.strip().partition(" ")
+            here.setdefault(word, []).append(value.strip())
+    return cases
 
 
-class Runner:
-    def __init__(self, options, work):
-        self.work = work
-        shared = os.environ.get("HINOMI_SHARED", options.shared)
-        stock = os.path.join(shared, "peer-rules")
-        rules = [os.path.join(ROOT, "content/rules/hinomi.yaml")]
-        if os.path.isdir(stock):
-            rules += [os.path.join(stock, n) for n in ("falco_rules.yaml", "falco-incubating_rules.yaml",
-                                                       "falco-sandbox_rules.yaml")]
-        self.rules = [x for rule in rules for x in ("--rules", os.path.realpath(rule))]
+def spread(cases):
+    """`each a b 3-9/2` makes a case of each word, its {each}; a step is divided by the scale."""
+    for name, case in cases.items():
+        if "each" not in case:
+            yield name, case, ""
+            continue
+        for word in case["each"][0].split():
+            found = re.fullmatch(r"(\d+)-(\d+)/(\d+)", word)
+            step = max(1, int(found[3]) // SCALE) if found else 1
+            words = range(int(found[1]), int(found[2]) + 1, step) if found else [word]
+            for value in words:
+                yield f"{name} {value}", case, str(value)
+
+
+class Outcome:
+    def __init__(self, status, output, stuck_tasks):
+        self.status, self.output, self.stuck_tasks = status, output, stuck_tasks
+
+
+class Suite:
+    def __init__(self, options):
+        self.options = options
         self.hinomi = os.path.realpath(options.hinomi)
-        self.target = os.path.realpath(options.target)
-        self.count = 0
+        self.probe = os.path.realpath(options.probe)
+        shared = os.path.realpath(os.environ.get("HINOMI_SHARED", options.shared))
+        rules = [os.path.join(shared, "peer-rules", name) for name in STOCK]
+        own = os.path.join(HERE, "..", "..", "content", "rules")
+        self.rules = rules if all(map(os.path.exists, rules)) else [os.path.realpath(own)]
+        self.made = os.path.join(os.path.dirname(self.probe), "transparency-made")
+        self.work = tempfile.mkdtemp(prefix="transparency-")
+        os.chmod(self.work, 0o755)
         self.lock = threading.Lock()
+        self.count = 0
+        self.bare = {}
 
-    def once(self, path, user, prefix):
-        """(status, output, hinomi's note of a gap) of a case in a folder of its own."""
+    def fresh(self):
         with self.lock:
             self.count += 1
-            folder = os.path.join(self.work, f"run{self.count}")
-        os.makedirs(folder)
+            folder = os.path.join(self.work, str(self.count))
+        os.mkdir(folder)
         os.chmod(folder, 0o777)
-        home = {"HOME": folder, "TMPDIR": folder, "TARGET": self.target, "SETUP": os.path.join(self.work, "setup"),
-                "PATH": "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin", "LC_ALL": "C", "TERM": "dumb"}
-        more = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
-        command = [*user, path, *(x.replace("{folder}", folder) for x in prefix)]
-        with subprocess.Popen(command, cwd=folder, env={**home, **more}, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True) as child:
-            try:
-                out = child.communicate(timeout=TIMEOUT_S)[0]
-                status = child.returncode
-            except subprocess.TimeoutExpired:
-                os.killpg(child.pid, signal.SIGKILL)
-                out, status = child.communicate()[0], "ended"
-        shutil.rmtree(folder, ignore_errors=True)
-        text = out.decode("utf-8", "replace").replace(folder, "FOLDER")
-        return status, GAP.sub("", text), GAP.search(text)
+        return folder
 
-    def with_sensor(self, mode):
-        return [self.hinomi, "run", *MODES[mode], *self.rules, "-o", "{folder}/alerts", "--"]
+    def words(self, text, folder, each, port):
+        return text.format(probe=self.probe, here=os.path.join(HERE, "programs"), made=self.made, work=folder,
+                           each=each, port=port, run="{run}", hinomi=self.hinomi, scale=SCALE)
 
-    def setup(self, path):
-        """What a case needs once (its `setup` argument), unwatched."""
-        folder = os.path.join(self.work, "setup")
-        os.makedirs(folder, exist_ok=True)
-        os.chmod(folder, 0o777)
-        return self.once(path, [], ["setup"])
+    def build(self, case):
+        """Once per build directory; a newer source makes it anew. What is wrong, or None."""
+        for source, target, command in (x.split(None, 2) for x in case.get("build", [])):
+            source, target = os.path.join(HERE, "programs", source), os.path.join(self.made, target)
+            if os.path.exists(target) and os.path.getmtime(target) > os.path.getmtime(source):
+                continue
+            os.makedirs(self.made, exist_ok=True)
+            done = subprocess.run(command.format(source=source, target=target, made=self.made), shell=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+            if done.returncode:
+                return done.stdout.decode("utf-8", "replace")
+        return None
+
+    def command(self, case, prefix, folder, each, port):
+        words = shlex.split(self.words(case["command"][0], folder, each, port))
+        if "{run}" in words:
+            at = words.index("{run}")
+            words = words[:at] + prefix + words[at + 1:]
+        else:
+            words = prefix + words
+        if "outside" in case:
+            words = ["bash", "-c", case["outside"][0] + '; exec "$@"', "bash", *words]
+        return words
+
+    def run(self, case, each, options, user):
+        """options None: without the sensor."""
+        folder = self.fresh()
+        mark = f"TRANSPARENCY_RUN={os.path.basename(self.work)}-{os.path.basename(folder)}-"
+        prefix = []
+        if options is not None:
+            prefix = [self.hinomi, "run", *options, *(x for r in self.rules for x in ("--rules", r)),
+                      "-o", os.path.join(self.work, os.path.basename(folder) + ".alerts"), "--"]
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        if user:
+            prefix = ["env", *prefix] if prefix else []
+        command = (USER if user else []) + self.command(case, prefix, folder, each, port)
+        if user and options is not None:
+            path = os.path.join(self.work, os.path.basename(folder) + ".alerts")
+            with open(path, "w", encoding="ascii"):
+                os.chmod(path, 0o666)
+        environment = {**os.environ, "LC_ALL": "C", "HOME": folder, "TMPDIR": folder}
+        environment["TRANSPARENCY_RUN"] = mark.split("=", 1)[1]
+        for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+            environment.pop(name, None)
+        outcome = self.finish(command, folder, environment, mark, case)
+        outcome.output = self.masked(outcome.output, case, folder, port, mark)
+        return outcome
+
+    def finish(self, command, folder, environment, mark, case):
+        limit = float(case.get("limit", [LIMIT_S])[0]) * SCALE
+        outputs = [os.path.join(self.work, os.path.basename(folder) + "." + x) for x in ("out", "err")]
+        with open(outputs[0], "wb") as out, open(outputs[1], "wb") as err:
+            process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                                       env=environment, start_new_session="session" in case)
+        tasks = None
+        try:
+            status = process.wait(limit)
+        except subprocess.TimeoutExpired:
+            tasks = stuck.describe(stuck.marked(mark))
+            status = None
+        self.after(case, folder)
+        stuck.end(stuck.marked(mark))
+        if status is None:
+            process.wait()
+        text = ""
+        for path in outputs:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                text += os.path.basename(path)[-3:] + ":\n" + file.read()
+        return Outcome(status, text, tasks)
+
+    @staticmethod
+    def after(case, folder):
+        """A file that has to come about though the command is over."""
+        for name in case.get("afterwards", []):
+            path = os.path.join(folder, name)
+            pause = threading.Event()
+            for _ in range(500):
+                if os.path.exists(path):
+                    break
+                pause.wait(0.01)
+            else:
+                raise AssertionError(f"{name} did not come about")
+
+    @staticmethod
+    def masked(text, case, folder, port, mark):
+        text = text.replace(folder, "{work}").replace(str(port), "{port}").replace(mark, "{mark}")
+        for pattern in case.get("mask", []):
+            text = re.sub(pattern, "#", text, flags=re.M)
+        return text
+
+    def bare_outcome(self, name, case, each, user):
+        with self.lock:
+            known = self.bare.get((name, user))
+        if known is None:
+            known = self.run(case, each, None, user)
+            with self.lock:
+                self.bare[name, user] = known
+        return known
 
 
-def difference(bare, seen):
-    lines = []
-    if bare[0] != seen[0]:
-        lines.append(f"status {seen[0]}, bare {bare[0]}")
-    lines += [line for line in difflib.unified_diff(bare[1].splitlines(), seen[1].splitlines(), "bare", "watched",
-                                                    lineterm="", n=0)][:12]
-    return lines
+def differences(bare, seen, case):
+    if seen.stuck_tasks is not None or bare.stuck_tasks is not None:
+        which = "with" if seen.stuck_tasks is not None else "without"
+        return [f"it does not end {which} the sensor", *(seen.stuck_tasks or bare.stuck_tasks)]
+    problems = []
+    if bare.status != seen.status:
+        problems.append(f"status {seen.status}, not {bare.status}")
+    output = bare.output
+    for change in case.get("differs", []):
+        before, _, after = change.partition(" => ")
+        output = output.replace(before, after)
+    if output != seen.output:
+        before, after = output.splitlines(), seen.output.splitlines()
+        changed = [("- " + x) for x in before if x not in after] + [("+ " + x) for x in after if x not in before]
+        problems.append("the output differs (- without, + with):")
+        problems += (changed or ["in order:"] + after)[:40]
+    if "wants" in case and case["wants"][0] not in bare.output:
+        problems.append("without the sensor the case itself says: " + bare.output[:OUTPUT_MAX])
+    return problems
 
 
-def run_case(runner, path, times):
-    """What there is to say, and how many of each kind."""
-    name = os.path.basename(path)
-    said, totals = [], collections.Counter()
-    if header(path, "setup"):
-        status, out, _ = runner.setup(path)
-        if status != 0:
-            return [f"{name}: skipped: {out.strip()[-200:]}"], {"skipped": 1}
-    for who, user in users_of(path).items():
-        bare = runner.once(path, user, [])
-        if bare[0] == SKIPPED:
-            totals["skipped"] += 1
-            said.append(f"{name}: {who}: {bare[1].strip()}")
+def run_one(suite, name, case, each, mode, options, user):
+    """(word, lines)"""
+    needs = [x for x in " ".join(case.get("needs", [])).split() if not shutil.which(x, path=os.environ["PATH"] + ":/usr/sbin")]
+    if needs:
+        return "skipped", ["there is no " + ", ".join(needs)]
+    if os.geteuid() != 0 and ("root" in case or user):
+        return "skipped", ["needs root"]
+    try:
+        with suite.lock:
+            wrong = suite.build(case)
+        if wrong:
+            return "failed", ["it cannot be built:", wrong]
+        bare = suite.bare_outcome(name, case, each, user)
+        problems = differences(bare, suite.run(case, each, options, user), case)
+    except AssertionError as error:
+        problems = [str(error)]
+    return ("failed" if problems else "passed"), problems
+
+
+def users_of(case):
+    kinds = case.get("as", ["root user"])[0].split()
+    return [kind == "user" for kind in kinds]
+
+
+def work_of(suite, modes, options):
+    cases = read_cases(os.path.join(HERE, "cases.t"))
+    for name, case, each in spread(cases):
+        if options.only not in name or SCALE < int(case.get("from-scale", [1])[0]):
             continue
-        for mode in [m for m in MODES for _ in range(times)]:
-            seen = runner.once(path, user, runner.with_sensor(mode))
-            lines = difference(bare, seen)
-            totals["failed" if lines else "passed"] += 1
-            said += [f"{name}: {who}: {mode}: {line}" for line in lines]
-            if seen[2]:
-                said.append(f"{name}: {who}: {mode}: note: {seen[2].group().strip()}")
-    return said, totals
+        for user in users_of(case):
+            for mode, words in modes.items():
+                if mode in case.get("not-in", []) or (user and "user" not in words):
+                    continue
+                yield name, case, each, mode, [w for w in words if w != "user"], user
+    del suite
+
+
+def usable(suite):
+    done = subprocess.run([suite.hinomi, "run", "--rules", suite.rules[0], "--", "true"], stderr=subprocess.PIPE,
+                          stdin=subprocess.DEVNULL, check=False)
+    text = done.stderr.decode("utf-8", "replace").replace("\n", " ")
+    return text if "user notification" in text or "only one" in text else ""
+
+
+def run_all(suite, modes, options):
+    totals = {"passed": 0, "failed": 0, "skipped": 0}
+    work = list(work_of(suite, modes, options)) * options.repeat
+    with ThreadPoolExecutor(options.jobs) as pool:
+        found = pool.map(lambda w: run_one(suite, *w), work)
+        for (name, _, _, mode, _, user), (word, lines) in zip(work, found):
+            totals[word] += 1
+            where = f"{mode}, as a user" if user else mode
+            if word != "passed":
+                print(f"{name}: {where}: {word}")
+            for line in lines:
+                print("    " + line.replace("\n", "\n    "))
+            sys.stdout.flush()
+    return totals
 
 
 def main():
     parser = argparse.ArgumentParser()
-    for name in ("hinomi", "target", "shared"):
+    for name in ("hinomi", "probe", "shared"):
         parser.add_argument(name)
+    parser.add_argument("--mode")
     parser.add_argument("--only", default="")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--times", type=int, default=int(os.environ.get("TRANSPARENCY_TIMES", "1")))
+    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
-    totals = collections.Counter()
-    with tempfile.TemporaryDirectory(prefix="hinomi-same-", ignore_cleanup_errors=True) as work:
-        os.chmod(work, 0o755)
-        runner = Runner(options, work)
-        folder = os.path.join(HERE, "cases")
-        paths = [os.path.join(folder, n) for n in sorted(os.listdir(folder)) if options.only in n]
-        with ThreadPoolExecutor(options.jobs) as pool:
-            for said, found in pool.map(lambda path: run_case(runner, path, options.times), paths):
-                totals.update(found)
-                for line in said:
-                    print(line, flush=True)
-    print(f"transparency: {totals['passed']} passed, {totals['failed']} failed, {totals['skipped']} skipped")
+    suite = Suite(options)
+    try:
+        why = usable(suite)
+        if why:
+            print(f"skipped: {why}")
+            return SKIPPED
+        stuck.adopt_orphans()
+        modes = {line.split(None, 1)[0]: (line.split(None, 1) + [""])[1].split()
+                 for _, line in lines_of(os.path.join(HERE, "modes.t"))}
+        modes = {n: w for n, w in modes.items() if options.mode in (None, n)}
+        totals = run_all(suite, modes, options)
+    finally:
+        if options.keep:
+            print("kept:", suite.work)
+        else:
+            shutil.rmtree(suite.work, ignore_errors=True)
+    print("transparency: {passed} passed, {failed} failed, {skipped} skipped".format(**totals))
     return 1 if totals["failed"] else 0
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(main())
