@@ -68,8 +68,9 @@ static int find_features(const struct supervisor *s, uint32_t *ret)
         return fail("this kernel or container has no seccomp user notification, which is what "
                     "watches here; `hinomi doctor` tells more");
     }
+    features &= ~s->arguments->without;
     *ret = s->arguments->old_kernel ? features & FEATURES_5_10 : features;
-    return 0;
+    return (features & NEEDED) == NEEDED ? 0 : fail("--without takes away what watching needs");
 }
 
 static int load(struct supervisor *s)

@@ -80,6 +80,12 @@ static int let_go_on(void *data)
     return receiver_answer(data, 0);
 }
 
+static void let_another_serve(void *data)
+{
+    receiver_slow(data);
+}
+
+/* Most calls are over before another receiver would have woken up. */
 void flow_run_exact(struct receiver *r, enum exact_want want, struct exact_result *ret)
 {
     const struct exact_call call = {
@@ -88,9 +94,14 @@ void flow_run_exact(struct receiver *r, enum exact_want want, struct exact_resul
         .listener = r->notify->listener,
         .notif = &r->slot->notif,
         .answer = let_go_on,
+        .late = let_another_serve,
         .data = r,
     };
-    receiver_slow(r);
+    if (want == EXACT_AN_EXEC || receiver_is_wanted(r)) {
+        receiver_slow(r);
+    } else {
+        atomic_store(&r->slot->slow, 1);
+    }
     exact_run(r->notify->exact, &call, ret);
     r->answered |= ret->end != EXACT_REFUSED;
     r->gone |= ret->end == EXACT_GONE && !ret->begun;
@@ -290,27 +301,29 @@ static bool open_for_target(struct receiver *r)
 uint64_t flow_root_of(int64_t tid)
 {
     char path[48];
-    struct stat root, mounts;
+    struct statx root;
     snprintf(path, sizeof(path), "/proc/%lld/root", (long long)tid);
-    if (stat(path, &root) < 0) {
+    if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, &root) < 0 ||
+        !(root.stx_mask & STATX_MNT_ID)) {
         return 0;
     }
-    snprintf(path, sizeof(path), "/proc/%lld/ns/mnt", (long long)tid);
-    if (stat(path, &mounts) < 0) {
-        return 0;
-    }
-    return hash_u64(hash_u64(hash_u64(root.st_dev) ^ root.st_ino) ^ mounts.st_ino);
+    uint64_t dev = (uint64_t)root.stx_dev_major << 32 | root.stx_dev_minor;
+    return hash_u64(hash_u64(hash_u64(dev) ^ root.stx_ino) ^ root.stx_mnt_id);
 }
 
 static void learn_root(struct receiver *r)
 {
     struct notify *n = r->notify;
+    pthread_mutex_lock(&n->lock);
+    r->roots = path_cache_roots(n->paths);
+    pthread_mutex_unlock(&n->lock);
     r->root = flow_root_of(r->args.tid);
     pthread_mutex_lock(&n->lock);
     const struct thread *thread = state_thread(n->config.state, r->args.tid);
     struct tracked *tracked = thread ? tracked_of(n, thread) : NULL;
     if (tracked) {
         tracked->root = r->root;
+        tracked->roots = r->roots;
     }
     pthread_mutex_unlock(&n->lock);
 }
@@ -321,39 +334,73 @@ static void clear(struct resolved *at)
     memset(at, 0, offsetof(struct resolved, storage));
 }
 
+/* Paths that mean the same for every task with this root. */
+static bool is_common(const struct receiver *r)
+{
+    struct str path = r->args.path[0];
+    return r->args.call->flags & CALL_OPEN && path.n > 0 && path.p[0] == '/' &&
+           !(r->args.open_flags & O_NOFOLLOW) && r->args.open_resolve == 0 && !r->raceable;
+}
+
+/* Under the lock. */
+static bool look_up(struct receiver *r, const struct path_key *key, uint64_t now)
+{
+    struct path_value value;
+    struct resolved *at = &r->at[0];
+    if (!path_cache_get(r->notify->paths, key, now, &value)) {
+        return false;
+    }
+    clear(at);
+    clear(&r->at[1]);
+    memcpy(at->storage, value.real.p, value.real.n);
+    at->path = str_from(at->storage, value.real.n);
+    at->ino = value.ino;
+    at->dev = value.dev;
+    at->upper_layer = value.upper_layer;
+    at->lower_layer = value.lower_layer;
+    return true;
+}
+
+static void keep(struct receiver *r, const struct path_key *key, uint64_t ticket, uint64_t now)
+{
+    struct notify *n = r->notify;
+    const struct resolved *at = &r->at[0];
+    const struct path_value value = { .real = at->path,
+                                      .ino = at->ino,
+                                      .dev = at->dev,
+                                      .upper_layer = at->upper_layer,
+                                      .lower_layer = at->lower_layer };
+    if (at->error == 0 && !at->unsure && !at->cut && !at->deleted && !at->personal) {
+        pthread_mutex_lock(&n->lock);
+        path_cache_put(n->paths, key, &value, ticket, now);
+        pthread_mutex_unlock(&n->lock);
+    }
+}
+
 /* predict(), or for an open whose path was resolved a moment ago, just that. */
 static int64_t expect(struct receiver *r)
 {
     struct notify *n = r->notify;
-    struct str path = r->args.path[0];
-    if (!(r->args.call->flags & CALL_OPEN) || path.n == 0 || path.p[0] != '/' ||
-        r->args.open_flags & O_NOFOLLOW || r->args.open_resolve || r->raceable) {
+    r->remembered = false;
+    if (!is_common(r) || n->config.every_call) {
         return predict(r->resolver, &r->target, &r->args, r->at);
     }
     if (r->root == 0) {
         learn_root(r);
     }
-    struct path_key key = { r->root, path };
     uint64_t now = clock_ns(CLOCK_MONOTONIC);
-    struct resolved *at = &r->at[0];
     pthread_mutex_lock(&n->lock);
-    struct str real = path_cache_get(n->paths, &key, now);
+    bool same_root = r->roots == path_cache_roots(n->paths);
+    struct path_key key = { same_root ? r->root : 0, r->args.path[0] };
     uint64_t ticket = path_cache_ticket(n->paths);
-    if (real.n) {
-        memcpy(at->storage, real.p, real.n);
-        clear(at);
-        clear(&r->at[1]);
-        at->path = str_from(at->storage, real.n);
-    }
+    r->remembered = look_up(r, &key, now);
     pthread_mutex_unlock(&n->lock);
-    if (real.n) {
+    if (r->remembered) {
         return 0;
     }
     int64_t result = predict(r->resolver, &r->target, &r->args, r->at);
-    if (result >= 0 && at->error == 0 && !at->unsure && !at->cut && !at->deleted) {
-        pthread_mutex_lock(&n->lock);
-        path_cache_put(n->paths, &key, at->path, ticket, now);
-        pthread_mutex_unlock(&n->lock);
+    if (result >= 0) {
+        keep(r, &key, ticket, now);
     }
     return result;
 }
@@ -409,6 +456,10 @@ static void confirm(struct receiver *r)
     }
     if (!unsure && (!r->raceable || config->deny)) {
         enum verdict verdict = flow_preview(r, outcome);
+        if (verdict == VERDICT_DENY && r->remembered) { /* but this one may not do that anyway */
+            outcome.result = predict(r->resolver, &r->target, &r->args, r->at);
+            verdict = flow_preview(r, outcome);
+        }
         if (verdict == VERDICT_DENY) {
             flow_refuse(r);
             return;
@@ -460,12 +511,13 @@ static bool is_wanted(struct receiver *r, const struct call *call, uint32_t open
                                        call_event_name(call), open_flags);
     path_cache_changed(n->paths, tid);
     if (call && path_cache_is_change(call)) {
-        path_cache_change(n->paths, tid);
+        path_cache_change(n->paths, tid, call);
     }
     if (call && call->name == NAME_io_uring_setup) {
         path_cache_disable(n->paths);
     }
-    r->root = known ? tracked->root : 0;
+    r->roots = path_cache_roots(n->paths);
+    r->root = known && tracked->roots == r->roots ? tracked->root : 0;
     if (known) {
         r->target = tracked->target;
         r->raceable = tracked_is_raceable(n, thread);

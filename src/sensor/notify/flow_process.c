@@ -293,6 +293,7 @@ static void track_child(struct receiver *r, const struct thread *parent, int64_t
     its->known = mine->known;
     its->nests = mine->nests;
     its->root = flags & CLONE_NEWNS ? 0 : mine->root;
+    its->roots = mine->roots;
     if (shares) {
         live_sharers_cloned(n->sharers, parent->pid, child);
     }

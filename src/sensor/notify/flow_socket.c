@@ -177,7 +177,7 @@ static void connect_call(struct receiver *r, struct socket_facts *facts,
 
 void flow_predict(struct receiver *r)
 {
-    struct socket_facts facts;
+    struct socket_facts facts = { .family = -1 };
     struct call_outcome outcome = flow_predicted(r, 0);
     uint16_t name = r->args.call->name;
     if (r->args.call->flags & CALL_SOCKET &&

@@ -143,6 +143,14 @@ static void answer_for(struct notify *n, struct receiver *r)
     receiver_slow(r);
 }
 
+static bool is_serving(struct receiver *r)
+{
+    pthread_mutex_lock(&r->notify->turns);
+    bool serving = r->state == RECEIVER_SERVING;
+    pthread_mutex_unlock(&r->notify->turns);
+    return serving;
+}
+
 static void look_for_stuck(struct notify *n)
 {
     uint64_t now = clock_ns(CLOCK_MONOTONIC);
@@ -152,13 +160,18 @@ static void look_for_stuck(struct notify *n)
     for (unsigned i = 0; i < count; i++) {
         struct receiver *r = n->receivers[i];
         uint64_t taken = atomic_load_explicit(&r->slot->taken_ns, memory_order_acquire);
-        if (taken && now > taken + NOTIFY_STUCK_MS * NS_PER_MS && !atomic_load(&r->slot->slow)) {
+        if (!taken || now < taken + NOTIFY_STUCK_MS * NS_PER_MS) {
+            continue;
+        }
+        if (!atomic_load(&r->slot->slow)) {
             answer_for(n, r);
+        } else if (is_serving(r)) { /* held up on its way into exact mode */
+            receiver_slow(r);
         }
     }
 }
 
-/* Not in a call that changes paths any more? "running" may still be in one. */
+/* Not in a call that changes paths any more? */
 static bool has_left_change(int64_t tid)
 {
     char path[48], text[24];
@@ -167,13 +180,8 @@ static bool has_left_change(int64_t tid)
     if (fd < 0) {
         return errno == ENOENT;
     }
-    ssize_t size = read(fd, text, sizeof(text) - 1);
-    if (size <= 0 || text[0] == 'r') {
-        return size < 0 && errno == ESRCH;
-    }
-    text[size] = '\0';
-    const struct call *call = call_of_number(CALL_ARCH_NATIVE, (uint32_t)strtol(text, NULL, 10));
-    return !call || !path_cache_is_change(call);
+    ssize_t size = read(fd, text, sizeof(text));
+    return size < 0 ? errno == ESRCH : path_cache_has_left(str_from(text, (size_t)size));
 }
 
 static void look_for_changes(struct notify *n)

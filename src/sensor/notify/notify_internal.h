@@ -34,7 +34,8 @@ struct receiver {
     struct resolver *resolver;
     struct target target; /* who called */
     bool raceable;        /* memory is shared: what it points to may change under us */
-    uint64_t root;
+    bool remembered;      /* the path's meaning; rights were not looked at */
+    uint64_t root, roots; /* as in struct tracked */
     struct live_task *task, *other;
     struct call_args args;
     struct resolved at[2];
@@ -44,11 +45,12 @@ struct receiver {
 /* Kept beside the state's threads, by their index. */
 struct tracked {
     uint32_t serial;
-    bool known;    /* target is right */
-    bool nests;    /* entered or made a namespace: ids of children may differ inside */
-    bool stale;    /* an exec or ids went unseen: look again */
-    uint64_t root; /* which root and mount namespace, for path_cache; 0: look again */
-    int pending;   /* events of the process still to be made; of main threads */
+    bool known;     /* target is right */
+    bool nests;     /* entered or made a namespace: ids of children may differ inside */
+    bool stale;     /* an exec or ids went unseen: look again */
+    uint64_t root;  /* which root, for path_cache; 0: look again */
+    uint64_t roots; /* path_cache_roots() when that was so */
+    int pending;    /* events of the process still to be made; of main threads */
     struct target target;
 };
 
@@ -96,6 +98,8 @@ int receivers_start(struct notify *notify, struct err *err);
 void receivers_stop(struct notify *notify);
 /* Before something that may take long: another serves meanwhile. */
 void receiver_slow(struct receiver *receiver);
+/* Is a further call waiting that nobody has taken? */
+bool receiver_is_wanted(const struct receiver *receiver);
 /* SECCOMP_IOCTL_NOTIF_SEND: CONTINUE for 0, else this errno. 0, or -ENOENT: the call is gone. */
 int receiver_answer(struct receiver *receiver, int error);
 
@@ -117,7 +121,7 @@ void flow_run_exact(struct receiver *receiver, enum exact_want want, struct exac
 /* Answers EPERM; the refused event goes to the sink. `event` is in r->made. */
 void flow_refuse(struct receiver *receiver);
 
-/* Which root and mounts its paths begin in, as a number; 0 not known. */
+/* Which root its paths begin in (of which mount, so of which mount namespace), as a number; 0 not known. */
 uint64_t flow_root_of(int64_t tid);
 
 /* flow_socket.c */
