@@ -223,6 +223,10 @@ void flow_run_and_emit(struct receiver *r, struct call_outcome outcome)
             socket_facts_read(r->target.pid, result.result, &accepted) == 0) {
             outcome.socket = &accepted;
         }
+        if (r->args.call->name == NAME_connect &&
+            (result.result == 0 || result.result == -EINPROGRESS)) {
+            flow_connected(r, &accepted, &outcome);
+        }
         if (told) {
             flow_emit_locked(r, &outcome);
         }
@@ -408,13 +412,19 @@ static int64_t expect(struct receiver *r)
 /* The state learns what descriptors the call is about: their making may have gone unseen. */
 static void learn_fd(struct receiver *r, int64_t fd)
 {
+    struct state *state = r->notify->config.state;
     struct fdinfo info;
     char storage[RESOLVED_PATH_MAX];
     if (fd < 0 || live_fd_read(r->args.tid, fd, &info, storage, sizeof(storage)) < 0) {
         return;
     }
     pthread_mutex_lock(&r->notify->lock);
-    state_add_fd(r->notify->config.state, r->args.tid, fd, &info);
+    const struct thread *thread = state_thread(state, r->args.tid);
+    const struct fdinfo *known = thread ? state_fd(state, thread, fd) : NULL;
+    bool knows_more = known && info.ino && known->ino == info.ino && known->sport && !info.sport;
+    if (!knows_more) {
+        state_add_fd(state, r->args.tid, fd, &info);
+    }
     pthread_mutex_unlock(&r->notify->lock);
 }
 

@@ -201,7 +201,7 @@ static enum verdict emit_new_image(struct receiver *r)
 static void exec_unseen(struct receiver *r)
 {
     struct notify *n = r->notify;
-    bool imagined = imagine_exec(r) == 0;
+    bool imagined = !r->args.unreadable && imagine_exec(r) == 0;
     if (receiver_answer(r, 0) < 0 || !imagined) {
         return;
     }

@@ -127,6 +127,9 @@ uint64_t flow_root_of(int64_t tid);
 /* flow_socket.c */
 void flow_predict(struct receiver *receiver);
 bool flow_is_accept(const struct call *call);
+/* After a connect in exact mode: with whom. */
+void flow_connected(struct receiver *receiver, struct socket_facts *facts,
+                    struct call_outcome *outcome);
 
 /* flow_process.c */
 void flow_exec(struct receiver *receiver);
