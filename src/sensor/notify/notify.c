@@ -68,16 +68,10 @@ void notify_process_ended(struct notify *n, int64_t pid, int status)
     if (!thread || thread->flags & THREAD_EXITED) {
         return;
     }
-    live_sharers_left(n->sharers, pid);
+    tracked_left(n, pid);
     event_of_exit(pid, status, -1, clock_real_ns(), &n->exit_made);
     n->stats.events++;
     n->config.sink.event(n->config.sink.data, &n->exit_made.event);
-}
-
-static struct tracked *tracked_process(struct notify *n, int64_t pid)
-{
-    const struct thread *thread = state_thread(n->config.state, pid);
-    return thread ? tracked_of(n, thread) : NULL;
 }
 
 void notify_pending(struct notify *n, int64_t pid, int change)

@@ -50,7 +50,9 @@ struct tracked {
     bool stale;     /* an exec or ids went unseen: look again */
     uint64_t root;  /* which root, for path_cache; 0: look again */
     uint64_t roots; /* path_cache_roots() when that was so */
-    int pending;    /* events of the process still to be made; of main threads */
+    int64_t
+        lender;  /* whose memory the process has until its exec: that one waits in vfork; 0 none */
+    int pending; /* events of the process still to be made; of main threads */
     struct target target;
 };
 
@@ -118,6 +120,8 @@ void flow_emit_predicted(struct receiver *receiver, struct call_outcome outcome)
 void flow_run_and_emit(struct receiver *receiver, struct call_outcome outcome);
 /* Runs the call in exact mode, others serving meanwhile. */
 void flow_run_exact(struct receiver *receiver, enum exact_want want, struct exact_result *ret);
+/* Ids of this thread may change unseen: at its next call /proc tells. */
+void flow_forget(struct receiver *receiver, int64_t tid);
 /* Answers EPERM; the refused event goes to the sink. `event` is in r->made. */
 void flow_refuse(struct receiver *receiver);
 
@@ -144,6 +148,15 @@ struct tracked *tracked_of(struct notify *notify, const struct thread *thread);
 void tracked_learn(struct notify *notify, const struct thread *thread,
                    const struct live_task *task);
 bool tracked_is_raceable(const struct notify *notify, const struct thread *thread);
+/* Of the process' main thread. */
+struct tracked *tracked_process(struct notify *notify, int64_t pid);
+/* A task was born, by clone's flags. */
+void tracked_born(struct notify *notify, const struct thread *parent, const struct thread *child,
+                  uint64_t clone_flags);
+/* The process may share its memory with a task that nobody knows. */
+void tracked_shares_unseen(struct notify *notify, int64_t pid);
+/* The process ended, or left its memory by exec. */
+void tracked_left(struct notify *notify, int64_t pid);
 void tracked_done(struct notify *notify);
 
 /* An event of this process is still to be made (or no longer): its end waits. Takes the lock. */
