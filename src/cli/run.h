@@ -28,7 +28,8 @@ struct run_arguments {
     struct rule_choice choice;
     const char *output, *capture;
     bool json, deny, all, stats, all_calls, old_kernel;
-    char **command; /* NULL-terminated */
+    uint32_t without; /* features not to be used */
+    char **command;   /* NULL-terminated */
 };
 
 /* Before the first process is made. */

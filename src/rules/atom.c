@@ -518,6 +518,8 @@ static float chance_of_habit(const struct check *check)
     }
     uint64_t constant = check->constants[0].values[0].u;
     switch (check->left->field.id) {
+    case FIELD_EVT_IS_OPEN_READ:
+        return check->op == OP_EQ && constant ? 0.8F : 0.0F;
     case FIELD_EVT_IS_OPEN_WRITE:
     case FIELD_EVT_IS_OPEN_CREATE:
         return check->op == OP_EQ && constant ? 0.12F : 0.0F;

@@ -26,6 +26,7 @@
 #define GUARDS_MAX         16   /* literals that are tested before everything else, per class */
 #define CLASS_UNITS_MAX    32
 #define CLASS_GROUPS_MAX   64
+#define GROUP_FAST_MAX     8         /* atoms of a group that may still be compared on the spot */
 #define ROW_RULES_MAX      (1 << 20) /* words of all row_rules together, else there are none */
 #define NONE               UINT32_MAX
 
@@ -74,6 +75,7 @@ struct atom_group {
     uint32_t *regex_rows; /* row of each pattern */
     bool *regex_found;
     uint32_t nregexes;
+    uint32_t natoms;
     bool has_maybes;          /* some text is only necessary for some atom */
     struct textset_hits hits; /* overflow: any atom of the group may be true */
 };

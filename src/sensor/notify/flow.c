@@ -102,6 +102,12 @@ static int let_go_on(void *data)
     return receiver_answer(data, 0);
 }
 
+static void let_another_serve(void *data)
+{
+    receiver_slow(data);
+}
+
+/* Most calls are over before another receiver would have woken up. */
 void flow_run_exact(struct receiver *r, enum exact_want want, struct exact_result *ret)
 {
     const struct exact_call call = {
@@ -110,9 +116,14 @@ void flow_run_exact(struct receiver *r, enum exact_want want, struct exact_resul
         .listener = r->notify->listener,
         .notif = &r->slot->notif,
         .answer = let_go_on,
+        .late = let_another_serve,
         .data = r,
     };
-    receiver_slow(r);
+    if (want == EXACT_AN_EXEC || receiver_is_wanted(r)) {
+        receiver_slow(r);
+    } else {
+        atomic_store(&r->slot->slow, 1);
+    }
     exact_run(r->notify->exact, &call, ret);
     r->answered |= ret->end != EXACT_REFUSED;
     r->gone |= ret->end == EXACT_GONE && !ret->begun;
@@ -239,6 +250,10 @@ void flow_run_and_emit(struct receiver *r, struct call_outcome outcome)
         if (flow_is_accept(r->args.call) && result.result >= 0 &&
             socket_facts_read(r->target.pid, result.result, &accepted) == 0) {
             outcome.socket = &accepted;
+        }
+        if (r->args.call->name == NAME_connect &&
+            (result.result == 0 || result.result == -EINPROGRESS)) {
+            flow_connected(r, &accepted, &outcome);
         }
         if (told) {
             flow_emit_locked(r, &outcome);
@@ -444,13 +459,19 @@ static int64_t expect(struct receiver *r)
 /* The state learns what descriptors the call is about: their making may have gone unseen. */
 static void learn_fd(struct receiver *r, int64_t fd)
 {
+    struct state *state = r->notify->config.state;
     struct fdinfo info;
     char storage[RESOLVED_PATH_MAX];
     if (fd < 0 || live_fd_read(r->args.tid, fd, &info, storage, sizeof(storage)) < 0) {
         return;
     }
     pthread_mutex_lock(&r->notify->lock);
-    state_add_fd(r->notify->config.state, r->args.tid, fd, &info);
+    const struct thread *thread = state_thread(state, r->args.tid);
+    const struct fdinfo *known = thread ? state_fd(state, thread, fd) : NULL;
+    bool knows_more = known && info.ino && known->ino == info.ino && known->sport && !info.sport;
+    if (!knows_more) {
+        state_add_fd(state, r->args.tid, fd, &info);
+    }
     pthread_mutex_unlock(&r->notify->lock);
 }
 

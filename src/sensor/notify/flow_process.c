@@ -186,6 +186,7 @@ static enum verdict emit_new_image(struct receiver *r)
     if (live_task_read(r->task, r->target.pid, LIVE_ALL) < 0) {
         return verdict;
     }
+    flow_learn_stdio(r, r->target.pid);
     event_of_exec(&r->args, &outcome, r->task, &r->made);
     pthread_mutex_lock(&n->lock);
     n->stats.events++;
@@ -200,7 +201,7 @@ static enum verdict emit_new_image(struct receiver *r)
 /* The thread is being traced by someone else: what will run is what was found. */
 static void exec_unseen(struct receiver *r)
 {
-    bool imagined = imagine_exec(r) == 0;
+    bool imagined = !r->args.unreadable && imagine_exec(r) == 0;
     if (receiver_answer(r, 0) < 0 || !imagined) {
         return;
     }

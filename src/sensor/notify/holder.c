@@ -13,6 +13,7 @@
  * Nothing here keeps state in libc: no allocation, no stdio, only wrappers of system calls.
  */
 #include "sensor/notify/holder.h"
+#include "sensor/notify/call.h"
 
 #include "base/clock.h"
 
@@ -33,14 +34,6 @@
 #define SLOW_SAMPLES  (HOLDER_SLOW_MS / HOLDER_SAMPLE_MS)
 #define RECV_LIMIT_US 1000
 #define GUESSES       1024 /* ids on each side of the newest known one; they are handed out in a row */
-
-#if defined(__x86_64__)
-#define OWN_ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define OWN_ARCH AUDIT_ARCH_AARCH64
-#else
-#error "the holder does not know this machine's AUDIT_ARCH"
-#endif
 
 struct holder {
     struct holder_shared *shared;
@@ -133,7 +126,7 @@ static int answer(const struct holder *h, uint64_t id)
 
 static void count(struct holder *h, const struct seccomp_data *data)
 {
-    bool known = data->arch == OWN_ARCH && data->nr >= 0 && data->nr < HOLDER_NUMBERS - 1;
+    bool known = data->arch == CALL_ARCH_NATIVE && data->nr >= 0 && data->nr < HOLDER_NUMBERS - 1;
     h->gap->passed++;
     atomic_fetch_add_explicit(&h->shared->passed_by_number[known ? data->nr : HOLDER_NUMBERS - 1],
                               1, memory_order_relaxed);

@@ -137,6 +137,14 @@ static void answer_for(struct notify *n, struct receiver *r)
     receiver_slow(r);
 }
 
+static bool is_serving(struct receiver *r)
+{
+    pthread_mutex_lock(&r->notify->turns);
+    bool serving = r->state == RECEIVER_SERVING;
+    pthread_mutex_unlock(&r->notify->turns);
+    return serving;
+}
+
 static void look_for_stuck(struct notify *n)
 {
     uint64_t now = clock_ns(CLOCK_MONOTONIC);
@@ -146,8 +154,13 @@ static void look_for_stuck(struct notify *n)
     for (unsigned i = 0; i < count; i++) {
         struct receiver *r = n->receivers[i];
         uint64_t taken = atomic_load_explicit(&r->slot->taken_ns, memory_order_acquire);
-        if (taken && now > taken + NOTIFY_STUCK_MS * NS_PER_MS && !atomic_load(&r->slot->slow)) {
+        if (!taken || now < taken + NOTIFY_STUCK_MS * NS_PER_MS) {
+            continue;
+        }
+        if (!atomic_load(&r->slot->slow)) {
             answer_for(n, r);
+        } else if (is_serving(r)) { /* held up on its way into exact mode */
+            receiver_slow(r);
         }
     }
 }

@@ -86,6 +86,7 @@ struct notify {
 
     pthread_t housekeeper;
     bool housekeeping;
+    _Atomic int connects; /* being waited for */
     _Atomic bool stopping;
     _Atomic bool ended; /* the last filtered task is gone */
     struct made_event exit_made;
@@ -99,6 +100,8 @@ int receivers_start(struct notify *notify, struct err *err);
 void receivers_stop(struct notify *notify);
 /* Before something that may take long: another serves meanwhile. */
 void receiver_slow(struct receiver *receiver);
+/* Is a further call waiting that nobody has taken? */
+bool receiver_is_wanted(const struct receiver *receiver);
 /* SECCOMP_IOCTL_NOTIF_SEND: CONTINUE for 0, else this errno. 0, or -ENOENT: the call is gone. */
 int receiver_answer(struct receiver *receiver, int error);
 
@@ -128,10 +131,15 @@ uint64_t flow_root_of(int64_t tid);
 /* flow_socket.c */
 void flow_predict(struct receiver *receiver);
 bool flow_is_accept(const struct call *call);
+/* After a connect in exact mode: with whom. */
+void flow_connected(struct receiver *receiver, struct socket_facts *facts,
+                    struct call_outcome *outcome);
 
 /* flow_process.c */
 void flow_exec(struct receiver *receiver);
 void flow_fork(struct receiver *receiver);
+/* What descriptors 0, 1 and 2 are now: they may have come by ways that are not seen. */
+void flow_learn_stdio(struct receiver *receiver, int64_t pid);
 /* Makes the task, and its ancestors, known to the state. */
 void flow_discover(struct receiver *receiver, int64_t tid);
 

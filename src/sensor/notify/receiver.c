@@ -56,6 +56,12 @@ static bool is_hung_up(const struct notify *n)
     return poll(&p, 1, 0) == 1 && p.revents & POLLHUP;
 }
 
+bool receiver_is_wanted(const struct receiver *r)
+{
+    struct pollfd p = { .fd = r->notify->listener, .events = POLLIN };
+    return poll(&p, 1, 0) == 1 && p.revents & POLLIN;
+}
+
 /* False: no more will come. */
 static bool receive(struct receiver *r)
 {

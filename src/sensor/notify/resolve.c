@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -356,7 +357,10 @@ static void split_last(struct resolver *r, struct str path, struct str *ret_name
 {
     ptrdiff_t slash = str_find_last(path, '/');
     size_t n = (size_t)(slash + 1);
-    memcpy(r->link, path.p, n);
+    assert(r);
+    if (n) {
+        memcpy(r->link, path.p, n);
+    }
     memcpy(r->link + n, n ? "" : ".", n ? 1 : 2);
     *ret_name = str_from_offset(path, n);
 }
