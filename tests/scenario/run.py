@@ -186,13 +186,13 @@ def compare(live, replayed, differences):
     if sorted(map(key, live)) != sorted(map(key, replayed)):
         only = {a["rule"] for a in live} ^ {a["rule"] for a in replayed}
         return [f"{len(live)} alerts live, {len(replayed)} replayed; only in one: {', '.join(only) or 'none'}"]
-    problems = set()
+    problems = {}
     for one, other in zip(sorted(live, key=key), sorted(replayed, key=key)):
         for field, value in one["output_fields"].items():
             there = other["output_fields"].get(field)
             if value != there and field not in differences:
-                problems.add(f"{field}: live {value!r}, replayed {there!r} ({one['rule']})")
-    return sorted(problems)[:20]
+                problems.setdefault(field, f"{field}: live {value!r}, replayed {there!r} ({one['rule']})")
+    return sorted(problems.values())
 
 
 def run_one(suite, sensor, name, scenario):
