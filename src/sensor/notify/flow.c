@@ -77,7 +77,12 @@ void flow_refuse(struct receiver *r)
 
 static int let_go_on(void *data)
 {
-    return receiver_answer(data, 0);
+    struct receiver *r = data;
+    int answered = receiver_answer(r, 0);
+    if (r->hands_over) {
+        receiver_slow(r);
+    }
+    return answered;
 }
 
 static void let_another_serve(void *data)
@@ -85,7 +90,7 @@ static void let_another_serve(void *data)
     receiver_slow(data);
 }
 
-/* Most calls are over before another receiver would have woken up. */
+/* Most calls are over before another receiver would have woken up; an exec goes on while one does. */
 void flow_run_exact(struct receiver *r, enum exact_want want, struct exact_result *ret)
 {
     const struct exact_call call = {
@@ -97,7 +102,8 @@ void flow_run_exact(struct receiver *r, enum exact_want want, struct exact_resul
         .late = let_another_serve,
         .data = r,
     };
-    if (want == EXACT_AN_EXEC || receiver_is_wanted(r)) {
+    r->hands_over = want == EXACT_AN_EXEC;
+    if (receiver_is_wanted(r)) {
         receiver_slow(r);
     } else {
         atomic_store(&r->slot->slow, 1);
@@ -163,6 +169,8 @@ static void relearn(struct receiver *r)
         tracked_learn(r->notify, thread, r->task);
         uint16_t name = r->args.call->name;
         tracked->nests |= name == NAME_unshare || name == NAME_setns;
+        r->notify->root_epoch += tracked->moves;
+        tracked->moves = false;
     }
     pthread_mutex_unlock(&r->notify->lock);
 }
@@ -295,15 +303,19 @@ uint64_t flow_root_of(int64_t tid)
     return hash_u64(hash_u64(hash_u64(root.st_dev) ^ root.st_ino) ^ mounts.st_ino);
 }
 
-static void learn_root(struct receiver *r)
+void flow_learn_root(struct receiver *r)
 {
     struct notify *n = r->notify;
+    pthread_mutex_lock(&n->lock);
+    r->root_epoch = n->root_epoch;
+    pthread_mutex_unlock(&n->lock);
     r->root = flow_root_of(r->args.tid);
     pthread_mutex_lock(&n->lock);
     const struct thread *thread = state_thread(n->config.state, r->args.tid);
     struct tracked *tracked = thread ? tracked_of(n, thread) : NULL;
     if (tracked) {
         tracked->root = r->root;
+        tracked->root_epoch = r->root_epoch;
     }
     pthread_mutex_unlock(&n->lock);
 }
@@ -324,7 +336,7 @@ static int64_t expect(struct receiver *r)
         return predict(r->resolver, &r->target, &r->args, r->at);
     }
     if (r->root == 0) {
-        learn_root(r);
+        flow_learn_root(r);
     }
     struct path_key key = { r->root, path };
     uint64_t now = clock_ns(CLOCK_MONOTONIC);
@@ -379,7 +391,7 @@ static void open_blindly(struct receiver *r, struct call_outcome outcome)
     clear(&r->at[0]);
     clear(&r->at[1]);
     if (r->root == 0) {
-        learn_root(r);
+        flow_learn_root(r);
     }
     flow_run_and_emit(r, outcome);
 }
@@ -437,6 +449,31 @@ static void exact(struct receiver *r)
     flow_run_and_emit(r, outcome);
 }
 
+static bool moves_root(const struct call *call)
+{
+    switch (call->name) {
+    case NAME_chroot:
+    case NAME_pivot_root:
+    case NAME_setns:
+    case NAME_unshare:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Roots may be shared: what is known of any is void while such a call may be under way. */
+static void note_moves(struct notify *n, struct tracked *tracked, const struct call *call)
+{
+    bool moves = call && moves_root(call);
+    if (moves || (tracked && tracked->moves)) {
+        n->root_epoch++;
+    }
+    if (tracked) {
+        tracked->moves = moves;
+    }
+}
+
 /* Who calls, and is it worth a look? */
 static bool is_wanted(struct receiver *r, const struct call *call, uint32_t open_flags)
 {
@@ -458,7 +495,9 @@ static bool is_wanted(struct receiver *r, const struct call *call, uint32_t open
     if (call && call->name == NAME_io_uring_setup) {
         path_cache_disable(n->paths);
     }
-    r->root = known ? tracked->root : 0;
+    note_moves(n, tracked, call);
+    r->root = known ? tracked_root(n, tracked) : 0;
+    r->root_epoch = n->root_epoch;
     if (known) {
         r->target = tracked->target;
         r->raceable = tracked_is_raceable(n, thread);

@@ -29,14 +29,18 @@ struct receiver {
     bool started;
     enum receiver_state state; /* under `turns` */
     bool answered;             /* this notification */
+    bool hands_over;           /* its turn, when it has answered */
     bool gone;                 /* and its call was gone by then */
     struct holder_slot *slot;
     struct resolver *resolver;
     struct target target; /* who called */
     bool raceable;        /* memory is shared: what it points to may change under us */
-    uint64_t root;
+    uint64_t root;        /* as tracked */
+    uint32_t root_epoch;
     struct live_task *task, *other;
     struct call_args args;
+    bool foreseen; /* of an exec: .expected and .at are there */
+    int64_t expected;
     struct resolved at[2];
     struct made_event made;
 };
@@ -44,11 +48,13 @@ struct receiver {
 /* Kept beside the state's threads, by their index. */
 struct tracked {
     uint32_t serial;
-    bool known;    /* target is right */
-    bool nests;    /* entered or made a namespace: ids of children may differ inside */
-    bool stale;    /* an exec or ids went unseen: look again */
-    uint64_t root; /* which root and mount namespace, for path_cache; 0: look again */
-    int pending;   /* events of the process still to be made; of main threads */
+    bool known;          /* target is right */
+    bool nests;          /* entered or made a namespace: ids of children may differ inside */
+    bool stale;          /* an exec or ids went unseen: look again */
+    uint64_t root;       /* which root and mount namespace, for path_cache; 0: look again */
+    uint32_t root_epoch; /* of notify.root_epoch, when it was looked at; other: look again */
+    bool moves;          /* was last seen in a call that may change roots */
+    int pending;         /* events of the process still to be made; of main threads */
     struct target target;
 };
 
@@ -69,7 +75,8 @@ struct notify {
     struct tracked *tracked[TRACKED_CHUNKS];
     struct live_sharers *sharers;
     struct path_cache *paths;
-    uint64_t own_root; /* of this process */
+    uint64_t own_root;   /* of this process */
+    uint32_t root_epoch; /* grows when somebody may have changed a root that others share */
     struct notify_stats stats;
 
     pthread_mutex_t turns;
@@ -118,6 +125,8 @@ void flow_run_exact(struct receiver *receiver, enum exact_want want, struct exac
 /* Answers EPERM; the refused event goes to the sink. `event` is in r->made. */
 void flow_refuse(struct receiver *receiver);
 
+/* What is the caller's root? In r->root, and kept. */
+void flow_learn_root(struct receiver *receiver);
 /* Which root and mounts its paths begin in, as a number; 0 not known. */
 uint64_t flow_root_of(int64_t tid);
 
@@ -135,6 +144,7 @@ void flow_discover(struct receiver *receiver, int64_t tid);
 struct tracked *tracked_of(struct notify *notify, const struct thread *thread);
 void tracked_learn(struct notify *notify, const struct thread *thread,
                    const struct live_task *task);
+uint64_t tracked_root(const struct notify *notify, const struct tracked *tracked);
 bool tracked_is_raceable(const struct notify *notify, const struct thread *thread);
 void tracked_done(struct notify *notify);
 

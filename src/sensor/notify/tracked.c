@@ -53,6 +53,11 @@ void tracked_learn(struct notify *n, const struct thread *thread, const struct l
     t->stale = false;
 }
 
+uint64_t tracked_root(const struct notify *n, const struct tracked *tracked)
+{
+    return tracked->root_epoch == n->root_epoch ? tracked->root : 0;
+}
+
 bool tracked_is_raceable(const struct notify *n, const struct thread *thread)
 {
     const struct thread *main = state_main(n->config.state, thread);
