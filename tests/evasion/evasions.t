@@ -6,9 +6,6 @@
 open-race
   rule   Credential file read
   count  Credential file read
-  event  evt.type in (open, openat) and fd.name=/etc/shadow
-  field  evt.exact=true
-  field  evt.outcome=succeeded
 
 fault-race
   rule   Credential file read

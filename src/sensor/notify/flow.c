@@ -48,11 +48,33 @@ void flow_emit_locked(struct receiver *r, const struct call_outcome *outcome)
     pthread_mutex_unlock(&r->notify->lock);
 }
 
+static bool makes_fd(const struct call *call)
+{
+    return call->flags & CALL_OPEN || kind_table[call->kind].flags & KIND_CREATES_FD;
+}
+
+/* The descriptor that a call will return if it succeeds; 0 of calls that return none. */
+static int64_t foreseen_fd(const struct receiver *r)
+{
+    const struct call *call = r->args.call;
+    const uint64_t *reg = r->args.reg;
+    bool duplicates =
+        call->name == NAME_fcntl && ((int)reg[1] == F_DUPFD || (int)reg[1] == F_DUPFD_CLOEXEC);
+    if (call->name == NAME_dup2 || call->name == NAME_dup3) {
+        return (int32_t)reg[1];
+    }
+    if (!duplicates && call->name != NAME_dup && !makes_fd(call)) {
+        return 0;
+    }
+    int64_t fd = live_fd_lowest(r->args.tid, duplicates ? (int32_t)reg[2] : 0);
+    return fd >= 0 ? fd : PREVIEW_FD;
+}
+
 enum verdict flow_preview(struct receiver *r, struct call_outcome outcome)
 {
     struct notify *n = r->notify;
-    if (r->args.call->flags & CALL_OPEN && outcome.result >= 0) {
-        outcome.result = PREVIEW_FD;
+    if (outcome.result >= 0) {
+        outcome.result = r->args.call->flags & CALL_OPEN ? PREVIEW_FD : foreseen_fd(r);
     }
     event_of_call(&r->args, &outcome, &r->made);
     pthread_mutex_lock(&n->lock);
@@ -77,7 +99,12 @@ void flow_refuse(struct receiver *r)
 
 static int let_go_on(void *data)
 {
-    return receiver_answer(data, 0);
+    struct receiver *r = data;
+    int answered = receiver_answer(r, 0);
+    if (r->hands_over) {
+        receiver_slow(r);
+    }
+    return answered;
 }
 
 static void let_another_serve(void *data)
@@ -85,7 +112,7 @@ static void let_another_serve(void *data)
     receiver_slow(data);
 }
 
-/* Most calls are over before another receiver would have woken up. */
+/* Most calls are over before another receiver would have woken up; an exec goes on while one does. */
 void flow_run_exact(struct receiver *r, enum exact_want want, struct exact_result *ret)
 {
     const struct exact_call call = {
@@ -97,7 +124,8 @@ void flow_run_exact(struct receiver *r, enum exact_want want, struct exact_resul
         .late = let_another_serve,
         .data = r,
     };
-    if (want == EXACT_AN_EXEC || receiver_is_wanted(r)) {
+    r->hands_over = want == EXACT_AN_EXEC;
+    if (receiver_is_wanted(r)) {
         receiver_slow(r);
     } else {
         atomic_store(&r->slot->slow, 1);
@@ -150,6 +178,18 @@ static bool is_worth_telling(struct receiver *r, struct call_outcome outcome)
            flow_preview(r, outcome) != VERDICT_NONE;
 }
 
+void flow_forget(struct receiver *r, int64_t tid)
+{
+    struct notify *n = r->notify;
+    pthread_mutex_lock(&n->lock);
+    const struct thread *thread = state_thread(n->config.state, tid);
+    struct tracked *tracked = thread ? tracked_of(n, thread) : NULL;
+    if (tracked) {
+        tracked->stale = true;
+    }
+    pthread_mutex_unlock(&n->lock);
+}
+
 /* After ids changed; the thread stands still. */
 static void relearn(struct receiver *r)
 {
@@ -167,19 +207,10 @@ static void relearn(struct receiver *r)
     pthread_mutex_unlock(&r->notify->lock);
 }
 
-static bool makes_fd(const struct call *call)
-{
-    return call->flags & CALL_OPEN || kind_table[call->kind].flags & KIND_CREATES_FD;
-}
-
 void flow_emit_predicted(struct receiver *r, struct call_outcome outcome)
 {
-    const struct call *call = r->args.call;
-    if (call->name == NAME_dup2 || call->name == NAME_dup3) {
-        outcome.result = outcome.result < 0 ? outcome.result : (int32_t)r->args.reg[1];
-    } else if (makes_fd(call) && outcome.result >= 0) {
-        int64_t fd = live_fd_lowest(r->args.tid, 0);
-        outcome.result = fd >= 0 ? fd : PREVIEW_FD;
+    if (outcome.result >= 0) {
+        outcome.result = foreseen_fd(r);
     }
     if (!r->answered && receiver_answer(r, 0) < 0) {
         return;
@@ -201,6 +232,9 @@ void flow_run_and_emit(struct receiver *r, struct call_outcome outcome)
         return;
     }
     flow_run_exact(r, EXACT_RESULT, &result);
+    if (r->args.call->flags & CALL_STATE && (result.end != EXACT_RETURNED || result.restarts)) {
+        flow_forget(r, r->args.tid);
+    }
     if (result.end == EXACT_REFUSED || result.end == EXACT_GONE) {
         if (!r->gone) {
             flow_emit_predicted(r, outcome);
@@ -222,6 +256,10 @@ void flow_run_and_emit(struct receiver *r, struct call_outcome outcome)
         if (flow_is_accept(r->args.call) && result.result >= 0 &&
             socket_facts_read(r->target.pid, result.result, &accepted) == 0) {
             outcome.socket = &accepted;
+        }
+        if (r->args.call->name == NAME_connect &&
+            (result.result == 0 || result.result == -EINPROGRESS)) {
+            flow_connected(r, &accepted, &outcome);
         }
         if (told) {
             flow_emit_locked(r, &outcome);
@@ -246,27 +284,57 @@ struct call_outcome flow_predicted(struct receiver *r, int64_t result)
 
 struct open_judge {
     struct receiver *r;
-    bool denied;
+    int64_t expected; /* the open's result */
+    bool asked, denied;
 };
+
+static bool makes_or_cuts(const struct call_args *args)
+{
+    return args->open_flags & (O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY));
+}
 
 static bool allows_open(void *data, const struct resolved *at)
 {
     (void)at; /* r->at[0] */
     struct open_judge *judge = data;
     struct call_outcome outcome = flow_predicted(judge->r, 0);
+    if (judge->expected < 0 && !judge->asked && !makes_or_cuts(&judge->r->args)) {
+        return true; /* it will fail by itself */
+    }
+    judge->asked = true;
     outcome.exact = true;
     judge->denied = flow_preview(judge->r, outcome) == VERDICT_DENY;
     return !judge->denied;
 }
 
+/* The call's answer is this descriptor. Its number, or -errno: not answered (its table may be full), or gone. */
+static int give(struct receiver *r, int fd)
+{
+    struct seccomp_notif_addfd add = {
+        .id = r->slot->notif.id,
+        .flags = SECCOMP_ADDFD_FLAG_SEND,
+        .srcfd = (uint32_t)fd,
+        .newfd_flags = r->args.open_flags & O_CLOEXEC,
+    };
+    int given = ioctl(r->notify->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+    int error = given < 0 ? errno : 0;
+    r->gone = error == ENOENT || error == EINPROGRESS;
+    r->answered = given >= 0 || r->gone;
+    return given < 0 ? -error : given;
+}
+
 /* Opens for the target what was judged before anything is made or cut, and gives it the descriptor: no
  * race. False: cannot be done faithfully. */
-static bool open_for_target(struct receiver *r)
+static bool open_for_target(struct receiver *r, int64_t expected)
 {
-    struct open_judge judge = { .r = r };
+    struct open_judge judge = { .r = r, .expected = expected };
     const struct emulate_judge asked = { .allows = allows_open, .data = &judge };
     CLEANUP(cleanup_close)
     int fd = emulate_open_judged(r->resolver, &r->target, &r->args, &asked, &r->at[0]);
+    if (fd >= 0 && !judge.asked) { /* it did not */
+        judge.asked = true;
+        allows_open(&judge, &r->at[0]);
+    }
     if (judge.denied) {
         flow_refuse(r);
         return true;
@@ -276,25 +344,14 @@ static bool open_for_target(struct receiver *r)
     }
     struct call_outcome outcome = flow_predicted(r, fd < 0 ? fd : 0);
     outcome.exact = true;
-    if (fd < 0) {
-        receiver_answer(r, -fd);
-    } else {
-        struct seccomp_notif_addfd add = {
-            .id = r->slot->notif.id,
-            .flags = SECCOMP_ADDFD_FLAG_SEND,
-            .srcfd = (uint32_t)fd,
-            .newfd_flags = r->args.open_flags & O_CLOEXEC,
-        };
-        int given = ioctl(r->notify->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
-        r->answered = given >= 0 || errno != EINVAL;
-        r->gone = given < 0;
-        outcome.result = given;
-        if (given < 0) {
-            return true;
-        }
-    }
     outcome.outcome = OUTCOME_REPORTED;
-    flow_emit_locked(r, &outcome);
+    outcome.result = fd < 0 ? fd : give(r, fd);
+    if (outcome.result < 0 && !r->gone) {
+        receiver_answer(r, (int)-outcome.result);
+    }
+    if (!r->gone) {
+        flow_emit_locked(r, &outcome);
+    }
     return true;
 }
 
@@ -311,7 +368,7 @@ uint64_t flow_root_of(int64_t tid)
     return hash_u64(hash_u64(hash_u64(dev) ^ root.stx_ino) ^ root.stx_mnt_id);
 }
 
-static void learn_root(struct receiver *r)
+void flow_learn_root(struct receiver *r)
 {
     struct notify *n = r->notify;
     pthread_mutex_lock(&n->lock);
@@ -386,7 +443,7 @@ static int64_t expect(struct receiver *r)
         return predict(r->resolver, &r->target, &r->args, r->at);
     }
     if (r->root == 0) {
-        learn_root(r);
+        flow_learn_root(r);
     }
     uint64_t now = clock_ns(CLOCK_MONOTONIC);
     pthread_mutex_lock(&n->lock);
@@ -408,13 +465,19 @@ static int64_t expect(struct receiver *r)
 /* The state learns what descriptors the call is about: their making may have gone unseen. */
 static void learn_fd(struct receiver *r, int64_t fd)
 {
+    struct state *state = r->notify->config.state;
     struct fdinfo info;
     char storage[RESOLVED_PATH_MAX];
     if (fd < 0 || live_fd_read(r->args.tid, fd, &info, storage, sizeof(storage)) < 0) {
         return;
     }
     pthread_mutex_lock(&r->notify->lock);
-    state_add_fd(r->notify->config.state, r->args.tid, fd, &info);
+    const struct thread *thread = state_thread(state, r->args.tid);
+    const struct fdinfo *known = thread ? state_fd(state, thread, fd) : NULL;
+    bool knows_more = known && info.ino && known->ino == info.ino && known->sport && !info.sport;
+    if (!knows_more) {
+        state_add_fd(state, r->args.tid, fd, &info);
+    }
     pthread_mutex_unlock(&r->notify->lock);
 }
 
@@ -433,7 +496,7 @@ static void open_blindly(struct receiver *r, struct call_outcome outcome)
     clear(&r->at[0]);
     clear(&r->at[1]);
     if (r->root == 0) {
-        learn_root(r);
+        flow_learn_root(r);
     }
     flow_run_and_emit(r, outcome);
 }
@@ -451,7 +514,7 @@ static void confirm(struct receiver *r)
     learn_own_fd(r);
     bool unsure = r->at[0].unsure || r->at[1].unsure;
     if (config->deny && r->raceable && r->args.call->flags & CALL_OPEN &&
-        config->features & FEATURE_ADDFD_SEND && open_for_target(r)) {
+        config->features & FEATURE_ADDFD_SEND && open_for_target(r, outcome.result)) {
         return;
     }
     if (!unsure && (!r->raceable || config->deny)) {
@@ -547,10 +610,18 @@ static uint32_t open_flags_of(const struct call *call, const struct seccomp_noti
     return live_open_flags(flags);
 }
 
+/* NULL: none of ours. */
+static const struct call *called(const struct seccomp_notif *notif)
+{
+    const struct call *call = call_of_number(notif->data.arch, (uint32_t)notif->data.nr);
+    return call && call->name == NAME_socketcall ? call_of_socketcall((uint32_t)notif->data.args[0])
+                                                 : call;
+}
+
 void flow_handle(struct receiver *r)
 {
     const struct seccomp_notif *notif = &r->slot->notif;
-    const struct call *call = call_of_number(notif->data.arch, (uint32_t)notif->data.nr);
+    const struct call *call = called(notif);
     if (!is_wanted(r, call, open_flags_of(call, notif)) || args_read(notif, &r->args) < 0) {
         return;
     }

@@ -40,19 +40,13 @@ bool flow_is_accept(const struct call *call)
 static void accept_call(struct receiver *r, const struct socket_facts *facts,
                         struct call_outcome outcome)
 {
-    if (facts && facts->pending) {
+    bool quick = facts && (facts->pending || (facts->by_tables && facts->nonblocking));
+    if (quick) {
         flow_run_and_emit(r, outcome);
     } else if (receiver_answer(r, 0) == 0 && facts && facts->nonblocking) {
         outcome.result = -EAGAIN;
         flow_emit_locked(r, &outcome);
     }
-}
-
-static int tcp_state(int fd)
-{
-    struct tcp_info info;
-    socklen_t n = sizeof(info);
-    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 ? info.tcpi_state : -errno;
 }
 
 /* The thread is seen to be past this call: blocked in another, or gone. */
@@ -95,13 +89,40 @@ static bool wait_more(struct patience *p)
     return true;
 }
 
+/* A socket being connected: by a duplicate, else (fd -1) by what /proc/PID/net says. */
+struct watched {
+    int fd;
+    int number;
+    struct socket_facts *facts;
+};
+
+static int tcp_state(const struct receiver *r, const struct watched *w)
+{
+    struct tcp_info info;
+    socklen_t n = sizeof(info);
+    if (w->fd >= 0) {
+        return getsockopt(w->fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 ? info.tcpi_state : -errno;
+    }
+    if (socket_facts_read(r->target.pid, w->number, w->facts) < 0) {
+        return TCP_CLOSE;
+    }
+    return w->facts->connecting ? TCP_SYN_SENT : w->facts->peer_n ? TCP_ESTABLISHED : TCP_CLOSE;
+}
+
+static bool read_facts(const struct receiver *r, const struct watched *w)
+{
+    int e = w->fd >= 0 ? socket_facts_of(w->fd, w->facts)
+                       : socket_facts_read(r->target.pid, w->number, w->facts);
+    return e == 0 && w->facts->peer_n;
+}
+
 /* What the socket says when its connect is over, or has been on its way for long. *ret_begun: it was. */
-static int wait_for_tcp(const struct receiver *r, int fd, bool *ret_begun)
+static int wait_for_tcp(const struct receiver *r, const struct watched *w, bool *ret_begun)
 {
     struct patience p = { r, clock_ns(CLOCK_MONOTONIC), CONNECT_PAUSE_NS };
     *ret_begun = false;
     for (;;) {
-        int state = tcp_state(fd);
+        int state = tcp_state(r, w);
         *ret_begun |= state == TCP_SYN_SENT;
         bool on_its_way = state == TCP_SYN_SENT && waited_ns(&p) < CONNECT_WAIT_NS;
         bool not_begun = state == TCP_CLOSE && !*ret_begun;
@@ -110,21 +131,21 @@ static int wait_for_tcp(const struct receiver *r, int fd, bool *ret_begun)
         }
         if (!wait_more(&p)) {
             *ret_begun |= waited_ns(&p) <= UNBEGUN_WAIT_NS;
-            return tcp_state(fd);
+            return tcp_state(r, w);
         }
     }
 }
 
 /* The peer is known as soon as the call was made. */
-static bool wait_for_peer(const struct receiver *r, int fd, struct socket_facts *facts)
+static bool wait_for_peer(const struct receiver *r, const struct watched *w)
 {
     struct patience p = { r, clock_ns(CLOCK_MONOTONIC), CONNECT_PAUSE_NS };
     do {
-        if (socket_facts_of(fd, facts) == 0 && facts->peer_n) {
+        if (read_facts(r, w)) {
             return true;
         }
     } while (wait_more(&p));
-    return socket_facts_of(fd, facts) == 0 && facts->peer_n;
+    return read_facts(r, w);
 }
 
 static void take_peer(struct receiver *r, const struct socket_facts *facts)
@@ -135,44 +156,78 @@ static void take_peer(struct receiver *r, const struct socket_facts *facts)
     }
 }
 
-static void connect_call(struct receiver *r, struct socket_facts *facts,
-                         struct call_outcome outcome)
+static bool is_loopback(const struct call_args *args)
 {
-    int number = (int32_t)r->args.reg[0];
-    bool ip = facts->family == AF_INET || facts->family == AF_INET6;
-    bool tcp = ip && facts->type == SOCK_STREAM;
-    bool was_open = facts->peer_n != 0; /* connected before: nothing new to wait for */
-    CLEANUP(cleanup_close)
-    int fd = ip && !was_open ? socket_borrow(r->target.pid, number) : -1;
-    bool waits = fd >= 0 && atomic_fetch_add(&r->notify->connects, 1) < CONNECTS_MAX;
-    if (!waits) {
-        atomic_fetch_sub(&r->notify->connects, fd >= 0);
-        flow_emit_predicted(r, outcome);
-        return;
-    }
-    receiver_slow(r);
-    notify_pending(r->notify, r->target.pid, 1);
-    if (receiver_answer(r, 0) < 0) {
-        notify_pending(r->notify, r->target.pid, -1);
-        atomic_fetch_sub(&r->notify->connects, 1);
-        return;
-    }
+    const struct sockaddr_in *in = (const struct sockaddr_in *)&args->address;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&args->address;
+    return args->address.ss_family == AF_INET
+               ? ntohl(in->sin_addr.s_addr) >> 24 == 127
+               : args->address.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+}
+
+static void tell_connect(struct receiver *r, const struct watched *w, struct call_outcome outcome)
+{
     bool begun = true;
-    int state = tcp ? wait_for_tcp(r, fd, &begun) : TCP_ESTABLISHED;
+    int state = w->facts->type == SOCK_DGRAM ? TCP_ESTABLISHED : wait_for_tcp(r, w, &begun);
     if (state == TCP_CLOSE && begun) {
         outcome.result = -ECONNREFUSED;
         outcome.outcome = OUTCOME_REPORTED;
     } else if (state == TCP_SYN_SENT) {
-        socket_facts_read(r->target.pid, number, facts);
-        take_peer(r, facts);
-    } else if (state != TCP_CLOSE && wait_for_peer(r, fd, facts)) {
-        take_peer(r, facts);
+        socket_facts_read(r->target.pid, w->number, w->facts);
+        take_peer(r, w->facts);
+    } else if (state != TCP_CLOSE && wait_for_peer(r, w)) {
+        take_peer(r, w->facts);
         outcome.outcome = OUTCOME_REPORTED;
-        outcome.exact = true;
+        outcome.exact = w->fd >= 0;
     }
-    atomic_fetch_sub(&r->notify->connects, 1);
     flow_emit_locked(r, &outcome);
-    notify_pending(r->notify, r->target.pid, -1);
+}
+
+void flow_connected(struct receiver *r, struct socket_facts *facts, struct call_outcome *outcome)
+{
+    struct watched w = { .fd = -1, .number = (int32_t)r->args.reg[0], .facts = facts };
+    if (read_facts(r, &w)) {
+        take_peer(r, facts);
+        outcome->socket = facts;
+    }
+}
+
+/* Waits for the socket while the thread goes on; a call that cannot sleep is run in exact mode where there
+ * is no duplicate to look at. */
+static void connect_call(struct receiver *r, struct socket_facts *facts,
+                         struct call_outcome outcome)
+{
+    struct notify *n = r->notify;
+    struct watched w = { .fd = -1, .number = (int32_t)r->args.reg[0], .facts = facts };
+    if (facts->connecting) { /* a signal took it out of the call, and back: told already */
+        receiver_answer(r, 0);
+        return;
+    }
+    sa_family_t family = r->args.address.ss_family;
+    bool ip = family == AF_INET || family == AF_INET6;
+    if (!ip || facts->peer_n) { /* connected before: nothing new to wait for */
+        flow_emit_predicted(r, outcome);
+        return;
+    }
+    if (facts->by_tables &&
+        (facts->nonblocking || facts->type == SOCK_DGRAM || is_loopback(&r->args))) {
+        flow_run_and_emit(r, outcome);
+        return;
+    }
+    if (atomic_fetch_add(&n->connects, 1) >= CONNECTS_MAX) {
+        flow_emit_predicted(r, outcome);
+    } else {
+        CLEANUP(cleanup_close)
+        int fd = facts->by_tables ? -1 : socket_borrow(r->target.pid, w.number);
+        w.fd = fd < 0 ? -1 : fd;
+        receiver_slow(r);
+        notify_pending(n, r->target.pid, 1);
+        if (receiver_answer(r, 0) == 0) {
+            tell_connect(r, &w, outcome);
+        }
+        notify_pending(n, r->target.pid, -1);
+    }
+    atomic_fetch_sub(&n->connects, 1);
 }
 
 void flow_predict(struct receiver *r)
@@ -196,7 +251,7 @@ void flow_predict(struct receiver *r)
         accept_call(r, outcome.socket, outcome);
         return;
     }
-    if (name == NAME_connect && outcome.socket && facts.nonblocking && facts.type == SOCK_STREAM &&
+    if (name == NAME_connect && outcome.socket && facts.nonblocking && facts.type != SOCK_DGRAM &&
         facts.family != AF_UNIX) {
         outcome.result = -EINPROGRESS;
     }
