@@ -71,5 +71,7 @@ struct holder_config {
     unsigned sample_ms; /* 0: HOLDER_SAMPLE_MS. The other times go with it; for tests */
 };
 void holder_serve(const struct holder_config *config);
+/* Is this thread running, or waiting for nothing but a processor? False when it cannot be told. */
+bool holder_is_runnable(uint32_t tid);
 /* In the process that becomes the holder: signals blocked, own session, not dumpable, stdio closed. */
 void holder_detach(void);

@@ -157,6 +157,11 @@ static void look_for_stuck(struct notify *n)
         if (!taken || now < taken + NOTIFY_STUCK_MS * NS_PER_MS) {
             continue;
         }
+        bool starved = now < taken + NOTIFY_STARVED_MS * NS_PER_MS &&
+                       holder_is_runnable(atomic_load(&r->slot->tid));
+        if (starved) {
+            continue;
+        }
         if (!atomic_load(&r->slot->slow)) {
             answer_for(n, r);
         } else if (is_serving(r)) { /* held up on its way into exact mode */
