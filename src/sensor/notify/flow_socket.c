@@ -199,6 +199,10 @@ static void connect_call(struct receiver *r, struct socket_facts *facts,
 {
     struct notify *n = r->notify;
     struct watched w = { .fd = -1, .number = (int32_t)r->args.reg[0], .facts = facts };
+    if (facts->connecting) { /* a signal took it out of the call, and back: told already */
+        receiver_answer(r, 0);
+        return;
+    }
     sa_family_t family = r->args.address.ss_family;
     bool ip = family == AF_INET || family == AF_INET6;
     if (!ip || facts->peer_n) { /* connected before: nothing new to wait for */

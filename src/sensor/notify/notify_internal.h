@@ -21,12 +21,13 @@
 
 #include <pthread.h>
 
-enum receiver_state { RECEIVER_SPARE, RECEIVER_SERVING, RECEIVER_SLOW };
+enum receiver_state { RECEIVER_SPARE, RECEIVER_SERVING, RECEIVER_SLOW, RECEIVER_OVER };
 
 struct receiver {
     struct notify *notify;
     pthread_t thread;
-    bool started;
+    bool started;              /* to be joined */
+    _Atomic bool stuck;        /* its call is held, for it must not go on unseen */
     enum receiver_state state; /* under `turns` */
     bool answered;             /* this notification */
     bool gone;                 /* and its call was gone by then */
@@ -93,6 +94,7 @@ struct notify {
     struct exits_end deferred[DEFERRED_MAX]; /* under the lock */
     unsigned ndeferred;
     _Atomic uint64_t drains_wanted, drains_done;
+    size_t swept; /* threads of the state looked at, of this round */
 };
 
 /* receiver.c */
@@ -102,6 +104,8 @@ void receivers_stop(struct notify *notify);
 void receiver_slow(struct receiver *receiver);
 /* Is a further call waiting that nobody has taken? */
 bool receiver_is_wanted(const struct receiver *receiver);
+/* All there can be hang: nobody will serve until a page comes. */
+bool receivers_are_stuck(struct notify *notify);
 /* SECCOMP_IOCTL_NOTIF_SEND: CONTINUE for 0, else this errno. 0, or -ENOENT: the call is gone. */
 int receiver_answer(struct receiver *receiver, int error);
 
