@@ -11,6 +11,9 @@
  * somebody else was quicker, whatever the listener's flags, and would then take calls from an agent that
  * has come back: a timer interrupts it.
  *
+ * A stopped agent may be the tracer of stopped threads, which nobody else can let go: it is sent SIGCONT as
+ * long as it does nothing.
+ *
  * Nothing here keeps state in libc: no allocation, no stdio, only wrappers of system calls.
  */
 #include "sensor/notify/holder.h"
@@ -47,6 +50,7 @@ struct holder {
     uint64_t progress;
     uint32_t quiet;   /* samples without progress */
     uint32_t waiting; /* samples in a row with calls that nobody took */
+    bool holds;       /* a slot has been full for HOLDER_STUCK_MS, slow or not */
     uint64_t newest;  /* id */
     uint64_t next_sample_ns;
 };
@@ -217,12 +221,14 @@ static unsigned sample_slots(struct holder *h)
 {
     uint64_t progress = 0;
     unsigned old = 0;
+    h->holds = false;
     for (size_t i = 0; i < HOLDER_SLOTS; i++) {
         uint64_t id = slot_id(h, i);
         h->age[i] = id == h->seen[i] ? h->age[i] + 1 : 0;
         h->seen[i] = id;
         h->newest = id > h->newest ? id : h->newest;
         old += slot_is_old(h, i);
+        h->holds |= id != 0 && h->age[i] >= STUCK_SAMPLES;
         progress += atomic_load_explicit(&h->shared->slots[i].progress, memory_order_relaxed);
     }
     h->quiet = progress == h->progress ? h->quiet + 1 : 0;
@@ -289,6 +295,15 @@ static bool agent_is_gone(const struct holder *h)
     return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
+/* To one that is not stopped this means nothing. */
+static void wake_agent(const struct holder *h)
+{
+    pid_t agent = (pid_t)atomic_load(&h->shared->agent_pid);
+    if (agent > 0 && h->quiet >= STUCK_SAMPLES && (h->holds || h->waiting >= STUCK_SAMPLES)) {
+        kill(agent, SIGCONT);
+    }
+}
+
 /* One sample while the agent serves. False: the last filtered task is gone. */
 static bool watch(struct holder *h)
 {
@@ -306,6 +321,7 @@ static bool watch(struct holder *h)
     }
     unsigned old = sample_slots(h);
     h->waiting = listener.revents & POLLIN ? h->waiting + 1 : 0;
+    wake_agent(h);
     bool late = h->quiet >= STUCK_SAMPLES && (old > 0 || h->waiting >= STUCK_SAMPLES);
     if ((late || old > 0) && h->quiet < SLOW_SAMPLES && is_starved(h)) {
         return true;
@@ -348,6 +364,7 @@ static void watch_stuck(struct holder *h)
         return;
     }
     sample_slots(h);
+    wake_agent(h);
     if (h->quiet == 0) {
         hand_back(h);
         return;

@@ -48,9 +48,9 @@ enum holder_cause { GAP_NONE, GAP_AGENT_GONE, GAP_AGENT_STUCK };
 
 struct holder_shared {
     uint32_t version;
-    _Atomic uint32_t serving; /* the holder answers now */
-    _Atomic uint32_t agent_pid;
-    _Atomic uint32_t ngaps; /* ever; gaps[i % HOLDER_GAPS] */
+    _Atomic uint32_t serving;   /* the holder answers now */
+    _Atomic uint32_t agent_pid; /* 0: not told. Gets SIGCONT when it is stuck */
+    _Atomic uint32_t ngaps;     /* ever; gaps[i % HOLDER_GAPS] */
     struct holder_gap gaps[HOLDER_GAPS];
     _Atomic uint64_t passed_by_number[HOLDER_NUMBERS];
     struct holder_slot slots[HOLDER_SLOTS];
