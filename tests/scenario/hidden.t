@@ -12,6 +12,5 @@ user-faults          userfaultfd
 read-shadow-refused  user
 database-program     user
 odd-datagrams        socket
-metadata             socket
 bash-network         socket
 ssh-port             socket

@@ -102,7 +102,12 @@ static int tcp_state(const struct receiver *r, const struct watched *w)
     struct tcp_info info;
     socklen_t n = sizeof(info);
     if (w->fd >= 0) {
-        return getsockopt(w->fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 ? info.tcpi_state : -errno;
+        if (getsockopt(w->fd, IPPROTO_TCP, TCP_INFO, &info, &n) != 0) {
+            return -errno;
+        }
+        /* Reset by now; but what has measured a round trip was established. */
+        bool was_there = info.tcpi_state == TCP_CLOSE && info.tcpi_rtt > 0;
+        return was_there ? TCP_CLOSE_WAIT : info.tcpi_state;
     }
     if (socket_facts_read(r->target.pid, w->number, w->facts) < 0) {
         return TCP_CLOSE;
