@@ -366,4 +366,5 @@ void live_get_stats(struct live *live, struct live_stats *ret)
     notify_get_stats(live->notify, &ret->sensor);
     pipeline_get_stats(live->pipeline, &ret->pipeline);
     ret->dropped_alerts = outlet_dropped(live->outlet);
+    ret->capture_error = live->capture_err.code ? live->capture_err.message : NULL;
 }

@@ -46,5 +46,6 @@ struct live_stats {
     struct notify_stats sensor;
     struct pipeline_stats pipeline;
     uint64_t dropped_alerts;
+    const char *capture_error; /* NULL; the first failure of writing it */
 };
 void live_get_stats(struct live *live, struct live_stats *ret);

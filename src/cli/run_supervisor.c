@@ -145,6 +145,31 @@ static int start_command(struct supervisor *s)
     return 0;
 }
 
+/* What was not seen, or not kept: said aloud, with or without --stats. */
+static void report_losses(const struct supervisor *s)
+{
+    struct live_stats stats = { 0 };
+    live_get_stats(s->live, &stats);
+    if (stats.sensor.unreadable) {
+        fprintf(stderr,
+                "hinomi run: arguments of %llu calls could not be read, so rules on them could not "
+                "match. Programs that change their user need CAP_SYS_PTRACE to be watched.\n",
+                (unsigned long long)stats.sensor.unreadable);
+    }
+    if (stats.sensor.stuck) {
+        fprintf(stderr,
+                "hinomi run: %llu calls were let go unseen, for reading their arguments hung\n",
+                (unsigned long long)stats.sensor.stuck);
+    }
+    if (stats.dropped_alerts) {
+        fprintf(stderr, "hinomi run: %llu alerts were lost: their reader was too slow\n",
+                (unsigned long long)stats.dropped_alerts);
+    }
+    if (stats.capture_error) {
+        fprintf(stderr, "hinomi run: the capture is not complete: %s\n", stats.capture_error);
+    }
+}
+
 static void print_stats(const struct supervisor *s)
 {
     struct live_stats stats = { 0 };
@@ -198,6 +223,7 @@ static int supervise(struct supervisor *s)
     }
     wait_for_command(s);
     live_drain(s->live);
+    report_losses(s);
     if (s->arguments->stats) {
         print_stats(s);
     }
@@ -239,6 +265,7 @@ int run_supervisor(struct run *run)
         return RUN_FAILED;
     }
     signal(SIGCHLD, SIG_DFL);
+    atomic_store(&run->shared->agent_pid, (uint32_t)getpid());
     setsid();
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     prctl(PR_SET_NAME, "hinomi-sensor", 0, 0, 0);

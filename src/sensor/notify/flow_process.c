@@ -69,6 +69,7 @@ static void discover_one(struct receiver *r, int64_t tid, bool known)
     if (!known && (!thread || thread->flags & (THREAD_EXITED | THREAD_INVALID))) {
         event_of_discovery(r->task, clock_real_ns(), &r->made);
         sink_made(r, &r->made);
+        tracked_shares_unseen(n, r->task->pid);
     }
     learn(r, r->task);
     pthread_mutex_unlock(&n->lock);
@@ -214,7 +215,7 @@ static void keep_root(struct receiver *r)
     struct tracked *tracked = thread ? tracked_of(r->notify, thread) : NULL;
     if (tracked) {
         tracked->root = r->root;
-        tracked->root_epoch = r->root_epoch;
+        tracked->roots = r->roots;
     }
 }
 
@@ -230,12 +231,13 @@ static enum verdict emit_new_image(struct receiver *r)
     if (r->task->exepath.n == 0) {
         foresee_exec(r);
     }
+    flow_learn_stdio(r, r->target.pid);
     event_of_exec(&r->args, &outcome, r->task, &r->made);
     pthread_mutex_lock(&n->lock);
     n->stats.events++;
     n->stats.exact++;
     verdict = n->config.sink.event(n->config.sink.data, &r->made.event);
-    live_sharers_left(n->sharers, r->task->pid);
+    tracked_left(n, r->task->pid);
     learn(r, r->task);
     keep_root(r);
     pthread_mutex_unlock(&n->lock);
@@ -245,19 +247,12 @@ static enum verdict emit_new_image(struct receiver *r)
 /* The thread is being traced by someone else: what will run is what was found. */
 static void exec_unseen(struct receiver *r)
 {
-    struct notify *n = r->notify;
-    bool imagined = imagine_exec(r) == 0;
+    bool imagined = !r->args.unreadable && imagine_exec(r) == 0;
     if (receiver_answer(r, 0) < 0 || !imagined) {
         return;
     }
     emit_exec(r, exec_outcome(r, 0, OUTCOME_PREDICTED));
-    pthread_mutex_lock(&n->lock);
-    const struct thread *thread = state_thread(n->config.state, r->target.pid);
-    struct tracked *tracked = thread ? tracked_of(n, thread) : NULL;
-    if (tracked) {
-        tracked->stale = true;
-    }
-    pthread_mutex_unlock(&n->lock);
+    flow_forget(r, r->target.pid);
 }
 
 void flow_exec(struct receiver *r)
@@ -332,18 +327,14 @@ static void track_child(struct receiver *r, const struct thread *parent, int64_t
         return;
     }
     uint64_t flags = r->args.clone_flags;
-    bool waits = flags & CLONE_VFORK && !tracked_is_raceable(n, parent);
-    bool shares = flags & CLONE_VM && !(flags & CLONE_THREAD) && !waits;
     its->target = mine->target;
     its->target.tid = child;
     its->target.pid = thread->pid;
     its->known = mine->known;
     its->nests = mine->nests;
     its->root = flags & CLONE_NEWNS ? 0 : mine->root;
-    its->root_epoch = mine->root_epoch;
-    if (shares) {
-        live_sharers_cloned(n->sharers, parent->pid, child);
-    }
+    its->roots = mine->roots;
+    tracked_born(n, parent, thread, flags);
     if (!(flags & CLONE_THREAD)) {
         exits_watch(n->exits, child);
     }
@@ -413,10 +404,53 @@ static void emit_fork(struct receiver *r, int64_t child)
     pthread_mutex_unlock(&n->lock);
 }
 
+/* The caller's event as it would be, of a child that never was; the child's own is not asked about. */
+static bool refuse_fork(struct receiver *r)
+{
+    struct notify *n = r->notify;
+    enum verdict verdict = VERDICT_NONE;
+    struct call_outcome outcome = exec_outcome(r, INT32_MAX, OUTCOME_PREDICTED);
+    outcome.at = NULL;
+    if (!n->config.deny ||
+        (!ids_from_state(r, INT32_MAX) && live_task_read(r->task, r->args.tid, LIVE_IDS) < 0)) {
+        return false;
+    }
+    pthread_mutex_lock(&n->lock);
+    const struct thread *parent = state_thread(n->config.state, r->args.tid);
+    if (parent) {
+        fill_from_state(r->task, n->config.state, parent);
+        event_of_fork(&r->args, &outcome, r->task, &r->made);
+        verdict = n->config.sink.preview(n->config.sink.data, &r->made.event);
+    }
+    pthread_mutex_unlock(&n->lock);
+    if (verdict == VERDICT_DENY) {
+        flow_refuse(r);
+    }
+    return verdict == VERDICT_DENY;
+}
+
+/* There may be a child that was not stopped, and is not known. */
+static void fork_unseen(struct receiver *r)
+{
+    struct notify *n = r->notify;
+    pthread_mutex_lock(&n->lock);
+    if (r->args.clone_flags & CLONE_VM) {
+        tracked_shares_unseen(n, r->target.pid);
+    }
+    pthread_mutex_unlock(&n->lock);
+}
+
 void flow_fork(struct receiver *r)
 {
     struct exact_result result;
+    if (refuse_fork(r)) {
+        return;
+    }
     flow_run_exact(r, EXACT_A_CHILD, &result);
+    bool failed = result.end == EXACT_RETURNED && !result.restarts && result.result < 0;
+    if (result.end != EXACT_FORK && !failed) {
+        fork_unseen(r);
+    }
     if (result.end == EXACT_REFUSED) {
         receiver_answer(r, 0);
         return;

@@ -18,12 +18,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define HOUSEKEEPING_MS 20
 #define IDLE_MS         100
 #define EXITS_AT_ONCE   64
 #define DRAIN_POLL_NS   NS_PER_MS
+#define SWEEP_SLOTS     4096 /* of the state, in a round */
+#define SWEEP_THREADS   64
+#define SWEEPS          64 /* in a row, as long as all are gone */
 
 CLEANUP_DEFINE(struct notify, notify_free);
 
@@ -63,22 +67,21 @@ int notify_new(const struct notify_config *config, struct notify **ret, struct e
     return 0;
 }
 
+static void tell_end(struct notify *n, int64_t tid, int status)
+{
+    event_of_exit(tid, status, -1, clock_real_ns(), &n->exit_made);
+    n->stats.events++;
+    n->config.sink.event(n->config.sink.data, &n->exit_made.event);
+}
+
 void notify_process_ended(struct notify *n, int64_t pid, int status)
 {
     const struct thread *thread = state_thread(n->config.state, pid);
     if (!thread || thread->flags & THREAD_EXITED) {
         return;
     }
-    live_sharers_left(n->sharers, pid);
-    event_of_exit(pid, status, -1, clock_real_ns(), &n->exit_made);
-    n->stats.events++;
-    n->config.sink.event(n->config.sink.data, &n->exit_made.event);
-}
-
-static struct tracked *tracked_process(struct notify *n, int64_t pid)
-{
-    const struct thread *thread = state_thread(n->config.state, pid);
-    return thread ? tracked_of(n, thread) : NULL;
+    tracked_left(n, pid);
+    tell_end(n, pid, status);
 }
 
 void notify_pending(struct notify *n, int64_t pid, int change)
@@ -86,7 +89,7 @@ void notify_pending(struct notify *n, int64_t pid, int change)
     pthread_mutex_lock(&n->lock);
     struct tracked *tracked = tracked_process(n, pid);
     if (tracked) {
-        tracked->pending += change;
+        tracked->pending += tracked->pending + change >= 0 ? change : 0;
     }
     pthread_mutex_unlock(&n->lock);
 }
@@ -131,48 +134,103 @@ static void take_exits(struct notify *n, int timeout_ms)
     } while (count == EXITS_AT_ONCE);
 }
 
-/* Its page may never come: let the call go on, unseen, and let another serve. */
-static void answer_for(struct notify *n, struct receiver *r)
+static void count_stuck(struct notify *n)
 {
-    struct seccomp_notif_resp resp = { .id = r->slot->notif.id,
-                                       .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
-    if (resp.id && ioctl(n->listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) == 0) {
-        pthread_mutex_lock(&n->lock);
-        n->stats.stuck++;
-        pthread_mutex_unlock(&n->lock);
-    }
-    receiver_slow(r);
+    pthread_mutex_lock(&n->lock);
+    n->stats.stuck++;
+    pthread_mutex_unlock(&n->lock);
 }
 
-static bool is_serving(struct receiver *r)
+/* Its page may never come: let the call go on, unseen, and let another serve. Where calls are denied it
+ * would be a way around: there it is held, and refused in the end. */
+static void answer_for(struct notify *n, struct receiver *r, uint64_t taken, uint64_t now)
 {
-    pthread_mutex_lock(&r->notify->turns);
-    bool serving = r->state == RECEIVER_SERVING;
-    pthread_mutex_unlock(&r->notify->turns);
-    return serving;
+    bool deny = n->config.deny;
+    struct seccomp_notif_resp resp = {
+        .id = __atomic_load_n(&r->slot->notif.id, __ATOMIC_ACQUIRE),
+        .error = deny ? -EPERM : 0,
+        .flags = deny ? 0 : (uint32_t)SECCOMP_USER_NOTIF_FLAG_CONTINUE,
+    };
+    if (atomic_load(&r->slot->taken_ns) != taken) {
+        return; /* it came; the id may be the next one's */
+    }
+    if (!deny || now > taken + NOTIFY_HELD_MS * NS_PER_MS) {
+        if (resp.id && ioctl(n->listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) == 0) {
+            count_stuck(n);
+        }
+        atomic_store(&r->stuck, false);
+    } else {
+        atomic_store(&r->stuck, true);
+    }
+    if (!atomic_load(&r->slot->slow)) {
+        receiver_slow(r);
+    }
+}
+
+/* Better unseen than not at all, but where calls are denied. */
+static void serve_for_all(struct notify *n)
+{
+    struct pollfd p = { .fd = n->listener, .events = POLLIN };
+    while (!n->config.deny && receivers_are_stuck(n) && poll(&p, 1, 0) == 1 && p.revents & POLLIN) {
+        struct seccomp_notif notif = { 0 };
+        struct seccomp_notif_resp resp = { .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
+        if (ioctl(n->listener, SECCOMP_IOCTL_NOTIF_RECV, &notif) < 0) {
+            return;
+        }
+        resp.id = notif.id;
+        ioctl(n->listener, SECCOMP_IOCTL_NOTIF_SEND, &resp);
+        count_stuck(n);
+    }
 }
 
 static void look_for_stuck(struct notify *n)
 {
+    struct receiver *receivers[NOTIFY_RECEIVERS_MAX];
     uint64_t now = clock_ns(CLOCK_MONOTONIC);
     pthread_mutex_lock(&n->turns);
     unsigned count = n->nreceivers;
+    memcpy(receivers, n->receivers, count * sizeof(*receivers));
     pthread_mutex_unlock(&n->turns);
     for (unsigned i = 0; i < count; i++) {
-        struct receiver *r = n->receivers[i];
+        struct receiver *r = receivers[i];
         uint64_t taken = atomic_load_explicit(&r->slot->taken_ns, memory_order_acquire);
-        if (!taken || now < taken + NOTIFY_STUCK_MS * NS_PER_MS) {
-            continue;
-        }
-        if (!atomic_load(&r->slot->slow)) {
-            answer_for(n, r);
-        } else if (is_serving(r)) { /* held up on its way into exact mode */
-            receiver_slow(r);
+        bool starved = taken && now > taken + NOTIFY_STUCK_MS * NS_PER_MS &&
+                       now < taken + NOTIFY_STARVED_MS * NS_PER_MS &&
+                       holder_is_runnable(atomic_load(&r->slot->tid));
+        bool slow = atomic_load(&r->slot->slow) && !atomic_load(&r->stuck);
+        if (taken && now > taken + NOTIFY_STUCK_MS * NS_PER_MS && !slow && !starved) {
+            answer_for(n, r, taken, now);
         }
     }
+    serve_for_all(n);
 }
 
-/* Not in a call that changes paths any more? "running" may still be in one. */
+/* Ends of threads that are not their process' first are told by nobody. True: all looked at were gone. */
+static bool sweep_threads(struct notify *n)
+{
+    unsigned looked = 0, gone = 0;
+    const struct thread *t;
+    pthread_mutex_lock(&n->lock);
+    for (unsigned i = 0; i < SWEEP_SLOTS && looked < SWEEP_THREADS; i++) {
+        t = state_thread_next(n->config.state, &n->swept);
+        if (!t) {
+            n->swept = 0;
+            break;
+        }
+        if (t->tid == t->pid || t->flags & (THREAD_EXITED | THREAD_INVALID)) {
+            continue;
+        }
+        looked++;
+        if (syscall(SYS_tgkill, (pid_t)t->pid, (pid_t)t->tid, 0) < 0 && errno == ESRCH) {
+            gone++;
+            tell_end(n, t->tid, -1);
+        }
+    }
+    pthread_mutex_unlock(&n->lock);
+    return looked == SWEEP_THREADS && gone == looked;
+}
+
+/* Not in a call that changes paths any more? */
 static bool has_left_change(int64_t tid)
 {
     char path[48], text[24];
@@ -181,13 +239,8 @@ static bool has_left_change(int64_t tid)
     if (fd < 0) {
         return errno == ENOENT;
     }
-    ssize_t size = read(fd, text, sizeof(text) - 1);
-    if (size <= 0 || text[0] == 'r') {
-        return size < 0 && errno == ESRCH;
-    }
-    text[size] = '\0';
-    const struct call *call = call_of_number(CALL_ARCH_NATIVE, (uint32_t)strtol(text, NULL, 10));
-    return !call || !path_cache_is_change(call);
+    ssize_t size = read(fd, text, sizeof(text));
+    return size < 0 ? errno == ESRCH : path_cache_has_left(str_from(text, (size_t)size));
 }
 
 static void look_for_changes(struct notify *n)
@@ -235,6 +288,8 @@ static void *housekeeper_main(void *data)
         atomic_store(&n->drains_done, drains);
         look_for_stuck(n);
         look_for_changes(n);
+        for (unsigned i = 0; i < SWEEPS && sweep_threads(n); i++) {
+        }
         if (is_over(n)) {
             atomic_store(&n->ended, true);
         }

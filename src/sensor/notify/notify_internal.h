@@ -21,12 +21,13 @@
 
 #include <pthread.h>
 
-enum receiver_state { RECEIVER_SPARE, RECEIVER_SERVING, RECEIVER_SLOW };
+enum receiver_state { RECEIVER_SPARE, RECEIVER_SERVING, RECEIVER_SLOW, RECEIVER_OVER };
 
 struct receiver {
     struct notify *notify;
     pthread_t thread;
-    bool started;
+    bool started;              /* to be joined */
+    _Atomic bool stuck;        /* its call is held, for it must not go on unseen */
     enum receiver_state state; /* under `turns` */
     bool answered;             /* this notification */
     bool hands_over;           /* its turn, when it has answered */
@@ -35,8 +36,8 @@ struct receiver {
     struct resolver *resolver;
     struct target target; /* who called */
     bool raceable;        /* memory is shared: what it points to may change under us */
-    uint64_t root;        /* as tracked */
-    uint32_t root_epoch;
+    bool remembered;      /* the path's meaning; rights were not looked at */
+    uint64_t root, roots; /* as in struct tracked */
     struct live_task *task, *other;
     struct call_args args;
     bool foreseen; /* of an exec: .expected and .at are there */
@@ -48,13 +49,14 @@ struct receiver {
 /* Kept beside the state's threads, by their index. */
 struct tracked {
     uint32_t serial;
-    bool known;          /* target is right */
-    bool nests;          /* entered or made a namespace: ids of children may differ inside */
-    bool stale;          /* an exec or ids went unseen: look again */
-    uint64_t root;       /* which root and mount namespace, for path_cache; 0: look again */
-    uint32_t root_epoch; /* of notify.root_epoch, when it was looked at; other: look again */
-    bool moves;          /* was last seen in a call that may change roots */
-    int pending;         /* events of the process still to be made; of main threads */
+    bool known;     /* target is right */
+    bool nests;     /* entered or made a namespace: ids of children may differ inside */
+    bool stale;     /* an exec or ids went unseen: look again */
+    uint64_t root;  /* which root, for path_cache; 0: look again */
+    uint64_t roots; /* path_cache_roots() when that was so */
+    int64_t
+        lender;  /* whose memory the process has until its exec: that one waits in vfork; 0 none */
+    int pending; /* events of the process still to be made; of main threads */
     struct target target;
 };
 
@@ -75,8 +77,7 @@ struct notify {
     struct tracked *tracked[TRACKED_CHUNKS];
     struct live_sharers *sharers;
     struct path_cache *paths;
-    uint64_t own_root;   /* of this process */
-    uint32_t root_epoch; /* grows when somebody may have changed a root that others share */
+    uint64_t own_root; /* of this process */
     struct notify_stats stats;
 
     pthread_mutex_t turns;
@@ -89,12 +90,14 @@ struct notify {
 
     pthread_t housekeeper;
     bool housekeeping;
+    _Atomic int connects; /* being waited for */
     _Atomic bool stopping;
     _Atomic bool ended; /* the last filtered task is gone */
     struct made_event exit_made;
     struct exits_end deferred[DEFERRED_MAX]; /* under the lock */
     unsigned ndeferred;
     _Atomic uint64_t drains_wanted, drains_done;
+    size_t swept; /* threads of the state looked at, of this round */
 };
 
 /* receiver.c */
@@ -104,6 +107,8 @@ void receivers_stop(struct notify *notify);
 void receiver_slow(struct receiver *receiver);
 /* Is a further call waiting that nobody has taken? */
 bool receiver_is_wanted(const struct receiver *receiver);
+/* All there can be hang: nobody will serve until a page comes. */
+bool receivers_are_stuck(struct notify *notify);
 /* SECCOMP_IOCTL_NOTIF_SEND: CONTINUE for 0, else this errno. 0, or -ENOENT: the call is gone. */
 int receiver_answer(struct receiver *receiver, int error);
 
@@ -122,21 +127,28 @@ void flow_emit_predicted(struct receiver *receiver, struct call_outcome outcome)
 void flow_run_and_emit(struct receiver *receiver, struct call_outcome outcome);
 /* Runs the call in exact mode, others serving meanwhile. */
 void flow_run_exact(struct receiver *receiver, enum exact_want want, struct exact_result *ret);
+/* Ids of this thread may change unseen: at its next call /proc tells. */
+void flow_forget(struct receiver *receiver, int64_t tid);
 /* Answers EPERM; the refused event goes to the sink. `event` is in r->made. */
 void flow_refuse(struct receiver *receiver);
 
-/* What is the caller's root? In r->root, and kept. */
-void flow_learn_root(struct receiver *receiver);
-/* Which root and mounts its paths begin in, as a number; 0 not known. */
+/* Which root its paths begin in (of which mount, so of which mount namespace), as a number; 0 not known. */
 uint64_t flow_root_of(int64_t tid);
+/* The same of the caller: into r->root, and kept. */
+void flow_learn_root(struct receiver *receiver);
 
 /* flow_socket.c */
 void flow_predict(struct receiver *receiver);
 bool flow_is_accept(const struct call *call);
+/* After a connect in exact mode: with whom. */
+void flow_connected(struct receiver *receiver, struct socket_facts *facts,
+                    struct call_outcome *outcome);
 
 /* flow_process.c */
 void flow_exec(struct receiver *receiver);
 void flow_fork(struct receiver *receiver);
+/* What descriptors 0, 1 and 2 are now: they may have come by ways that are not seen. */
+void flow_learn_stdio(struct receiver *receiver, int64_t pid);
 /* Makes the task, and its ancestors, known to the state. */
 void flow_discover(struct receiver *receiver, int64_t tid);
 
@@ -144,8 +156,16 @@ void flow_discover(struct receiver *receiver, int64_t tid);
 struct tracked *tracked_of(struct notify *notify, const struct thread *thread);
 void tracked_learn(struct notify *notify, const struct thread *thread,
                    const struct live_task *task);
-uint64_t tracked_root(const struct notify *notify, const struct tracked *tracked);
 bool tracked_is_raceable(const struct notify *notify, const struct thread *thread);
+/* Of the process' main thread. */
+struct tracked *tracked_process(struct notify *notify, int64_t pid);
+/* A task was born, by clone's flags. */
+void tracked_born(struct notify *notify, const struct thread *parent, const struct thread *child,
+                  uint64_t clone_flags);
+/* The process may share its memory with a task that nobody knows. */
+void tracked_shares_unseen(struct notify *notify, int64_t pid);
+/* The process ended, or left its memory by exec. */
+void tracked_left(struct notify *notify, int64_t pid);
 void tracked_done(struct notify *notify);
 
 /* An event of this process is still to be made (or no longer): its end waits. Takes the lock. */

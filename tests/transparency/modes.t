@@ -1,0 +1,4 @@
+# How the sensor is run: a name, its options. `user`: cases are run as uid 1000 too.
+newest       user
+compat-5.10  --compat 5.10 user
+all-calls    --calls all
