@@ -62,12 +62,12 @@ enum run_message_kind {
     MESSAGE_NONE,
     /* keeper to front */
     MESSAGE_RUNS,      /* value: pid; sender: the keeper */
-    MESSAGE_STOPPED,   /* value: signal */
+    MESSAGE_STOPPED,   /* value: signal; data: how many stops there were */
     MESSAGE_CONTINUED, /* value: 0 */
     MESSAGE_ENDED,     /* value: status as of wait(2); to the supervisor too */
     /* front to keeper */
-    MESSAGE_SIGNAL,  /* value: signal; sender, code, data */
-    MESSAGE_WOKEN,   /* the SIGCONT that ended a stop of the front's own; like MESSAGE_SIGNAL */
+    MESSAGE_SIGNAL, /* value: signal; sender, code, data */
+    MESSAGE_WOKEN,  /* SIGCONT ended a stop of the front's own; data: that of its MESSAGE_STOPPED */
     MESSAGE_GOES_ON, /* answer to MESSAGE_CONTINUED */
     /* supervisor to keeper */
     MESSAGE_START, /* the filter is in run_program */

@@ -28,6 +28,7 @@ struct front {
     int keeper, supervisor, signals; /* -1: gone */
     pid_t keeper_pid;                /* 0: the command does not run yet */
     bool was_stopped;                /* the next SIGCONT is the one that ended a stop of ours */
+    uint64_t stop;                   /* which stop of the command that was for */
     bool ended, drained, sensor_lost;
     int failed; /* exit status, 0 none */
     int status; /* of wait(2) */
@@ -110,12 +111,13 @@ static void hear_signals(struct front *f)
     if (number == SIGCONT && info.ssi_pid == (uint32_t)f->keeper_pid) {
         return;
     }
+    bool woken = number == SIGCONT && f->was_stopped;
     struct run_message message = {
-        .kind = number == SIGCONT && f->was_stopped ? MESSAGE_WOKEN : MESSAGE_SIGNAL,
+        .kind = woken ? MESSAGE_WOKEN : MESSAGE_SIGNAL,
         .value = number,
         .sender = (int32_t)info.ssi_pid,
-        .code = info.ssi_code,
-        .data = info.ssi_ptr,
+        .code = woken ? SI_USER : info.ssi_code,
+        .data = woken ? f->stop : info.ssi_ptr,
     };
     f->was_stopped &= number != SIGCONT;
     if (f->keeper >= 0) {
@@ -136,6 +138,7 @@ static void keeper_says(struct front *f, const struct run_message *message)
         f->keeper_pid = message->sender;
         break;
     case MESSAGE_STOPPED:
+        f->stop = message->data;
         stop_like_command(f, message->value);
         break;
     case MESSAGE_CONTINUED:

@@ -28,6 +28,7 @@ struct keeper {
     int front, supervisor, signals; /* -1: gone */
     bool ended, stopped, no_children;
     bool front_sleeps; /* it has not said yet that it goes on */
+    uint64_t stops;    /* of the command, ever */
 };
 
 static void send_value(int socket, enum run_message_kind kind, int value)
@@ -35,6 +36,14 @@ static void send_value(int socket, enum run_message_kind kind, int value)
     if (socket >= 0) {
         struct run_message message = { .kind = kind, .value = value, .sender = getpid() };
         run_message_send(socket, &message);
+    }
+}
+
+static void send_stopped(const struct keeper *k, int signal)
+{
+    if (k->front >= 0) {
+        struct run_message message = { .kind = MESSAGE_STOPPED, .value = signal, .data = k->stops };
+        run_message_send(k->front, &message);
     }
 }
 
@@ -63,7 +72,8 @@ static void command_changed(struct keeper *k, const siginfo_t *info)
     switch (info->si_code) {
     case CLD_STOPPED:
         k->stopped = true;
-        send_value(k->front, MESSAGE_STOPPED, info->si_status);
+        k->stops++;
+        send_stopped(k, info->si_status);
         break;
     case CLD_CONTINUED:
         k->stopped = false;
@@ -103,11 +113,26 @@ static bool was_for_group(int signal)
     return sigtimedwait(&set, NULL, &now) == signal;
 }
 
+/* A SIGCONT that waits here came after it, and has undone it, here too. */
+static bool is_undone(int signal)
+{
+    sigset_t set;
+    sigpending(&set);
+    return (signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU) &&
+           sigismember(&set, SIGCONT) == 1;
+}
+
+/* The command goes on since, even if it has stopped once more: that undid the SIGCONT that waited here. */
+static bool went_on(const struct keeper *k, uint64_t stop)
+{
+    return !k->stopped || k->stops != stop;
+}
+
 static void pass_on(struct keeper *k, const struct run_message *message)
 {
     reap(k);
-    if (k->ended || was_for_group(message->value) ||
-        (message->kind == MESSAGE_WOKEN && !k->stopped)) {
+    if (k->ended || was_for_group(message->value) || is_undone(message->value) ||
+        (message->kind == MESSAGE_WOKEN && went_on(k, message->data))) {
         return;
     }
     if (message->code == SI_QUEUE) {

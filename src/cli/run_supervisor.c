@@ -265,6 +265,7 @@ int run_supervisor(struct run *run)
         return RUN_FAILED;
     }
     signal(SIGCHLD, SIG_DFL);
+    atomic_store(&run->shared->agent_pid, (uint32_t)getpid());
     setsid();
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     prctl(PR_SET_NAME, "hinomi-sensor", 0, 0, 0);

@@ -135,8 +135,6 @@ class Suite:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        if user:
-            prefix = ["env", *prefix] if prefix else []
         command = (USER if user else []) + self.command(case, prefix, folder, each, port)
         if user and options is not None:
             path = os.path.join(self.work, os.path.basename(folder) + ".alerts")

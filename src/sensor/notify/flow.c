@@ -99,7 +99,12 @@ void flow_refuse(struct receiver *r)
 
 static int let_go_on(void *data)
 {
-    return receiver_answer(data, 0);
+    struct receiver *r = data;
+    int answered = receiver_answer(r, 0);
+    if (r->hands_over) {
+        receiver_slow(r);
+    }
+    return answered;
 }
 
 static void let_another_serve(void *data)
@@ -107,7 +112,7 @@ static void let_another_serve(void *data)
     receiver_slow(data);
 }
 
-/* Most calls are over before another receiver would have woken up. */
+/* Most calls are over before another receiver would have woken up; an exec goes on while one does. */
 void flow_run_exact(struct receiver *r, enum exact_want want, struct exact_result *ret)
 {
     const struct exact_call call = {
@@ -119,7 +124,8 @@ void flow_run_exact(struct receiver *r, enum exact_want want, struct exact_resul
         .late = let_another_serve,
         .data = r,
     };
-    if (want == EXACT_AN_EXEC || receiver_is_wanted(r)) {
+    r->hands_over = want == EXACT_AN_EXEC;
+    if (receiver_is_wanted(r)) {
         receiver_slow(r);
     } else {
         atomic_store(&r->slot->slow, 1);
@@ -362,7 +368,7 @@ uint64_t flow_root_of(int64_t tid)
     return hash_u64(hash_u64(hash_u64(dev) ^ root.stx_ino) ^ root.stx_mnt_id);
 }
 
-static void learn_root(struct receiver *r)
+void flow_learn_root(struct receiver *r)
 {
     struct notify *n = r->notify;
     pthread_mutex_lock(&n->lock);
@@ -437,7 +443,7 @@ static int64_t expect(struct receiver *r)
         return predict(r->resolver, &r->target, &r->args, r->at);
     }
     if (r->root == 0) {
-        learn_root(r);
+        flow_learn_root(r);
     }
     uint64_t now = clock_ns(CLOCK_MONOTONIC);
     pthread_mutex_lock(&n->lock);
@@ -490,7 +496,7 @@ static void open_blindly(struct receiver *r, struct call_outcome outcome)
     clear(&r->at[0]);
     clear(&r->at[1]);
     if (r->root == 0) {
-        learn_root(r);
+        flow_learn_root(r);
     }
     flow_run_and_emit(r, outcome);
 }

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DISCOVER_LEVELS 16
 #define COMM_MAX        15
@@ -121,9 +122,20 @@ static struct str base_name(struct str path)
     return str_from(path.p + skip, path.n - skip);
 }
 
+/* What will come of it, and of which file: once. */
+static int64_t foresee_exec(struct receiver *r)
+{
+    if (!r->foreseen) {
+        r->foreseen = true;
+        r->expected = predict(r->resolver, &r->target, &r->args, r->at);
+    }
+    return r->expected;
+}
+
 /* The thread as it will be after this exec. */
 static int imagine_exec(struct receiver *r)
 {
+    foresee_exec(r);
     struct live_task *task = r->task;
     int e = live_task_read(task, r->args.tid, LIVE_ALL & ~(unsigned)LIVE_ENV);
     if (e < 0) {
@@ -155,8 +167,27 @@ static void emit_exec(struct receiver *r, struct call_outcome outcome)
 /* It will fail, or did: the thread stays what it is. */
 static void emit_failed_exec(struct receiver *r, struct call_outcome outcome)
 {
+    foresee_exec(r);
     if (live_task_read(r->task, r->args.tid, LIVE_ALL) == 0) {
         emit_exec(r, outcome);
+    }
+}
+
+/* Is the file there, as this process sees it? Then the kernel will tell the rest. */
+static bool is_there(struct receiver *r)
+{
+    struct str path = r->args.path[0];
+    if (r->args.call->name != NAME_execve || path.n == 0 || path.p[0] != '/' || r->raceable ||
+        r->notify->config.deny || r->root == 0 || r->root != r->notify->own_root) {
+        return false;
+    }
+    return access(path.p, F_OK) == 0;
+}
+
+static void clear_found(struct receiver *r)
+{
+    for (int i = 0; i < 2; i++) {
+        memset(&r->at[i], 0, offsetof(struct resolved, storage));
     }
 }
 
@@ -177,6 +208,17 @@ static bool refuse_exec(struct receiver *r)
     return verdict == VERDICT_DENY;
 }
 
+/* Under the lock: an exec leaves the root as it is. */
+static void keep_root(struct receiver *r)
+{
+    const struct thread *thread = state_thread(r->notify->config.state, r->target.pid);
+    struct tracked *tracked = thread ? tracked_of(r->notify, thread) : NULL;
+    if (tracked) {
+        tracked->root = r->root;
+        tracked->roots = r->roots;
+    }
+}
+
 /* Stopped at its exec's own stop. Returns what is to become of it. */
 static enum verdict emit_new_image(struct receiver *r)
 {
@@ -186,6 +228,9 @@ static enum verdict emit_new_image(struct receiver *r)
     if (live_task_read(r->task, r->target.pid, LIVE_ALL) < 0) {
         return verdict;
     }
+    if (r->task->exepath.n == 0) {
+        foresee_exec(r);
+    }
     flow_learn_stdio(r, r->target.pid);
     event_of_exec(&r->args, &outcome, r->task, &r->made);
     pthread_mutex_lock(&n->lock);
@@ -194,6 +239,7 @@ static enum verdict emit_new_image(struct receiver *r)
     verdict = n->config.sink.event(n->config.sink.data, &r->made.event);
     tracked_left(n, r->task->pid);
     learn(r, r->task);
+    keep_root(r);
     pthread_mutex_unlock(&n->lock);
     return verdict;
 }
@@ -212,7 +258,9 @@ static void exec_unseen(struct receiver *r)
 void flow_exec(struct receiver *r)
 {
     struct exact_result result;
-    int64_t expected = predict(r->resolver, &r->target, &r->args, r->at);
+    r->foreseen = false;
+    clear_found(r);
+    int64_t expected = is_there(r) ? 0 : foresee_exec(r);
     if (expected < 0 && !r->at[0].unsure && !r->raceable) {
         struct call_outcome outcome = exec_outcome(r, expected, OUTCOME_PREDICTED);
         receiver_slow(r);

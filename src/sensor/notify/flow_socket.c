@@ -28,6 +28,7 @@
 #define CONNECT_WAIT_NS  (5 * NS_PER_MS)
 #define UNBEGUN_WAIT_NS  NS_PER_S /* for a thread that gets no processor */
 #define CONNECT_PAUSE_NS 40000
+#define TABLES_PAUSE_NS  5000000
 #define LOOK_PAUSE_NS    640000 /* from then on /proc is asked where the thread is */
 #define CONNECTS_MAX     8      /* waited for at once; of more the asked address is told at once */
 
@@ -109,6 +110,12 @@ static int tcp_state(const struct receiver *r, const struct watched *w)
     return w->facts->connecting ? TCP_SYN_SENT : w->facts->peer_n ? TCP_ESTABLISHED : TCP_CLOSE;
 }
 
+/* Tables are dear to read. */
+static long pause_for(const struct watched *w)
+{
+    return w->fd >= 0 ? CONNECT_PAUSE_NS : TABLES_PAUSE_NS;
+}
+
 static bool read_facts(const struct receiver *r, const struct watched *w)
 {
     int e = w->fd >= 0 ? socket_facts_of(w->fd, w->facts)
@@ -119,7 +126,7 @@ static bool read_facts(const struct receiver *r, const struct watched *w)
 /* What the socket says when its connect is over, or has been on its way for long. *ret_begun: it was. */
 static int wait_for_tcp(const struct receiver *r, const struct watched *w, bool *ret_begun)
 {
-    struct patience p = { r, clock_ns(CLOCK_MONOTONIC), CONNECT_PAUSE_NS };
+    struct patience p = { r, clock_ns(CLOCK_MONOTONIC), pause_for(w) };
     *ret_begun = false;
     for (;;) {
         int state = tcp_state(r, w);
@@ -139,7 +146,7 @@ static int wait_for_tcp(const struct receiver *r, const struct watched *w, bool 
 /* The peer is known as soon as the call was made. */
 static bool wait_for_peer(const struct receiver *r, const struct watched *w)
 {
-    struct patience p = { r, clock_ns(CLOCK_MONOTONIC), CONNECT_PAUSE_NS };
+    struct patience p = { r, clock_ns(CLOCK_MONOTONIC), pause_for(w) };
     do {
         if (read_facts(r, w)) {
             return true;

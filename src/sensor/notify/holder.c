@@ -4,11 +4,15 @@
  * While the agent serves, the listener is only looked at once in a sample, never slept on: a sleeper
  * would be woken with each call and make it twice as dear. Ages are counted in samples, not in time, so
  * that a container that was frozen or throttled as a whole finds nobody late. The agent is stuck when it
- * finished nothing during HOLDER_STUCK_MS although a slot was full, or calls were waiting, all that time.
+ * finished nothing during HOLDER_STUCK_MS although a slot was full, or calls were waiting, all that time;
+ * while a receiver is runnable and only gets no processor, during HOLDER_SLOW_MS.
  *
  * A full slot is answered by its id; who took it finds that it is gone (ENOENT). RECV blocks when
  * somebody else was quicker, whatever the listener's flags, and would then take calls from an agent that
  * has come back: a timer interrupts it.
+ *
+ * A stopped agent may be the tracer of stopped threads, which nobody else can let go: it is sent SIGCONT as
+ * long as it does nothing.
  *
  * Nothing here keeps state in libc: no allocation, no stdio, only wrappers of system calls.
  */
@@ -18,6 +22,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <poll.h>
 #include <signal.h>
@@ -45,6 +50,7 @@ struct holder {
     uint64_t progress;
     uint32_t quiet;   /* samples without progress */
     uint32_t waiting; /* samples in a row with calls that nobody took */
+    bool holds;       /* a slot has been full for HOLDER_STUCK_MS, slow or not */
     uint64_t newest;  /* id */
     uint64_t next_sample_ns;
 };
@@ -169,17 +175,60 @@ static bool slot_is_old(const struct holder *h, size_t i)
     return h->seen[i] != 0 && h->age[i] >= (slow ? SLOW_SAMPLES : STUCK_SAMPLES);
 }
 
+static char *put_number(char *at, uint32_t n)
+{
+    char digits[10];
+    size_t count = 0;
+    do {
+        digits[count++] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n);
+    while (count) {
+        *at++ = digits[--count];
+    }
+    return at;
+}
+
+bool holder_is_runnable(uint32_t tid)
+{
+    char path[32] = "/proc/", text[256];
+    memcpy(put_number(path + 6, tid), "/stat", 6);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    ssize_t n = read(fd, text, sizeof(text));
+    close(fd);
+    const char *end = n > 0 ? memrchr(text, ')', (size_t)n) : NULL;
+    return end && end + 2 < text + n && end[2] == 'R';
+}
+
+/* A machine without processor time to give is no reason to let calls pass: any receiver that would run
+ * if it could counts for all. */
+static bool is_starved(const struct holder *h)
+{
+    for (size_t i = 0; i < HOLDER_SLOTS; i++) {
+        uint32_t tid = atomic_load(&h->shared->slots[i].tid);
+        if (tid != 0 && holder_is_runnable(tid)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Brings ages up to date; returns how many slots are old. */
 static unsigned sample_slots(struct holder *h)
 {
     uint64_t progress = 0;
     unsigned old = 0;
+    h->holds = false;
     for (size_t i = 0; i < HOLDER_SLOTS; i++) {
         uint64_t id = slot_id(h, i);
         h->age[i] = id == h->seen[i] ? h->age[i] + 1 : 0;
         h->seen[i] = id;
         h->newest = id > h->newest ? id : h->newest;
         old += slot_is_old(h, i);
+        h->holds |= id != 0 && h->age[i] >= STUCK_SAMPLES;
         progress += atomic_load_explicit(&h->shared->slots[i].progress, memory_order_relaxed);
     }
     h->quiet = progress == h->progress ? h->quiet + 1 : 0;
@@ -246,6 +295,15 @@ static bool agent_is_gone(const struct holder *h)
     return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
+/* To one that is not stopped this means nothing. */
+static void wake_agent(const struct holder *h)
+{
+    pid_t agent = (pid_t)atomic_load(&h->shared->agent_pid);
+    if (agent > 0 && h->quiet >= STUCK_SAMPLES && (h->holds || h->waiting >= STUCK_SAMPLES)) {
+        kill(agent, SIGCONT);
+    }
+}
+
 /* One sample while the agent serves. False: the last filtered task is gone. */
 static bool watch(struct holder *h)
 {
@@ -263,7 +321,12 @@ static bool watch(struct holder *h)
     }
     unsigned old = sample_slots(h);
     h->waiting = listener.revents & POLLIN ? h->waiting + 1 : 0;
-    if (h->quiet >= STUCK_SAMPLES && (old > 0 || h->waiting >= STUCK_SAMPLES)) {
+    wake_agent(h);
+    bool late = h->quiet >= STUCK_SAMPLES && (old > 0 || h->waiting >= STUCK_SAMPLES);
+    if ((late || old > 0) && h->quiet < SLOW_SAMPLES && is_starved(h)) {
+        return true;
+    }
+    if (late) {
         take_over(h, GAP_AGENT_STUCK);
     } else if (old > 0) {
         open_gap(h, GAP_AGENT_STUCK);
@@ -301,6 +364,7 @@ static void watch_stuck(struct holder *h)
         return;
     }
     sample_slots(h);
+    wake_agent(h);
     if (h->quiet == 0) {
         hand_back(h);
         return;

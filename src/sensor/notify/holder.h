@@ -48,9 +48,9 @@ enum holder_cause { GAP_NONE, GAP_AGENT_GONE, GAP_AGENT_STUCK };
 
 struct holder_shared {
     uint32_t version;
-    _Atomic uint32_t serving; /* the holder answers now */
-    _Atomic uint32_t agent_pid;
-    _Atomic uint32_t ngaps; /* ever; gaps[i % HOLDER_GAPS] */
+    _Atomic uint32_t serving;   /* the holder answers now */
+    _Atomic uint32_t agent_pid; /* 0: not told. Gets SIGCONT when it is stuck */
+    _Atomic uint32_t ngaps;     /* ever; gaps[i % HOLDER_GAPS] */
     struct holder_gap gaps[HOLDER_GAPS];
     _Atomic uint64_t passed_by_number[HOLDER_NUMBERS];
     struct holder_slot slots[HOLDER_SLOTS];
@@ -71,5 +71,7 @@ struct holder_config {
     unsigned sample_ms; /* 0: HOLDER_SAMPLE_MS. The other times go with it; for tests */
 };
 void holder_serve(const struct holder_config *config);
+/* Is this thread running, or waiting for nothing but a processor? False when it cannot be told. */
+bool holder_is_runnable(uint32_t tid);
 /* In the process that becomes the holder: signals blocked, own session, not dumpable, stdio closed. */
 void holder_detach(void);

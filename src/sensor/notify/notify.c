@@ -207,7 +207,7 @@ static void look_for_stuck(struct notify *n)
         bool slow = atomic_load(&r->slot->slow) && !atomic_load(&r->stuck);
         uint64_t passed = taken && now > taken ? now - taken : 0;
         if (passed > NOTIFY_STUCK_MS * NS_PER_MS && !slow &&
-            (passed > NOTIFY_HELD_MS * NS_PER_MS || is_hanging(r))) {
+            (passed > NOTIFY_STARVED_MS * NS_PER_MS || is_hanging(r))) {
             answer_for(n, r, taken, now);
         }
     }

@@ -15,8 +15,9 @@
 #include "sensor/notify/holder.h"
 #include "sensor/sink.h"
 
-#define NOTIFY_RECEIVERS_MAX 32  /* below HOLDER_SLOTS */
-#define NOTIFY_STUCK_MS      100 /* in reading memory: answered CONTINUE by another, reported */
+#define NOTIFY_RECEIVERS_MAX 32   /* below HOLDER_SLOTS */
+#define NOTIFY_STUCK_MS      100  /* in reading memory: answered CONTINUE by another, reported */
+#define NOTIFY_STARVED_MS    2000 /* the same while it only lacks processor time */
 #define NOTIFY_HELD_MS       2000 /* where calls are denied: answered EPERM, for nobody has judged it */
 
 struct notify_config {

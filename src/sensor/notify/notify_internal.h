@@ -30,6 +30,7 @@ struct receiver {
     _Atomic bool stuck;        /* its call is held, for it must not go on unseen */
     enum receiver_state state; /* under `turns` */
     bool answered;             /* this notification */
+    bool hands_over;           /* its turn, when it has answered */
     bool gone;                 /* and its call was gone by then */
     struct holder_slot *slot;
     struct resolver *resolver;
@@ -39,6 +40,8 @@ struct receiver {
     uint64_t root, roots; /* as in struct tracked */
     struct live_task *task, *other;
     struct call_args args;
+    bool foreseen; /* of an exec: .expected and .at are there */
+    int64_t expected;
     struct resolved at[2];
     struct made_event made;
 };
@@ -131,6 +134,8 @@ void flow_refuse(struct receiver *receiver);
 
 /* Which root its paths begin in (of which mount, so of which mount namespace), as a number; 0 not known. */
 uint64_t flow_root_of(int64_t tid);
+/* The same of the caller: into r->root, and kept. */
+void flow_learn_root(struct receiver *receiver);
 
 /* flow_socket.c */
 void flow_predict(struct receiver *receiver);

@@ -5,7 +5,6 @@ but for what tells one run from another.
 """
 import os
 import pty
-import re
 import select
 import shlex
 import sys
@@ -17,7 +16,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Terminal:
-    def __init__(self, command):
+    def __init__(self, command, job):
+        self.job = job
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.execvpe(command[0], command, {**os.environ, "PS1": "P>", "PS2": "", "INPUTRC": "/dev/null"})
@@ -45,10 +45,11 @@ class Terminal:
         return seen + text
 
     def line(self, text, wanted):
-        """Says a line, waits for what it wants and the prompt, and shows it."""
+        """Says a line, waits for what it wants and the prompt, and shows that it came."""
         self.say(text + "\n")
-        seen = self.expect(wanted) + self.expect("P>")
-        print(text, "->", [x for x in re.sub(r"\d{3,}", "#", seen.replace("P>", "")).split("\r\n") if x], flush=True)
+        self.expect(wanted)
+        self.expect("P>")
+        print(text.replace(self.job, "JOB"), "->", wanted, flush=True)
 
 
 
@@ -60,9 +61,10 @@ def stop(terminal):
     print("^Z ->", "Stopped" in seen, flush=True)
 
 
-def drive(terminal, job):
+def drive(terminal):
+    job = terminal.job
     terminal.expect("P>")
-    terminal.line("echo $0 $-", "\n")
+    terminal.line("echo $0 $-", "bash himBHs")
     terminal.line("set -o notify; tty >/dev/null && echo terminal", "terminal")
     terminal.say(job + "\n")
     terminal.expect("begin\r\n")
@@ -87,15 +89,17 @@ def drive(terminal, job):
     terminal.expect("begin\r\n")
     terminal.say("\x03")
     terminal.expect("interrupted\r\n")
-    terminal.say("\x1c")
-    terminal.expect("P>")
-    terminal.line("echo st$?", "st131")
-    terminal.line(f"{job} </dev/null &", "begin")
-    terminal.line("wait %1; echo st$?", "st5")
+    terminal.line("echo st$?", "st6")
+    terminal.line(f"{job} </dev/null & wait $!; echo st$?", "st5")
+    for key, status in (("\x03", "st130"), ("\x1c", "st131")):
+        terminal.say(f"{job} sleep\n")
+        terminal.expect("begin\r\n")
+        terminal.say(key)
+        terminal.line("echo st$?", status)
     terminal.say("sleep 30 | cat\n")
     time.sleep(0.2)
     stop(terminal)
-    terminal.line("kill -9 %1; wait %1; echo st$?", "st137")
+    terminal.line("kill -9 %1; sleep 0.1; jobs; jobs; echo st$?", "st0")
     terminal.line("sleep 30 & kill -STOP $!; sleep 0.1; kill -CONT $!; sleep 0.1; kill $!; wait $!; echo st$?", "st143")
     terminal.say("exit 17\n")
     _, status = os.waitpid(terminal.pid, 0)
@@ -107,9 +111,9 @@ def main():
     shell = ["bash", "--norc", "--noediting", "-i"]
     job = os.path.join(HERE, "job.sh")
     if where == "inside":
-        drive(Terminal(command + shell), job)
+        drive(Terminal(command + shell, job))
     else:
-        drive(Terminal(shell), shlex.join(command + [job]))
+        drive(Terminal(shell, shlex.join(command + [job])))
 
 
 main()

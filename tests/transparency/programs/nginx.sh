@@ -29,7 +29,6 @@ for i in 1 2 3 4 5; do
 done
 wait $one $other
 curl -sS "http://127.0.0.1:$port/small" "http://127.0.0.1:$port/absent" -w '%{http_code}\n' | grep -v nginx
-pid=$(cat nginx.pid)
-kill -QUIT "$pid"
-while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
+kill -QUIT "$(cat nginx.pid)"
+while [ -e nginx.pid ]; do sleep 0.02; done
 grep -E -c 'emerg|alert|crit' error.log

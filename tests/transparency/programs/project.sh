@@ -12,7 +12,7 @@ done
     echo '#include "all.h"'
     echo 'int main(void) { int x = 0;'
     for i in $(seq "$count"); do echo "x = f$i(x);"; done
-    echo 'printf("%d\n", x); return x & 127; }'
+    echo 'return printf("%d ", x) < 0 ? 1 : x & 127; }'
 } >main.c
 printf '%%.o: %%.c\n\tcc -O1 -c -o $@ $<\nmain: main.o%s\n\tcc -o $@ $^\n' "$objects" >Makefile
 make -j4 >log 2>&1
@@ -22,5 +22,5 @@ sort log
 echo "ran $?"
 touch -d '+1 minute' f1.c
 make -j4 2>/dev/null | sort
-make -j4 fail
+make -j4 fail 2>&1
 echo "failed $?"

@@ -304,10 +304,14 @@ static void test_killed(void **state)
         signal_receivers(&w, RECEIVERS, SIGKILL);
         wait_serving(&w, 1);
         wait_for_calls(&w);
-        assert_int_equal(w.shared->ngaps, 1);
-        assert_int_equal(w.shared->gaps[0].cause, GAP_AGENT_GONE);
-        assert_true(w.shared->gaps[0].start_ns > 0);
-        rescued += w.shared->gaps[0].rescued;
+        /* On a loaded machine it may have been found stuck before. */
+        uint32_t gaps = w.shared->ngaps;
+        assert_in_range(gaps, 1, HOLDER_GAPS);
+        assert_int_equal(w.shared->gaps[gaps - 1].cause, GAP_AGENT_GONE);
+        for (uint32_t i = 0; i < gaps; i++) {
+            assert_true(w.shared->gaps[i].start_ns > 0);
+            rescued += w.shared->gaps[i].rescued;
+        }
         world_end(&w);
     }
     print_message("%d rounds, %llu calls rescued\n", ROUNDS / 3, (unsigned long long)rescued);
@@ -367,20 +371,22 @@ static void test_causes(void **state)
     WORLD(w)
     wait_for_calls(&w);
     usleep(20 * SAMPLE_MS * 1000);
-    assert_int_equal(w.shared->ngaps, 0);
-    assert_int_equal(passed(&w), 0);
+    uint32_t before = w.shared->ngaps; /* none, but on a loaded machine */
+    assert_true(before > 0 || passed(&w) == 0);
     signal_receivers(&w, RECEIVERS, SIGSTOP);
     wait_serving(&w, 1);
     wait_for_calls(&w);
     signal_receivers(&w, RECEIVERS, SIGKILL);
-    while (w.shared->ngaps < 2) {
+    while (w.shared->ngaps < before + 2) {
         usleep(500);
     }
     wait_for_calls(&w);
-    assert_int_equal(w.shared->gaps[0].cause, GAP_AGENT_STUCK);
-    assert_int_equal(w.shared->gaps[1].cause, GAP_AGENT_GONE);
-    assert_true(w.shared->gaps[0].end_ns != 0);
-    assert_true(w.shared->gaps[1].end_ns == 0);
+    uint32_t gone = w.shared->ngaps - 1;
+    assert_in_range(gone, 1, HOLDER_GAPS - 1);
+    assert_int_equal(w.shared->gaps[gone - 1].cause, GAP_AGENT_STUCK);
+    assert_int_equal(w.shared->gaps[gone].cause, GAP_AGENT_GONE);
+    assert_true(w.shared->gaps[gone - 1].end_ns != 0);
+    assert_true(w.shared->gaps[gone].end_ns == 0);
     world_end(&w);
 }
 
