@@ -183,6 +183,17 @@ static void serve_for_all(struct notify *n)
     }
 }
 
+/* Neither without a processor (a loaded machine) nor waiting for another receiver. */
+static bool is_hanging(const struct receiver *r)
+{
+    char path[48], text[24];
+    snprintf(path, sizeof(path), "/proc/self/task/%u/syscall", atomic_load(&r->slot->tid));
+    int fd CLEANUP(cleanup_close) = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    text[size > 0 ? size : 0] = '\0';
+    return text[0] != 'r' && (size <= 0 || strtol(text, NULL, 10) != SYS_futex);
+}
+
 static void look_for_stuck(struct notify *n)
 {
     struct receiver *receivers[NOTIFY_RECEIVERS_MAX];
@@ -194,11 +205,10 @@ static void look_for_stuck(struct notify *n)
     for (unsigned i = 0; i < count; i++) {
         struct receiver *r = receivers[i];
         uint64_t taken = atomic_load_explicit(&r->slot->taken_ns, memory_order_acquire);
-        bool starved = taken && now > taken + NOTIFY_STUCK_MS * NS_PER_MS &&
-                       now < taken + NOTIFY_STARVED_MS * NS_PER_MS &&
-                       holder_is_runnable(atomic_load(&r->slot->tid));
         bool slow = atomic_load(&r->slot->slow) && !atomic_load(&r->stuck);
-        if (taken && now > taken + NOTIFY_STUCK_MS * NS_PER_MS && !slow && !starved) {
+        uint64_t passed = taken && now > taken ? now - taken : 0;
+        if (passed > NOTIFY_STUCK_MS * NS_PER_MS && !slow &&
+            (passed > NOTIFY_STARVED_MS * NS_PER_MS || is_hanging(r))) {
             answer_for(n, r, taken, now);
         }
     }
