@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 
@@ -56,6 +57,7 @@ static void opens_refused(void **state)
 
 static int exec_and_fork(void)
 {
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     for (int i = 0; i < 3; i++) {
         pid_t pid = fork();
         if (pid == 0) {
@@ -63,12 +65,11 @@ static int exec_and_fork(void)
                 execl("/bin/true", "some name", "an argument", NULL);
                 _exit(1);
             }
-            if (i == 2) { /* this process becomes another program right after */
-                wait(NULL);
-            }
             _exit(0);
         }
         waitpid(pid, NULL, 0);
+    }
+    while (wait(NULL) > 0) { /* the orphans: this process becomes another program right after */
     }
     execl("/nonexistent/program", "x", NULL);
     execl("/bin/sh", "sh", "-c", "exit 7", NULL);
