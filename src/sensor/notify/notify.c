@@ -2,8 +2,8 @@
  * The notify sensor's life, and its housekeeping thread: ends of processes become events, receivers that
  * hang in a page that never comes are answered for, the end of the last filtered task is noticed.
  *
- * Housekeeping wakes when a process ends and HOUSEKEEPING_MS after its last round at the latest; it polls
- * the listener without waiting, for a thread that sleeps in poll on it slows every call.
+ * Housekeeping wakes when a process ends and HOUSEKEEPING_MS after its last round at the latest, IDLE_MS
+ * when nothing happened since; it polls the listener without waiting, for a thread that sleeps in poll on it slows every call.
  */
 #include "sensor/notify/notify_internal.h"
 
@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define HOUSEKEEPING_MS 20
+#define IDLE_MS         100
 #define EXITS_AT_ONCE   64
 #define DRAIN_POLL_NS   NS_PER_MS
 #define SWEEP_SLOTS     4096 /* of the state, in a round */
@@ -182,6 +183,17 @@ static void serve_for_all(struct notify *n)
     }
 }
 
+/* Neither without a processor (a loaded machine) nor waiting for another receiver. */
+static bool is_hanging(const struct receiver *r)
+{
+    char path[48], text[24];
+    snprintf(path, sizeof(path), "/proc/self/task/%u/syscall", atomic_load(&r->slot->tid));
+    int fd CLEANUP(cleanup_close) = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    text[size > 0 ? size : 0] = '\0';
+    return text[0] != 'r' && (size <= 0 || strtol(text, NULL, 10) != SYS_futex);
+}
+
 static void look_for_stuck(struct notify *n)
 {
     struct receiver *receivers[NOTIFY_RECEIVERS_MAX];
@@ -193,11 +205,10 @@ static void look_for_stuck(struct notify *n)
     for (unsigned i = 0; i < count; i++) {
         struct receiver *r = receivers[i];
         uint64_t taken = atomic_load_explicit(&r->slot->taken_ns, memory_order_acquire);
-        bool starved = taken && now > taken + NOTIFY_STUCK_MS * NS_PER_MS &&
-                       now < taken + NOTIFY_STARVED_MS * NS_PER_MS &&
-                       holder_is_runnable(atomic_load(&r->slot->tid));
         bool slow = atomic_load(&r->slot->slow) && !atomic_load(&r->stuck);
-        if (taken && now > taken + NOTIFY_STUCK_MS * NS_PER_MS && !slow && !starved) {
+        uint64_t passed = taken && now > taken ? now - taken : 0;
+        if (passed > NOTIFY_STUCK_MS * NS_PER_MS && !slow &&
+            (passed > NOTIFY_STARVED_MS * NS_PER_MS || is_hanging(r))) {
             answer_for(n, r, taken, now);
         }
     }
@@ -263,12 +274,26 @@ static bool is_over(const struct notify *n)
     return poll(&p, 1, 0) == 1 && p.revents & (POLLHUP | POLLNVAL);
 }
 
+/* Anything since the last round, or still under way? */
+static bool is_busy(struct notify *n, uint64_t *last)
+{
+    int64_t tids[PATH_CACHE_CHANGING];
+    pthread_mutex_lock(&n->lock);
+    uint64_t now = n->stats.notifications + n->stats.events;
+    bool busy = now != *last || n->ndeferred > 0 || path_cache_changing(n->paths, tids) > 0;
+    *last = now;
+    pthread_mutex_unlock(&n->lock);
+    return busy;
+}
+
 static void *housekeeper_main(void *data)
 {
     struct notify *n = data;
+    uint64_t last = 0;
     while (!atomic_load(&n->stopping)) {
         uint64_t drains = atomic_load(&n->drains_wanted);
-        take_exits(n, drains == atomic_load(&n->drains_done) ? HOUSEKEEPING_MS : 0);
+        int pause_ms = is_busy(n, &last) ? HOUSEKEEPING_MS : IDLE_MS;
+        take_exits(n, drains == atomic_load(&n->drains_done) ? pause_ms : 0);
         take_deferred(n);
         atomic_store(&n->drains_done, drains);
         look_for_stuck(n);
