@@ -1,7 +1,7 @@
 #!/bin/sh
 # box.sh KIND WORK BIND... -- COMMAND...
 #
-# Runs a command as root where it can do no harm: mount and network namespaces of its own, and an overlay
+# Runs a command as root where it can do no harm: mount, network and IPC namespaces of its own, and an overlay
 # over this machine's root with the fixture's files in it. WORK holds the fixture (lower/; more in
 # BOX_MORE) and has room for a mount (root/); each BIND, a folder, is visible under its own path.
 #
@@ -15,7 +15,7 @@ kind=$1 work=$2
 shift 2
 
 if [ "${BOXED:-}" != 1 ]; then
-    exec env BOXED=1 unshare --mount --net --propagation private -- "$0" "$kind" "$work" "$@"
+    exec env BOXED=1 unshare --mount --net --ipc --propagation private -- "$0" "$kind" "$work" "$@"
 fi
 unset BOXED
 
