@@ -154,6 +154,11 @@ static void choose_calls(const struct live *live, struct callset *ret)
         }
     }
     path_cache_calls(ret);
+    for (size_t i = 0; i < call_count; i++) {
+        if (call_table[i].flags & CALL_TAMPERS) {
+            callset_add(ret, i);
+        }
+    }
 }
 
 /* Which opens the rules can be about: enum filter_open, 0 any. */
@@ -257,6 +262,8 @@ static int make_sensor(struct live *live, struct err *err)
         .cache_paths = true,
         .every_call = live->capture != NULL,
     };
+    config.protected[0] = getpid();
+    memcpy(config.protected + 1, live->config.protected, sizeof(live->config.protected));
     return notify_new(&config, &live->notify, err);
 }
 

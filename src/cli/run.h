@@ -55,7 +55,7 @@ struct run {
     struct run_program *program;
     struct holder_shared *shared;
     int links[4][2]; /* enum run_link; [0] of the one named first, or the holder's */
-    pid_t holder, supervisor;
+    pid_t holder, supervisor, keeper;
 };
 
 enum run_message_kind {

@@ -109,6 +109,7 @@ static int make_live(struct supervisor *s)
         .all_calls = a->all_calls,
         .output = s->output < 0 ? STDERR_FILENO : s->output,
         .capture = a->capture,
+        .protected = { s->run->holder, s->run->keeper },
         .shared = s->run->shared,
     };
     int r = find_features(s, &config.features);
@@ -155,6 +156,10 @@ static void report_losses(const struct supervisor *s)
                 "hinomi run: arguments of %llu calls could not be read, so rules on them could not "
                 "match. Programs that change their user need CAP_SYS_PTRACE to be watched.\n",
                 (unsigned long long)stats.sensor.unreadable);
+    }
+    if (stats.sensor.tampering) {
+        fprintf(stderr, "hinomi run: %llu calls aimed at hinomi itself were refused\n",
+                (unsigned long long)stats.sensor.tampering);
     }
     if (stats.sensor.stuck) {
         fprintf(stderr,
@@ -242,6 +247,7 @@ static int fork_keeper(struct run *run)
         close(run->links[LINK_HOLDER][1]);
         _exit(run_keeper(run));
     }
+    run->keeper = pid;
     close(run->links[LINK_FRONT_KEEPER][1]);
     close(run->links[LINK_SUPERVISOR_KEEPER][1]);
     return pid < 0 ? -errno : 0;

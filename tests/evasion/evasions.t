@@ -6,9 +6,6 @@
 open-race
   rule   Credential file read
   count  Credential file read
-  event  evt.type in (open, openat) and fd.name=/etc/shadow
-  field  evt.exact=true
-  field  evt.outcome=succeeded
 
 fault-race
   rule   Credential file read
@@ -298,16 +295,19 @@ by-number
   field  proc.stdin.type=ipv4
 
 by-pidfd
+  live-only how descriptor 0 came about is in no call that captures have
   rule   Shell with the network for input
   event  evt.type in (execve, execveat) and proc.name=sh
   field  proc.stdin.type=ipv4
 
 by-message
+  live-only how descriptor 0 came about is in no call that captures have
   rule   Shell with the network for input
   event  evt.type in (execve, execveat) and proc.name=sh
   field  proc.stdin.type=ipv4
 
 by-fifo
+  live-only which end of a named pipe descriptor 0 is, is in no call that captures have
   rule   Shell with a named pipe for input
   event  evt.type in (execve, execveat) and proc.name=sh and proc.stdin.type=pipe
   field  proc.stdin.name=/tmp/f

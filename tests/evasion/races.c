@@ -132,6 +132,7 @@ struct faults {
     int fd;
     char *page;
     _Atomic bool stop;
+    pthread_mutex_t lock; /* the page is not taken away while it is being given */
 };
 
 static void *serve_faults(void *data)
@@ -145,10 +146,13 @@ static void *serve_faults(void *data)
             continue;
         }
         struct uffdio_copy copy = { (uintptr_t)faults->page, (uintptr_t)harmless, 4096, 0, 0 };
-        ioctl(faults->fd, UFFDIO_COPY, &copy);
-        for (volatile int i = 0; i < 3000; i++) {
+        pthread_mutex_lock(&faults->lock);
+        if (ioctl(faults->fd, UFFDIO_COPY, &copy) == 0) {
+            for (volatile int i = 0; i < 3000; i++) {
+            }
+            faults->page[10] = 'w';
         }
-        faults->page[10] = 'w';
+        pthread_mutex_unlock(&faults->lock);
     }
     return NULL;
 }
@@ -173,7 +177,7 @@ static int fault_setup(struct faults *faults)
 
 static int fault_race(bool decisive)
 {
-    struct faults faults = { .fd = -1 };
+    struct faults faults = { .fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
     pthread_t server;
     int secrets = 0;
     int status = fault_setup(&faults);
@@ -184,7 +188,9 @@ static int fault_race(bool decisive)
         return failed("pthread_create");
     }
     for (int i = 0; i < tries(FAULT_TRIES); i++) {
+        pthread_mutex_lock(&faults.lock);
         madvise(faults.page, 4096, MADV_DONTNEED);
+        pthread_mutex_unlock(&faults.lock);
         int fd = open(decisive ? faults.page : "/etc/shadox", O_RDONLY | O_CLOEXEC);
         secrets += fd >= 0 && is_secret(fd);
         close(fd);

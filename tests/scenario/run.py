@@ -211,7 +211,10 @@ def run_one(suite, sensor, name, scenario):
     if "event" in scenario:
         results.append(("fields", check_fields(scenario, alerts, ident), ""))
     replayed, error = suite.replay(rules, paths["capture"])
-    results.append(("replay", [error] if replayed is None else compare(alerts, replayed, suite.differences), ""))
+    if replayed is not None and "live-only" not in scenario:
+        allowed = set(suite.differences) | {f for line in scenario.get("differs", []) for f in line.split()}
+        error = compare(alerts, replayed, allowed)
+    results.append(("replay", [error] if isinstance(error, str) and error else error or [], ""))
     done, ident, alerts, rules, paths = suite.run(sensor, name, scenario, True)
     fine = done.status == 0 or ("hidden" in scenario and done.status == 1)
     problems = [] if fine else [f"status {done.status}: {done.output.strip()}"]
@@ -232,6 +235,7 @@ def under_docker(scenarios):
             continue
         more = scenario.get("remains", []) + scenario.get("contained", [])
         kept[name] = {**scenario, "remains": more}
+        kept[name]["live-only"] = ["containers' users and descriptors met by looking are not in captures"]
         if name in hidden:
             kept[name] = {**scenario, "rule": more, "remains": more, "hidden": ["yes"]}
             del kept[name]["event"]

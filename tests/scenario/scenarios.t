@@ -11,6 +11,8 @@
 #   field     values that its fields must have; {id} is the container's
 #   needs     database
 #   count     rule that fires as often as the program says that it did it (`done N`)
+#   differs   fields that differ in replay here, beyond differences.t
+#   live-only why the replay of its capture does not give the same alerts
 #   limit     why it cannot be seen: printed, and none of its rules must fire
 #   contained rules that fire as well, in both, when all is run in containers (--docker)
 
@@ -299,16 +301,19 @@ user-faults
   field  user.uid=1000
   field  evt.res=SUCCESS
 
+# A descriptor of a namespace is a file where it is opened, and nothing with a type where it is met.
 namespace-entered
   rule   Change thread namespace
   event  evt.type=setns
   field  evt.arg.nstype=CLONE_NEWUTS
+  differs evt.count.error.file evt.count.error.other fd.containerdirectory fd.containername fd.directory
+  differs fd.filename fd.name fd.nameraw fd.type fd.typechar
 
-namespace-made
+context-parted
   in     container
   rule   Change namespace privileges via unshare
   event  evt.type=unshare
-  field  evt.arg.flags=CLONE_NEWUSER
+  field  evt.arg.flags=CLONE_FS
   field  container.id={id}
 
 setuid-call

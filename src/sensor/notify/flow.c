@@ -622,7 +622,13 @@ void flow_handle(struct receiver *r)
 {
     const struct seccomp_notif *notif = &r->slot->notif;
     const struct call *call = called(notif);
-    if (!is_wanted(r, call, open_flags_of(call, notif)) || args_read(notif, &r->args) < 0) {
+    bool tampers = flow_is_tampering(r, call);
+    bool wanted = is_wanted(r, call, open_flags_of(call, notif));
+    if ((!wanted && !tampers) || args_read(notif, &r->args) < 0) {
+        return;
+    }
+    if (tampers) {
+        flow_refuse_tampering(r);
         return;
     }
     switch ((enum call_manner)r->args.call->manner) {

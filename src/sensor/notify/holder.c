@@ -295,6 +295,16 @@ static bool agent_is_gone(const struct holder *h)
     return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
+/* Nothing under way, for long enough that a longer pause makes no difference to who waits. */
+static bool is_idle(const struct holder *h)
+{
+    bool idle = h->quiet >= STUCK_SAMPLES && h->waiting == 0;
+    for (size_t i = 0; i < HOLDER_SLOTS && idle; i++) {
+        idle = h->seen[i] == 0;
+    }
+    return idle;
+}
+
 /* To one that is not stopped this means nothing. */
 static void wake_agent(const struct holder *h)
 {
@@ -309,7 +319,8 @@ static bool watch(struct holder *h)
 {
     struct pollfd agent = { .fd = h->agent, .events = POLLIN };
     struct pollfd listener = { .fd = h->listener, .events = POLLIN };
-    if (poll(&agent, 1, h->sample_ms) > 0 && agent_is_gone(h)) {
+    int pause_ms = is_idle(h) ? HOLDER_IDLE_SAMPLES * h->sample_ms : h->sample_ms;
+    if (poll(&agent, 1, pause_ms) > 0 && agent_is_gone(h)) {
         take_over(h, GAP_AGENT_GONE);
         return true;
     }

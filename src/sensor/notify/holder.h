@@ -20,11 +20,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define HOLDER_SLOTS     64
-#define HOLDER_SAMPLE_MS 20
-#define HOLDER_STUCK_MS  200
-#define HOLDER_SLOW_MS   5000 /* of a slot that is marked slow */
-#define HOLDER_NUMBERS   512  /* passed calls are counted by number; others in the last one */
+#define HOLDER_SLOTS        64
+#define HOLDER_SAMPLE_MS    20
+#define HOLDER_STUCK_MS     200
+#define HOLDER_IDLE_SAMPLES 5    /* a pause of so many, while no call is under way */
+#define HOLDER_SLOW_MS      5000 /* of a slot that is marked slow */
+#define HOLDER_NUMBERS      512  /* passed calls are counted by number; others in the last one */
 
 struct holder_slot {
     struct seccomp_notif notif; /* id 0: free */

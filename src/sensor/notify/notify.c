@@ -2,8 +2,8 @@
  * The notify sensor's life, and its housekeeping thread: ends of processes become events, receivers that
  * hang in a page that never comes are answered for, the end of the last filtered task is noticed.
  *
- * Housekeeping wakes when a process ends and HOUSEKEEPING_MS after its last round at the latest; it polls
- * the listener without waiting, for a thread that sleeps in poll on it slows every call.
+ * Housekeeping wakes when a process ends and HOUSEKEEPING_MS after its last round at the latest, IDLE_MS
+ * when nothing happened since; it polls the listener without waiting, for a thread that sleeps in poll on it slows every call.
  */
 #include "sensor/notify/notify_internal.h"
 
@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define HOUSEKEEPING_MS 20
+#define IDLE_MS         100
 #define EXITS_AT_ONCE   64
 #define DRAIN_POLL_NS   NS_PER_MS
 #define SWEEP_SLOTS     4096 /* of the state, in a round */
@@ -273,12 +274,26 @@ static bool is_over(const struct notify *n)
     return poll(&p, 1, 0) == 1 && p.revents & (POLLHUP | POLLNVAL);
 }
 
+/* Anything since the last round, or still under way? */
+static bool is_busy(struct notify *n, uint64_t *last)
+{
+    int64_t tids[PATH_CACHE_CHANGING];
+    pthread_mutex_lock(&n->lock);
+    uint64_t now = n->stats.notifications + n->stats.events;
+    bool busy = now != *last || n->ndeferred > 0 || path_cache_changing(n->paths, tids) > 0;
+    *last = now;
+    pthread_mutex_unlock(&n->lock);
+    return busy;
+}
+
 static void *housekeeper_main(void *data)
 {
     struct notify *n = data;
+    uint64_t last = 0;
     while (!atomic_load(&n->stopping)) {
         uint64_t drains = atomic_load(&n->drains_wanted);
-        take_exits(n, drains == atomic_load(&n->drains_done) ? HOUSEKEEPING_MS : 0);
+        int pause_ms = is_busy(n, &last) ? HOUSEKEEPING_MS : IDLE_MS;
+        take_exits(n, drains == atomic_load(&n->drains_done) ? pause_ms : 0);
         take_deferred(n);
         atomic_store(&n->drains_done, drains);
         look_for_stuck(n);

@@ -144,6 +144,10 @@ bool flow_is_accept(const struct call *call);
 void flow_connected(struct receiver *receiver, struct socket_facts *facts,
                     struct call_outcome *outcome);
 
+/* flow_tamper.c: by the registers alone; a refusal needs r->args. */
+bool flow_is_tampering(const struct receiver *receiver, const struct call *call);
+void flow_refuse_tampering(struct receiver *receiver);
+
 /* flow_process.c */
 void flow_exec(struct receiver *receiver);
 void flow_fork(struct receiver *receiver);

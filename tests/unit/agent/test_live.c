@@ -8,6 +8,8 @@
 #include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
 
 #define TEXT_MAX ((size_t)1 << 20)
 
@@ -182,6 +184,35 @@ static void raced_paths(void **state)
     unlink("/tmp/hinomi-live-count");
 }
 
+static int tamper(void)
+{
+    pid_t sensor = getppid();
+    char byte = 0;
+    struct iovec here = { &byte, 1 };
+    struct iovec there = { (void *)0x10000, 1 };
+    bool refused = kill(sensor, SIGWINCH) < 0 && errno == EPERM &&
+                   syscall(SYS_tgkill, sensor, sensor, SIGWINCH) < 0 && errno == EPERM &&
+                   process_vm_writev(sensor, &here, 1, &there, 1, 0) < 0 && errno == EPERM &&
+                   ptrace(PTRACE_SEIZE, sensor, NULL, NULL) < 0 && errno == EPERM;
+    bool others = kill(sensor, 0) == 0 && kill(getpid(), SIGWINCH) == 0;
+    return !refused || !others;
+}
+
+static void tampering(void **state)
+{
+    (void)state;
+    struct run run = { .rules = "- rule: attacked\n  desc: d\n  priority: INFO\n"
+                                "  condition: evt.type in (kill, tgkill, ptrace, "
+                                "process_vm_writev) and evt.outcome = denied\n"
+                                "  output: attacked by %evt.type\n",
+                       .work = tamper,
+                       .features = features };
+    run_live(&run);
+    assert_int_equal(run.status, 0);
+    expect(&run, "attacked by", 4);
+    assert_int_equal(run.stats.sensor.tampering, 4);
+}
+
 static char *hung_page;
 
 static void *open_hung(void *data)
@@ -249,6 +280,7 @@ int main(void)
         cmocka_unit_test(opens),       cmocka_unit_test(opens_refused),
         cmocka_unit_test(processes),   cmocka_unit_test(exec_refused),
         cmocka_unit_test(raced_paths), cmocka_unit_test(hung_arguments),
+        cmocka_unit_test(tampering),
     };
     return cmocka_run_group_tests(tests, probe, NULL);
 }
