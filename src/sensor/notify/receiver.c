@@ -229,6 +229,9 @@ static void receiver_free(struct receiver *r)
 /* Under `turns`. */
 static int receiver_add(struct notify *n)
 {
+    if (atomic_load(&n->stopping)) {
+        return -ESHUTDOWN; /* they are being freed */
+    }
     if (receiver_replace(n)) {
         return 0;
     }

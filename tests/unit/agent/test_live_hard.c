@@ -78,9 +78,9 @@ static int hang_all(void)
         return 77;
     }
     alarm(50);
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 40; i++) {
         close(open("/tmp", O_RDONLY | O_DIRECTORY));
-        usleep(20000);
+        usleep(5000);
     }
     for (unsigned i = 0; i < HUNG; i++) {
         come(uffd, i, "/etc/hostname");
@@ -172,7 +172,7 @@ static void run_true(void)
     waitpid(pid, NULL, 0);
 }
 
-#define ROUNDS 100
+#define ROUNDS 50
 
 static int many_kinds(void)
 {
@@ -208,7 +208,7 @@ static void storm(void)
 {
     struct sigaction action = { .sa_handler = handle, .sa_flags = SA_RESTART };
     sigaction(SIGALRM, &action, NULL);
-    struct itimerval every = { { 0, 2000 }, { 0, 2000 } };
+    struct itimerval every = { { 0, 5000 }, { 0, 5000 } };
     setitimer(ITIMER_REAL, &every, NULL);
 }
 
@@ -232,10 +232,10 @@ static int interrupted(void)
         _exit(connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0);
     }
     storm();
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 100; i++) {
         close(open("/etc/hostname", O_RDONLY));
     }
-    struct timespec pause = { 0, 300000000 };
+    struct timespec pause = { 0, 100000000 };
     while (nanosleep(&pause, &pause) < 0) {
     }
     kill(pid, SIGKILL);
@@ -258,7 +258,7 @@ static void signal_storms(void **state)
             .features = sets[i]
         };
         run_rule(&run, 3);
-        expect(&run, "file", 300);
+        expect(&run, "file", 100);
     }
 }
 
