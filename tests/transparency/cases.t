@@ -95,7 +95,7 @@ gdb
   wants exited with code 031
 gdb that follows children
   build nested.c nested cc -g -O0 -no-pie -o {target} {source} -lpthread
-  command gdb -nx -batch -ex 'set follow-fork-mode child' -ex 'set detach-on-fork off' -ex run -ex 'info inferiors' {made}/nested
+  command gdb -nx -batch -ex 'set follow-fork-mode child' -ex 'set detach-on-fork off' -ex run -ex 'print \$_inferior' {made}/nested
   needs gdb cc
   mask (process|LWP|Thread|thread|pid) ?(0x)?[0-9a-f]+( \(LWP \d+\))?
   mask 0x[0-9a-f]+
@@ -105,6 +105,7 @@ strace
   needs strace cc
   mask 0x[0-9a-f]+
   mask \d{3,}
+  mask ^[# ]+
   mask ^(wait4|<\.\.\.|.*(unfinished|resumed|SIGCHLD)).*\n
 # What the sensor asks about, a filter's SECCOMP_RET_TRACE does not stop: this tracer sees less, the program nothing.
 strace --seccomp-bpf
@@ -113,7 +114,7 @@ strace --seccomp-bpf
   needs strace cc
 tracers that attach
   command sh {here}/tracers.sh {probe} 5
-  needs strace gdb timeout
+  needs strace gdb
   as root
 
 # Languages
