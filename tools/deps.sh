@@ -8,8 +8,11 @@ packages()
     case $1 in
     build) echo gcc g++ make meson ninja-build pkg-config python3 libyaml-dev libjson-c-dev \
         libre2-dev zlib1g-dev libisal-dev libssl-dev libcmocka-dev ;;
-    test) echo sysdig gzip gdb strace golang default-jdk-headless nodejs postgresql nginx-light redis-server bubblewrap \
-        curl procps util-linux bash make gcc ;;
+    # What the scenarios run, and the programs that must not notice that they are watched.
+    test) echo sysdig gzip runc iproute2 util-linux busybox-static netcat-traditional socat curl \
+        wget rsync sudo openssh-client openssh-server podman-docker gdb strace golang \
+        default-jdk-headless nodejs postgresql nginx-light redis-server bubblewrap procps bash \
+        make gcc redis-tools ;;
     lint) echo clang-14 clang-format clang-tidy cppcheck universal-ctags ;;
     fuzz) echo clang-14 libclang-rt-14-dev ;;
     cover) echo gcovr ;;

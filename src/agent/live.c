@@ -154,6 +154,11 @@ static void choose_calls(const struct live *live, struct callset *ret)
         }
     }
     path_cache_calls(ret);
+    for (size_t i = 0; i < call_count; i++) {
+        if (call_table[i].flags & CALL_TAMPERS) {
+            callset_add(ret, i);
+        }
+    }
 }
 
 /* Which opens the rules can be about: enum filter_open, 0 any. */
@@ -257,6 +262,8 @@ static int make_sensor(struct live *live, struct err *err)
         .cache_paths = true,
         .every_call = live->capture != NULL,
     };
+    config.protected[0] = getpid();
+    memcpy(config.protected + 1, live->config.protected, sizeof(live->config.protected));
     return notify_new(&config, &live->notify, err);
 }
 
@@ -366,4 +373,5 @@ void live_get_stats(struct live *live, struct live_stats *ret)
     notify_get_stats(live->notify, &ret->sensor);
     pipeline_get_stats(live->pipeline, &ret->pipeline);
     ret->dropped_alerts = outlet_dropped(live->outlet);
+    ret->capture_error = live->capture_err.code ? live->capture_err.message : NULL;
 }

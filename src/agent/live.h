@@ -15,12 +15,14 @@ struct live_config {
     const struct ruleset *ruleset;
     const struct selection *selection;
     struct pipeline_options options;
-    uint32_t features;            /* enum notify_feature */
-    bool deny;                    /* every rule that matches refuses the call */
-    bool all_calls;               /* the documented whole set, not what these rules need */
-    bool deny_io_uring;           /* ENOSYS */
-    int output;                   /* alerts go here; borrowed */
-    const char *capture;          /* NULL, or a .scap file that all events are written to */
+    uint32_t features;   /* enum notify_feature */
+    bool deny;           /* every rule that matches refuses the call */
+    bool all_calls;      /* the documented whole set, not what these rules need */
+    bool deny_io_uring;  /* ENOSYS */
+    int output;          /* alerts go here; borrowed */
+    const char *capture; /* NULL, or a .scap file that all events are written to */
+    /* Beside this process: whom watched ones may not signal, trace or write to; 0: free. */
+    int64_t protected[NOTIFY_PROTECTED_MAX - 1];
     struct holder_shared *shared; /* borrowed; NULL: own */
 };
 
@@ -46,5 +48,6 @@ struct live_stats {
     struct notify_stats sensor;
     struct pipeline_stats pipeline;
     uint64_t dropped_alerts;
+    const char *capture_error; /* NULL; the first failure of writing it */
 };
 void live_get_stats(struct live *live, struct live_stats *ret);

@@ -126,7 +126,10 @@ void outlet_drain(struct outlet *o)
     pthread_mutex_unlock(&o->lock);
 }
 
-uint64_t outlet_dropped(const struct outlet *o)
+uint64_t outlet_dropped(struct outlet *o)
 {
-    return o->dropped;
+    pthread_mutex_lock(&o->lock);
+    uint64_t dropped = o->dropped;
+    pthread_mutex_unlock(&o->lock);
+    return dropped;
 }

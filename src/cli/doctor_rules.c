@@ -155,7 +155,7 @@ static const char *use_text(const struct name_use *n)
 
 static void put_reasons(const struct doctor_rules *r, const struct rule *rule, struct buf *buf)
 {
-    for (uint8_t use = USE_NOT_SENSED; use <= USE_HIDDEN; use++) {
+    for (unsigned use = USE_NOT_SENSED; use <= USE_HIDDEN; use++) {
         const struct name_use *last = NULL;
         for (uint16_t name = 0; name < NAME_MAX_ID; name++) {
             const struct name_use *n = &r->names[name];

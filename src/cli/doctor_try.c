@@ -28,14 +28,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#if defined(__x86_64__)
-#define OWN_ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define OWN_ARCH AUDIT_ARCH_AARCH64
-#else
-#error "doctor does not know this machine's AUDIT_ARCH"
-#endif
-
 #define ANSWER  ENOTRECOVERABLE /* no filter says this */
 #define WAIT_MS 2000
 
@@ -180,7 +172,7 @@ static enum doctor_call try_number(struct stage *stage, int nr, int *ret_error)
 
 enum doctor_call doctor_try_call(const struct call *call, int *ret_error)
 {
-    int nr = call_number(OWN_ARCH, call);
+    int nr = call_number(CALL_ARCH_NATIVE, call);
     if (nr < 0) {
         return DOCTOR_CALL_LACKS;
     }

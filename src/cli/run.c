@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "cli/cli.h"
+#include "sensor/notify/feature.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -36,6 +37,7 @@ static const char help[] =
     "  -w FILE                    write all events to a capture (.scap)\n"
     "  --calls rules|all          watch the calls that the rules need (the default), or all known\n"
     "  --compat 5.10              use nothing that Linux 5.10 lacks\n"
+    "  --without FEATURE          do without this, as `hinomi doctor` names it; may be repeated\n"
     "  --all                      alerts of all rules that match an event, not only the first\n"
     "  --priority PRIORITY        only rules at least this severe (emergency ... debug)\n"
     "  --tag TAG                  only rules with one of these tags; may be repeated\n"
@@ -59,6 +61,7 @@ enum option {
     OPT_CAPTURE,
     OPT_CALLS,
     OPT_COMPAT,
+    OPT_WITHOUT,
     OPT_ALL,
     OPT_PRIORITY,
     OPT_TAG,
@@ -78,6 +81,7 @@ static const struct option_spec options[OPT_COUNT] = {
     [OPT_CAPTURE] = { "-w", true, false },
     [OPT_CALLS] = { "--calls", true, false },
     [OPT_COMPAT] = { "--compat", true, false },
+    [OPT_WITHOUT] = { "--without", true, false },
     [OPT_ALL] = { "--all", false, false },
     [OPT_PRIORITY] = { "--priority", true, false },
     [OPT_TAG] = { "--tag", true, false },
@@ -121,6 +125,11 @@ static int take_option(struct run_arguments *a, enum option option, char *value)
     case OPT_COMPAT:
         a->old_kernel = strcmp(value, "5.10") == 0;
         return a->old_kernel ? 0 : -EINVAL;
+    case OPT_WITHOUT: {
+        uint32_t feature = feature_named(value);
+        a->without |= feature;
+        return feature ? 0 : -EINVAL;
+    }
     case OPT_JSON:
         a->json = true;
         return 0;
@@ -145,6 +154,8 @@ static const char *why_not(enum option option)
         return "--calls is one of rules, all; not";
     case OPT_COMPAT:
         return "--compat knows 5.10 only; not";
+    case OPT_WITHOUT:
+        return "--without takes what `hinomi doctor` lists of user notification; not";
     default:
         return "too many values";
     }

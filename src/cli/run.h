@@ -28,7 +28,8 @@ struct run_arguments {
     struct rule_choice choice;
     const char *output, *capture;
     bool json, deny, all, stats, all_calls, old_kernel;
-    char **command; /* NULL-terminated */
+    uint32_t without; /* features not to be used */
+    char **command;   /* NULL-terminated */
 };
 
 /* Before the first process is made. */
@@ -54,7 +55,7 @@ struct run {
     struct run_program *program;
     struct holder_shared *shared;
     int links[4][2]; /* enum run_link; [0] of the one named first, or the holder's */
-    pid_t holder, supervisor;
+    pid_t holder, supervisor, keeper;
 };
 
 enum run_message_kind {

@@ -68,8 +68,9 @@ static int find_features(const struct supervisor *s, uint32_t *ret)
         return fail("this kernel or container has no seccomp user notification, which is what "
                     "watches here; `hinomi doctor` tells more");
     }
+    features &= ~s->arguments->without;
     *ret = s->arguments->old_kernel ? features & FEATURES_5_10 : features;
-    return 0;
+    return (features & NEEDED) == NEEDED ? 0 : fail("--without takes away what watching needs");
 }
 
 static int load(struct supervisor *s)
@@ -108,6 +109,7 @@ static int make_live(struct supervisor *s)
         .all_calls = a->all_calls,
         .output = s->output < 0 ? STDERR_FILENO : s->output,
         .capture = a->capture,
+        .protected = { s->run->holder, s->run->keeper },
         .shared = s->run->shared,
     };
     int r = find_features(s, &config.features);
@@ -142,6 +144,35 @@ static int start_command(struct supervisor *s)
     }
     send_value(s->keeper, MESSAGE_GO, 0);
     return 0;
+}
+
+/* What was not seen, or not kept: said aloud, with or without --stats. */
+static void report_losses(const struct supervisor *s)
+{
+    struct live_stats stats = { 0 };
+    live_get_stats(s->live, &stats);
+    if (stats.sensor.unreadable) {
+        fprintf(stderr,
+                "hinomi run: arguments of %llu calls could not be read, so rules on them could not "
+                "match. Programs that change their user need CAP_SYS_PTRACE to be watched.\n",
+                (unsigned long long)stats.sensor.unreadable);
+    }
+    if (stats.sensor.tampering) {
+        fprintf(stderr, "hinomi run: %llu calls aimed at hinomi itself were refused\n",
+                (unsigned long long)stats.sensor.tampering);
+    }
+    if (stats.sensor.stuck) {
+        fprintf(stderr,
+                "hinomi run: %llu calls were let go unseen, for reading their arguments hung\n",
+                (unsigned long long)stats.sensor.stuck);
+    }
+    if (stats.dropped_alerts) {
+        fprintf(stderr, "hinomi run: %llu alerts were lost: their reader was too slow\n",
+                (unsigned long long)stats.dropped_alerts);
+    }
+    if (stats.capture_error) {
+        fprintf(stderr, "hinomi run: the capture is not complete: %s\n", stats.capture_error);
+    }
 }
 
 static void print_stats(const struct supervisor *s)
@@ -197,6 +228,7 @@ static int supervise(struct supervisor *s)
     }
     wait_for_command(s);
     live_drain(s->live);
+    report_losses(s);
     if (s->arguments->stats) {
         print_stats(s);
     }
@@ -215,6 +247,7 @@ static int fork_keeper(struct run *run)
         close(run->links[LINK_HOLDER][1]);
         _exit(run_keeper(run));
     }
+    run->keeper = pid;
     close(run->links[LINK_FRONT_KEEPER][1]);
     close(run->links[LINK_SUPERVISOR_KEEPER][1]);
     return pid < 0 ? -errno : 0;

@@ -18,6 +18,14 @@ static void handlers_add(struct state *state, const struct handled *list)
     }
 }
 
+static void fd_handlers_add(struct state *state, const struct handled *list)
+{
+    handlers_add(state, list);
+    for (; list->handler; list++) {
+        state->how[list->kind] |= HOW_FDS;
+    }
+}
+
 /* Enter events whose parameters older layouts of the exit event lack. */
 static const uint16_t kept_kinds[] = {
     KIND_OPEN_E,
@@ -142,8 +150,8 @@ int state_new(const struct state_config *config, struct state **ret)
     containers_init(state);
     handlers_add(state, state_process_handlers);
     handlers_add(state, state_clone_handlers);
-    handlers_add(state, state_file_handlers);
-    handlers_add(state, state_socket_handlers);
+    fd_handlers_add(state, state_file_handlers);
+    fd_handlers_add(state, state_socket_handlers);
     handlers_add(state, state_meta_handlers);
     if (tasks_init(state) < 0) {
         state_free(state);
@@ -443,6 +451,7 @@ void state_preview(struct state *state, struct event *event)
     }
     if (task) {
         open_preview(state, task, event);
+        fds_preview(state, task, event);
         exec_preview(state, task, event);
     }
 }
@@ -451,6 +460,7 @@ void state_preview_end(struct state *state, struct event *event)
 {
     if (event->thread) {
         exec_preview_end(state, (struct task *)event->thread);
+        fds_preview_end(state, (struct task *)event->thread);
     }
     event->thread = NULL;
     event->fd = NULL;

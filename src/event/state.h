@@ -237,7 +237,8 @@ void state_settle(struct state *state, struct event *event);
 
 /*
  * An event that may happen: between these two its thread and descriptor are filled as state_apply() would
- * (an open's as if it were made, an exec's image as if it ran); afterwards nothing has changed.
+ * (descriptors as if they were made or connected, an exec's image as if it ran, but for its digest);
+ * afterwards nothing has changed.
  */
 void state_preview(struct state *state, struct event *event);
 void state_preview_end(struct state *state, struct event *event);

@@ -351,6 +351,33 @@ void open_preview(struct state *state, struct task *task, struct event *event)
     }
 }
 
+void fds_preview(struct state *state, struct task *task, struct event *event)
+{
+    state_handler *handler = state->handlers[event->kind];
+    if (!(state->how[event->kind] & HOW_FDS) || handler == open_exit || handler == close_exit) {
+        return;
+    }
+    struct fdtable *copy = fds_fork(task->t.fds);
+    if (!copy) {
+        state->stats.out_of_memory++;
+        return;
+    }
+    state->before_fds = task->t.fds;
+    state->copied_fds = true;
+    task->t.fds = copy;
+    handler(state, task, event);
+}
+
+void fds_preview_end(struct state *state, struct task *task)
+{
+    if (state->copied_fds) {
+        fds_unref(state, task->t.fds);
+        task->t.fds = state->before_fds;
+        state->before_fds = NULL;
+        state->copied_fds = false;
+    }
+}
+
 const struct handled state_file_handlers[] = {
     { KIND_OPEN_X, open_exit },
     { KIND_CREAT_X, open_exit },

@@ -110,6 +110,7 @@ enum how {
     HOW_LOOKUP = 1 << 3, /* of a task, but no reason to make one up */
     HOW_FD = 1 << 4,     /* about a descriptor */
     HOW_EXIT = 1 << 5,   /* ends a call */
+    HOW_FDS = 1 << 6,    /* its handler changes nothing but descriptors */
 };
 
 struct state {
@@ -153,6 +154,8 @@ struct state {
     struct fdinfo previewed;
     char previewed_name[PATH_TEXT_MAX];
     struct thread before_exec; /* image NULL: none is previewed */
+    bool copied_fds;           /* the previewed task has a copy of its descriptors: */
+    struct fdtable *before_fds;
 
     struct state_stats stats;
     uint64_t switched_ns[CPUS_MAX];
@@ -240,6 +243,9 @@ extern const struct handled state_process_handlers[], state_clone_handlers[], st
 
 /* Of an event that opens: shows its descriptor without making it. Others: nothing. */
 void open_preview(struct state *state, struct task *task, struct event *event);
+/* Of other calls about descriptors: their effect, on a copy of the table; and back. */
+void fds_preview(struct state *state, struct task *task, struct event *event);
+void fds_preview_end(struct state *state, struct task *task);
 /* Of an exec: gives the task the new image, and back. Of others: nothing. */
 void exec_preview(struct state *state, struct task *task, struct event *event);
 void exec_preview_end(struct state *state, struct task *task);

@@ -257,6 +257,8 @@ void exec_preview(struct state *state, struct task *task, struct event *event)
     state->before_exec = task->t;
     image_ref(task->t.image);
     exec_image(state, task, event);
+    /* Who is asked about its executable would answer for the one before. */
+    task->t.image->sha256_asked |= task->t.image != state->nobody;
     exec_ids(task, event, columns_of(event->kind));
     task_changed_all(task);
 }

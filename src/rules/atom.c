@@ -362,6 +362,18 @@ static enum fast fast_of(const struct check *check)
                                           : FAST_NONE;
 }
 
+static void make_fast(const struct check *check, struct atom *atom)
+{
+    atom->fast = (uint8_t)fast_of(check);
+    if (atom->fast == FAST_TEXT_EQ || atom->fast == FAST_TEXT_NE) {
+        atom->text = check->constants[0].strs[0];
+    } else if (atom->fast != FAST_NONE) {
+        atom->number = check->constants[0].values[0].u;
+        atom->orders = (uint8_t)(order_holds(check->op, -1) | order_holds(check->op, 0) << 1 |
+                                 order_holds(check->op, 1) << 2);
+    }
+}
+
 static int atom_make(struct atoms_builder *b, const struct check *check, struct atom *atom)
 {
     uint32_t volatilities = b->m->sites[atom->site].volatilities;
@@ -381,7 +393,7 @@ static int atom_make(struct atoms_builder *b, const struct check *check, struct 
             return -ENOMEM;
         }
     }
-    atom->fast = (uint8_t)fast_of(check);
+    make_fast(check, atom);
     atom_estimate(atom, check);
     atom->cost += b->m->sites[atom->site].cost;
     return 0;
@@ -496,8 +508,37 @@ bool atom_is_trivial(const struct check *check)
     return has_few_values(check->left) && check->nconstants == 1 && check->constants[0].n <= 2;
 }
 
+/* What most events of most systems are like; 0: nothing is known. */
+static float chance_of_habit(const struct check *check)
+{
+    bool one = check->left->kind == EXPR_FIELD && check->nconstants == 1 &&
+               check->constants[0].n == 1 && check->constants[0].values;
+    if (!one) {
+        return 0.0F;
+    }
+    uint64_t constant = check->constants[0].values[0].u;
+    switch (check->left->field.id) {
+    case FIELD_EVT_IS_OPEN_READ:
+        return check->op == OP_EQ && constant ? 0.8F : 0.0F;
+    case FIELD_EVT_IS_OPEN_WRITE:
+    case FIELD_EVT_IS_OPEN_CREATE:
+        return check->op == OP_EQ && constant ? 0.12F : 0.0F;
+    case FIELD_EVT_IS_OPEN_EXEC:
+        return check->op == OP_EQ && constant ? 0.02F : 0.0F;
+    case FIELD_FD_NUM:
+    case FIELD_EVT_RAWRES:
+        return check->op == OP_GE && constant == 0 ? 0.7F : 0.0F;
+    default:
+        return 0.0F;
+    }
+}
+
 static float chance_of(const struct check *check)
 {
+    float habit = chance_of_habit(check);
+    if (habit > 0.0F) {
+        return habit;
+    }
     size_t items = 0;
     for (uint32_t i = 0; i < check->nconstants; i++) {
         items += check->constants[i].n;
@@ -549,7 +590,7 @@ static bool group_decides(struct matcher *m, const struct atom *atom, uint32_t i
     for (uint32_t i = 0; i < group->hits.n && !certain; i++) {
         struct row row = rows_get(&m->rows, group->hits.rows[i]);
         certain = row_has(row, id << 1);
-        possible = possible || row_has(row, id << 1 | 1);
+        possible = possible || (group->has_maybes && row_has(row, id << 1 | 1));
     }
     if (certain && atom->flags & ATOM_ALL_VALUES && m->sites[atom->site].value.n > 1) {
         return false;
@@ -560,20 +601,19 @@ static bool group_decides(struct matcher *m, const struct atom *atom, uint32_t i
 
 static inline bool fast_value(const struct atom *atom, const struct value *value)
 {
-    const struct constants *constant = &atom->check->constants[0];
     switch ((enum fast)atom->fast) {
     case FAST_TEXT_EQ:
-        return str_eq(value->s, constant->strs[0]);
+        return str_eq(value->s, atom->text);
     case FAST_TEXT_NE:
-        return !str_eq(value->s, constant->strs[0]);
-    case FAST_SIGNED:
-        return order_holds(atom->check->op,
-                           (value->i > constant->values[0].i) - (value->i < constant->values[0].i));
+        return !str_eq(value->s, atom->text);
+    case FAST_SIGNED: {
+        int64_t number = (int64_t)atom->number;
+        return atom->orders >> (1 + (value->i > number) - (value->i < number)) & 1;
+    }
     case FAST_UNSIGNED:
     case FAST_NONE:
     default:
-        return order_holds(atom->check->op,
-                           (value->u > constant->values[0].u) - (value->u < constant->values[0].u));
+        return atom->orders >> (1 + (value->u > atom->number) - (value->u < atom->number)) & 1;
     }
 }
 
@@ -585,17 +625,20 @@ bool atom_compute(struct matcher *m, uint32_t id)
     if (atom->flags & ATOM_EVENT_NAME && nameset_has(&m->names_decide, m->view->event->name)) {
         return nameset_has(atom->names, m->view->event->name);
     }
+    if (atom->fast != FAST_NONE) {
+        const struct extracted *left = site_value(m, atom->site);
+        if (left->n <= 1) {
+            return left->n && (left->v->type == atom->check->left->type
+                                   ? fast_value(atom, left->v)
+                                   : check_holds(atom->check, left, NULL));
+        }
+    }
     if (atom->group != NONE && group_decides(m, atom, id, &value)) {
         return value;
     }
     if (!atom->check) {
         return cond_eval(atom->cond, m->view);
     }
-    const struct extracted *left = site_value(m, atom->site);
-    if (atom->fast != FAST_NONE && left->n <= 1) {
-        return left->n &&
-               (left->v->type == atom->check->left->type ? fast_value(atom, left->v)
-                                                         : check_holds(atom->check, left, NULL));
-    }
-    return check_holds(atom->check, left, atom->right == NONE ? NULL : site_value(m, atom->right));
+    return check_holds(atom->check, site_value(m, atom->site),
+                       atom->right == NONE ? NULL : site_value(m, atom->right));
 }

@@ -519,6 +519,7 @@ static int add_atom(struct builder *b, uint32_t id)
     }
     uint32_t group = group_of(b->m, atom->site, kind);
     atom->group = group;
+    b->m->groups[group].natoms++;
     for (uint32_t i = 0; i < atom->check->nconstants; i++) {
         int r = add_constants(b, group, kind, id, &atom->check->constants[i]);
         if (r < 0) {
@@ -641,6 +642,17 @@ static void builder_done(struct builder *b)
     map_done(&b->index);
 }
 
+/* One search for many comparisons is cheaper than each by itself. */
+static void search_before_comparing(struct matcher *m)
+{
+    for (uint32_t i = 0; i < m->natoms; i++) {
+        struct atom *atom = &m->atoms[i];
+        if (atom->group != NONE && m->groups[atom->group].natoms > GROUP_FAST_MAX) {
+            atom->fast = FAST_NONE;
+        }
+    }
+}
+
 int groups_build(struct matcher *m)
 {
     CLEANUP(builder_done) struct builder b = { .m = m };
@@ -651,10 +663,16 @@ int groups_build(struct matcher *m)
     for (uint32_t i = 0; r == 0 && i < m->natoms; i++) {
         r = add_atom(&b, i);
     }
+    for (size_t i = 0; i < b.nruns; i++) {
+        for (uint32_t j = 0; j < b.runs[i].nmembers; j++) {
+            m->groups[b.runs[i].group].has_maybes |= b.runs[i].members[j] & 1;
+        }
+    }
     r = r < 0 ? r : fill_sets(&b);
     for (uint32_t i = 0; r == 0 && i < m->ngroups; i++) {
         r = m->groups[i].kind == GROUP_REGEX ? fill_regexes(&b, i) : 0;
     }
+    search_before_comparing(m);
     return r;
 }
 

@@ -204,13 +204,20 @@ static int choose_guards(struct indexer *x, struct class *class)
     return 0;
 }
 
-/* Cheap guards first: those after one that fails are often not tested at all. */
+static float guard_rank(const struct matcher *m, struct literal guard)
+{
+    const struct atom *atom = &m->atoms[guard.atom];
+    float chance = guard.negated ? 1.0F - atom->chance : atom->chance;
+    return (float)atom->cost / (1.01F - chance);
+}
+
+/* Cheap and telling guards first: those after one that fails are often not tested at all. */
 static void order_guards(const struct matcher *m, struct class *class)
 {
     for (uint32_t i = 1; i < class->nguards; i++) {
         struct literal guard = class->guards[i];
         uint32_t at = i;
-        for (; at && m->atoms[class->guards[at - 1].atom].cost > m->atoms[guard.atom].cost; at--) {
+        for (; at && guard_rank(m, class->guards[at - 1]) > guard_rank(m, guard); at--) {
             class->guards[at] = class->guards[at - 1];
         }
         class->guards[at] = guard;
@@ -439,6 +446,38 @@ static int reduce_rows(struct matcher *m)
     return 0;
 }
 
+static void trigger_rules(const struct matcher *m, const struct class *class, uint32_t row,
+                          uint64_t *rules)
+{
+    for (uint32_t i = m->cover_at[row]; i < m->cover_at[row + 1]; i++) {
+        const struct trigger *trigger = class_trigger(class, m->cover_members[i]);
+        for (uint32_t k = 0; k < trigger->n; k++) {
+            uint32_t rule = class->triggered[trigger->first + k];
+            rules[rule / 64] |= UINT64_C(1) << (rule % 64);
+        }
+    }
+}
+
+/* What each row triggers, where that is small. */
+static int fill_row_rules(struct matcher *m)
+{
+    uint64_t words = 0;
+    for (uint32_t i = 0; i < m->nclasses; i++) {
+        words += (uint64_t)m->rows.n * m->classes[i].nwords;
+    }
+    for (uint32_t i = 0; i < m->nclasses && words <= ROW_RULES_MAX; i++) {
+        struct class *class = &m->classes[i];
+        class->row_rules = ARENA_ARRAY(&m->arena, uint64_t, m->rows.n * class->nwords);
+        if (!class->row_rules) {
+            return -ENOMEM;
+        }
+        for (uint32_t row = 0; row < m->rows.n; row++) {
+            trigger_rules(m, class, row, class->row_rules + row * class->nwords);
+        }
+    }
+    return 0;
+}
+
 static int build(struct indexer *x)
 {
     struct matcher *m = x->m;
@@ -464,7 +503,8 @@ static int build(struct indexer *x)
     }
     m->fired = ARENA_ARRAY(&m->arena, uint64_t, words);
     m->fired_words = ARENA_ARRAY(&m->arena, uint64_t, words / 64 + 1);
-    return r < 0 ? r : m->fired && m->fired_words ? reduce_rows(m) : -ENOMEM;
+    r = r < 0 ? r : m->fired && m->fired_words ? reduce_rows(m) : -ENOMEM;
+    return r < 0 ? r : fill_row_rules(m);
 }
 
 int index_build(struct matcher *m)

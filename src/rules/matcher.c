@@ -162,13 +162,37 @@ static inline bool guards_hold(struct matcher *m, const struct class *class, uin
     return !(wanted & ~guards->known) || guards_test(m, class, wanted, guards);
 }
 
-static inline void fire(struct matcher *m, const struct class *class, const struct plan *plan,
-                        uint32_t rule, struct guards *guards)
+static void fire_word(struct matcher *m, const struct class *class, const struct plan *plan,
+                      uint32_t word, uint64_t bits, struct guards *guards)
 {
-    if ((!plan->live || plan->live[rule / 64] >> (rule % 64) & 1) &&
-        guards_hold(m, class, class->rules[rule].guards, guards)) {
-        m->fired[rule / 64] |= UINT64_C(1) << (rule % 64);
-        m->fired_words[rule / 4096] |= UINT64_C(1) << (rule / 64 % 64);
+    for (bits &= plan->live ? plan->live[word] : UINT64_MAX; bits; bits &= bits - 1) {
+        uint32_t rule = word * 64 + (uint32_t)__builtin_ctzll(bits);
+        if (guards_hold(m, class, class->rules[rule].guards, guards)) {
+            m->fired[word] |= bits & -bits;
+            m->fired_words[word / 64] |= UINT64_C(1) << (word % 64);
+        }
+    }
+}
+
+static inline void fire_bits(struct matcher *m, const struct class *class, const struct plan *plan,
+                             const uint64_t *rules, struct guards *guards)
+{
+    for (uint32_t i = 0; i < class->nwords; i++) {
+        if (rules[i]) {
+            fire_word(m, class, plan, i, rules[i], guards);
+        }
+    }
+}
+
+static void trigger_row(struct matcher *m, const struct class *class, const struct plan *plan,
+                        uint32_t row, struct guards *guards)
+{
+    for (uint32_t i = m->cover_at[row]; i < m->cover_at[row + 1]; i++) {
+        const struct trigger *trigger = class_trigger(class, m->cover_members[i]);
+        for (uint32_t k = 0; k < trigger->n; k++) {
+            uint32_t rule = class->triggered[trigger->first + k];
+            fire_word(m, class, plan, rule / 64, UINT64_C(1) << (rule % 64), guards);
+        }
     }
 }
 
@@ -177,31 +201,10 @@ static void trigger_rows(struct matcher *m, const struct class *class, const str
 {
     for (uint32_t i = 0; i < hits->n; i++) {
         uint32_t row = hits->rows[i];
-        for (uint32_t j = m->cover_at[row]; j < m->cover_at[row + 1]; j++) {
-            const struct trigger *trigger = class_trigger(class, m->cover_members[j]);
-            for (uint32_t k = 0; k < trigger->n; k++) {
-                fire(m, class, plan, class->triggered[trigger->first + k], guards);
-            }
-        }
-    }
-}
-
-static void fire_always(struct matcher *m, const struct class *class, const struct plan *plan,
-                        struct guards *guards)
-{
-    for (uint32_t i = 0; i < class->nwords; i++) {
-        for (uint64_t bits = plan->always[i]; bits; bits &= bits - 1) {
-            fire(m, class, plan, i * 64 + (uint32_t)__builtin_ctzll(bits), guards);
-        }
-    }
-}
-
-static void fire_kept(struct matcher *m, const struct class *class, const struct plan *plan,
-                      const uint64_t *rules, struct guards *guards)
-{
-    for (uint32_t i = 0; i < class->nwords; i++) {
-        for (uint64_t bits = rules[i]; bits; bits &= bits - 1) {
-            fire(m, class, plan, i * 64 + (uint32_t)__builtin_ctzll(bits), guards);
+        if (class->row_rules) {
+            fire_bits(m, class, plan, class->row_rules + row * class->nwords, guards);
+        } else {
+            trigger_row(m, class, plan, row, guards);
         }
     }
 }
@@ -225,7 +228,7 @@ static void search_groups(struct matcher *m, const struct class *class, const st
         }
         const struct atom_group *group = group_run(m, id);
         for (uint32_t i = 0; group->hits.overflow && i < class->nrules; i++) {
-            fire(m, class, plan, i, guards);
+            fire_word(m, class, plan, i / 64, UINT64_C(1) << (i % 64), guards);
         }
         trigger_rows(m, class, plan, &group->hits, guards);
     }
@@ -237,11 +240,11 @@ static void find_candidates(struct matcher *m, const struct class *class, const 
     struct guards guards = { 0, 0 };
     const uint64_t *kept = class->path_groups ? paths_recall(m, class) : NULL;
     if (kept) {
-        fire_kept(m, class, plan, kept, &guards);
+        fire_bits(m, class, plan, kept, &guards);
     }
     search_groups(m, class, plan, kept ? class->path_groups : 0, &guards);
     if (plan->nalways) {
-        fire_always(m, class, plan, &guards);
+        fire_bits(m, class, plan, plan->always, &guards);
     }
 }
 

@@ -26,6 +26,8 @@
 #define GUARDS_MAX         16   /* literals that are tested before everything else, per class */
 #define CLASS_UNITS_MAX    32
 #define CLASS_GROUPS_MAX   64
+#define GROUP_FAST_MAX     8         /* atoms of a group that may still be compared on the spot */
+#define ROW_RULES_MAX      (1 << 20) /* words of all row_rules together, else there are none */
 #define NONE               UINT32_MAX
 
 /* Bit sets of enum volatility. */
@@ -73,6 +75,8 @@ struct atom_group {
     uint32_t *regex_rows; /* row of each pattern */
     bool *regex_found;
     uint32_t nregexes;
+    uint32_t natoms;
+    bool has_maybes;          /* some text is only necessary for some atom */
     struct textset_hits hits; /* overflow: any atom of the group may be true */
 };
 
@@ -95,8 +99,13 @@ struct atom {
     uint32_t cost;
     uint8_t volatilities;
     uint8_t flags;
-    uint8_t fast; /* enum fast */
-    float chance; /* guess of how often it is true */
+    uint8_t fast;   /* enum fast */
+    uint8_t orders; /* of a number to `number`: bit 0 less, 1 equal, 2 more make it true */
+    float chance;   /* guess of how often it is true */
+    union {         /* the constant of a fast one */
+        struct str text;
+        uint64_t number;
+    };
 };
 
 /* An atom, negated or not. */
@@ -181,6 +190,7 @@ struct class
     uint32_t nwords;          /* of bit sets over its rules */
     uint64_t kept_groups;     /* bits of groups on state that residuals keep */
     uint64_t path_groups;     /* bits of groups that paths_recall() knows about; 0: none */
+    uint64_t *row_rules;      /* of each row, bits of the rules it triggers; NULL: triggers tell */
     struct plan all;
 };
 

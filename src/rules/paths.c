@@ -27,7 +27,8 @@ int paths_build(struct matcher *m)
     bool wanted = false;
     for (uint32_t i = 0; i < m->nclasses && !m->options.no_memo; i++) {
         struct class *class = &m->classes[i];
-        for (uint32_t j = 0; class->nwords <= PATHS_WORDS_MAX && j < class->ngroups; j++) {
+        bool small = class->row_rules && class->nwords <= PATHS_WORDS_MAX;
+        for (uint32_t j = 0; small && j < class->ngroups; j++) {
             bool is = is_of_path(m->sites[m->groups[class->groups[j]].site].expr);
             class->path_groups |= is ? UINT64_C(1) << j : 0;
         }
@@ -36,21 +37,6 @@ int paths_build(struct matcher *m)
     }
     m->paths = wanted ? ARENA_ARRAY(&m->arena, struct path_set, PATHS_SETS) : NULL;
     return wanted && !m->paths ? -ENOMEM : 0;
-}
-
-static void trigger(const struct matcher *m, const struct class *class,
-                    const struct textset_hits *hits, uint64_t *rules)
-{
-    for (uint32_t i = 0; i < hits->n; i++) {
-        uint32_t row = hits->rows[i];
-        for (uint32_t j = m->cover_at[row]; j < m->cover_at[row + 1]; j++) {
-            const struct trigger *trigger = class_trigger(class, m->cover_members[j]);
-            for (uint32_t k = 0; k < trigger->n; k++) {
-                uint32_t rule = class->triggered[trigger->first + k];
-                rules[rule / 64] |= UINT64_C(1) << (rule % 64);
-            }
-        }
-    }
 }
 
 /* False: some search found more than it can hold. */
@@ -63,28 +49,42 @@ static bool work_out(struct matcher *m, const struct class *class, uint64_t *rul
         if (group->hits.overflow) {
             return false;
         }
-        trigger(m, class, &group->hits, rules);
+        for (uint32_t i = 0; i < group->hits.n; i++) {
+            const uint64_t *row = class->row_rules + group->hits.rows[i] * class->nwords;
+            for (uint32_t j = 0; j < class->nwords; j++) {
+                rules[j] |= row[j];
+            }
+        }
     }
     return true;
 }
 
-static struct path_entry *find(struct matcher *m, uint32_t class, struct str path)
+static struct path_entry *displace(struct matcher *m, uint64_t hash, uint32_t class,
+                                   struct str path)
 {
-    uint64_t hash = (str_hash(path) ^ class) | 1;
     struct path_set *set = &m->paths[hash >> 32 & (PATHS_SETS - 1)];
     uint32_t way = m->path_way++ % PATHS_WAYS;
     for (uint32_t i = 0; i < PATHS_WAYS; i++) {
-        struct path_entry *entry = &set->entries[i];
-        if (set->hashes[i] == hash && entry->length == path.n && entry->class == class &&
-            memcmp(entry->text, path.p, path.n) == 0) {
-            return entry;
-        }
         way = set->hashes[i] ? way : i;
     }
     set->hashes[way] = hash;
     set->entries[way] = (struct path_entry){ .class = class, .length = (uint16_t)path.n };
     memcpy(set->entries[way].text, path.p, path.n);
     return &set->entries[way];
+}
+
+static struct path_entry *find(struct matcher *m, uint32_t class, struct str path)
+{
+    uint64_t hash = (str_hash(path) ^ class) | 1;
+    struct path_set *set = &m->paths[hash >> 32 & (PATHS_SETS - 1)];
+    for (uint32_t i = 0; i < PATHS_WAYS; i++) {
+        struct path_entry *entry = &set->entries[i];
+        if (set->hashes[i] == hash && entry->length == path.n && entry->class == class &&
+            memcmp(entry->text, path.p, path.n) == 0) {
+            return entry;
+        }
+    }
+    return displace(m, hash, class, path);
 }
 
 const uint64_t *paths_recall(struct matcher *m, const struct class *class)

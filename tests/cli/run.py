@@ -168,6 +168,8 @@ class Run(unittest.TestCase):
                     (["--", "true"], 125, "rules are missing"),
                     (["--no-such"], 125, "there is no such option"),
                     (["--compat", "4.4", "--rules", RULES_FILE, "--", "true"], 125, "5.10 only"),
+                    (["--without", "wings", "--rules", RULES_FILE, "--", "true"], 125, "hinomi doctor"),
+                    (["--without", "CONTINUE", "--rules", RULES_FILE, "--", "true"], 125, "watching needs"),
                     (["--calls", "some", "--rules", RULES_FILE, "--", "true"], 125, "rules, all"),
                     (["--rules", wrong.name, "--", "true"], 125, "the rules have errors"),
                     (["--rules", "/nonexistent.yaml", "--", "true"], 125, "No such file"),
@@ -455,7 +457,7 @@ class Run(unittest.TestCase):
         self.assertIn("Notice directory", done.stderr)
 
     def test_short_processes(self):
-        for options in ([], ["--compat", "5.10"]):
+        for options in ([], ["--compat", "5.10"], ["--without", "SYNC_WAKE_UP", "--without", "openat2"]):
             done = run("sh", "-c", "i=0; while [ $i -lt 300 ]; do /bin/true; i=$((i+1)); done; echo $i",
                        options=options)
             self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "300\n", ""))

@@ -107,7 +107,7 @@ static int through_loader(bool decisive)
     if (copy_file("/bin/true", "/tmp/program", 0755)) {
         return 1;
     }
-    const char *const argv[] = { decisive ? loader() : "/tmp/program", "/tmp/program", NULL };
+    const char *const argv[] = { decisive ? loader() : "/bin/true", "/tmp/program", NULL };
     return spawn(argv, NULL);
 }
 

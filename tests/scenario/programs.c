@@ -66,11 +66,10 @@ STARTED(miner, { { "/opt/box/idle" }, { "/opt/box/xmrig" } })
 
 static int from_shared_memory(bool decisive)
 {
-    const char *copy = decisive ? "/dev/shm/program" : "/tmp/program";
-    if (copy_file("/bin/true", copy, 0755)) {
+    if (copy_file("/bin/true", "/dev/shm/program", 0755)) {
         return 1;
     }
-    const char *const argv[] = { copy, NULL };
+    const char *const argv[] = { decisive ? "/dev/shm/program" : "/bin/true", NULL };
     return spawn(argv, NULL);
 }
 

@@ -10,6 +10,11 @@
 #   event     condition of the decisive event; all fields of it are compared live and in replay
 #   field     values that its fields must have; {id} is the container's
 #   needs     database
+#   count     rule that fires as often as the program says that it did it (`done N`)
+#   differs   fields that differ in replay here, beyond differences.t
+#   live-only why the replay of its capture does not give the same alerts
+#   limit     why it cannot be seen: printed, and none of its rules must fire
+#   contained rules that fire as well, in both, when all is run in containers (--docker)
 
 # Files that are secret.
 
@@ -31,7 +36,7 @@ read-shadow
   field  proc.cwd=/
   field  user.uid=0
   field  user.name=root
-  field  container.id=host
+  field  container.id={id}
 
 # A refused call is no read.
 read-shadow-refused
@@ -296,16 +301,19 @@ user-faults
   field  user.uid=1000
   field  evt.res=SUCCESS
 
+# A descriptor of a namespace is a file where it is opened, and nothing with a type where it is met.
 namespace-entered
   rule   Change thread namespace
   event  evt.type=setns
   field  evt.arg.nstype=CLONE_NEWUTS
+  differs evt.count.error.file evt.count.error.other fd.containerdirectory fd.containername fd.directory
+  differs fd.filename fd.name fd.nameraw fd.type fd.typechar
 
-namespace-made
+context-parted
   in     container
   rule   Change namespace privileges via unshare
   event  evt.type=unshare
-  field  evt.arg.flags=CLONE_NEWUSER
+  field  evt.arg.flags=CLONE_FS
   field  container.id={id}
 
 setuid-call
@@ -482,6 +490,7 @@ decode-payload
   field  proc.args=-d /root/notes
 
 miner
+  contained  Drop and execute new binary in container
   rule   Known Cryptominer Process Executed
   event  evt.type in (execve, execveat) and proc.name=xmrig
   field  proc.exepath=/opt/box/xmrig
@@ -543,6 +552,7 @@ database-program
   field  user.name=dba
 
 web-shell
+  contained  Redirect STDOUT/STDIN to Network Connection in Container
   rule   Run shell untrusted
   rule   Web Server Spawned Shell
   event  evt.type in (execve, execveat) and proc.name=sh and proc.aname[2]=httpd
@@ -550,11 +560,13 @@ web-shell
   field  proc.cmdline=sh -c cd /
 
 web-child
+  contained  Redirect STDOUT/STDIN to Network Connection in Container
   rule   Web Server Spawned Suspicious Child Process
   event  evt.type in (execve, execveat) and proc.name=id
   field  proc.pname=child
 
 web-reverse-shell
+  contained  Redirect STDOUT/STDIN to Network Connection in Container
   rule   Run shell untrusted
   rule   Web Server Spawned Shell
   rule   Reverse Shell from Web Server

@@ -91,12 +91,17 @@ static size_t from_mounts(int64_t pid, char ret[CONTAINER_CGROUP_MAX])
     return (size_t)n;
 }
 
+uint64_t container_namespace_of(uint64_t pidns)
+{
+    return pidns == HOST_PID_NS ? 0 : pidns;
+}
+
 uint64_t container_namespace(int64_t pid)
 {
     char path[64];
     struct stat st;
     snprintf(path, sizeof(path), "/proc/%lld/ns/pid", (long long)pid);
-    return stat(path, &st) < 0 || st.st_ino == HOST_PID_NS ? 0 : st.st_ino;
+    return stat(path, &st) < 0 ? 0 : container_namespace_of(st.st_ino);
 }
 
 size_t container_cgroup(int64_t pid, char ret[CONTAINER_CGROUP_MAX])

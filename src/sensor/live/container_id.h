@@ -23,5 +23,6 @@
 size_t container_cgroup(int64_t pid, char ret[CONTAINER_CGROUP_MAX]);
 /* Number of the process namespace; 0 the machine's first, or not known. */
 uint64_t container_namespace(int64_t pid);
+uint64_t container_namespace_of(uint64_t pidns); /* its inode; 0 not known */
 /* The id in the text of a mountinfo file, 64 hexadecimal digits; empty: none. */
 struct str container_id_in_mounts(struct str mountinfo);

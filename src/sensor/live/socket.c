@@ -20,6 +20,8 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -127,6 +129,17 @@ static int socket_inode(int64_t pid, int64_t fd, uint64_t *ret)
     return 0;
 }
 
+/* O_NONBLOCK of a descriptor that cannot be duplicated. */
+static bool is_nonblocking(int64_t pid, int64_t fd)
+{
+    char path[PATH_SIZE], text[LINK_SIZE];
+    snprintf(path, sizeof(path), "/proc/%lld/fdinfo/%lld", (long long)pid, (long long)fd);
+    ssize_t n = proc_read(AT_FDCWD, path, text, sizeof(text) - 1);
+    text[n > 0 ? n : 0] = '\0';
+    const char *flags = strstr(text, "flags:");
+    return flags && strtoul(flags + strlen("flags:"), NULL, 8) & O_NONBLOCK;
+}
+
 static int facts_from_tables(int64_t pid, int64_t fd, struct socket_facts *ret)
 {
     struct socket_facts facts = { .family = -1, .type = -1, .protocol = -1 };
@@ -135,6 +148,8 @@ static int facts_from_tables(int64_t pid, int64_t fd, struct socket_facts *ret)
         return r;
     }
     socket_net_find(pid, &facts);
+    facts.nonblocking = is_nonblocking(pid, fd);
+    facts.by_tables = true;
     *ret = facts;
     return 0;
 }

@@ -16,6 +16,8 @@ struct socket_facts {
     bool
         connecting; /* TCP, connect(2) not answered yet: `peer` is whom it was aimed at, if known */
     bool pending;   /* a listening socket has a connection ready */
+    bool
+        by_tables; /* not by a duplicate: pending is not known, nor anything of an unbound socket */
     struct sockaddr_storage local, peer;
     uint32_t local_n, peer_n; /* 0: none */
     uint64_t ino;
@@ -23,7 +25,7 @@ struct socket_facts {
 
 /*
  * Of a process or one of its threads. By a duplicate of the descriptor, else (no right to it) what
- * /proc/PID/net says of its inode, where pending and nonblocking are not known. -EBADF, -ENOTSOCK, -EACCES.
+ * /proc/PID/net says of its inode, where pending is not known. -EBADF, -ENOTSOCK, -EACCES.
  */
 int socket_facts_read(int64_t pid, int64_t fd, struct socket_facts *ret);
 /* A duplicate of the descriptor here, close-on-exec; -EBADF, -EPERM, -ESRCH, -ENOSYS. */

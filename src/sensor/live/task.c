@@ -51,6 +51,7 @@ struct reader {
     uint64_t tick_ns;
     uint64_t epoch_ns; /* real time of boot */
     uint64_t memfd_dev;
+    uint64_t own_pidns; /* inode of this process' own, where /proc is of it; 0 not known */
     uint32_t next_pidns;
     struct pidns pidns[NAMESPACES_MAX];
     char root[PROC_LINK_MAX];
@@ -70,6 +71,15 @@ static uint64_t memfd_device(void)
     return fd >= 0 && fstat(fd, &st) == 0 ? st.st_dev : 0;
 }
 
+/* A task that has one id in this /proc is in the process namespace that we are in, if we have one too. */
+static uint64_t own_pidns(struct reader *reader)
+{
+    struct stat st;
+    bool known = live_task_read(&reader->task, getpid(), LIVE_IDS) == 0 &&
+                 reader->task.pidns_depth == 1 && stat("/proc/self/ns/pid", &st) == 0;
+    return known ? st.st_ino : 0;
+}
+
 int live_task_new(struct live_task **ret)
 {
     struct reader *reader = mem_zalloc(sizeof(*reader));
@@ -81,6 +91,7 @@ int live_task_new(struct live_task **ret)
     reader->memfd_dev = memfd_device();
     reader->task.storage = reader->storage;
     reader->task.size = sizeof(reader->storage);
+    reader->own_pidns = own_pidns(reader);
     *ret = &reader->task;
     return 0;
 }
@@ -246,10 +257,20 @@ static bool names_container(struct str cgroups)
     return false;
 }
 
-/* What else tells the container; the same for all of a process namespace. */
-static void put_container(struct reader *reader, struct buf *buf)
+/* The inode of the task's process namespace, which it keeps for life; 0 not known. */
+static uint64_t pidns_of(const struct reader *reader, int dir)
 {
-    uint64_t namespace = container_namespace(reader->task.pid);
+    struct stat st;
+    if (reader->own_pidns && reader->task.pidns_depth == 1) {
+        return reader->own_pidns;
+    }
+    return fstatat(dir, "ns/pid", &st, 0) == 0 ? st.st_ino : 0;
+}
+
+/* What else tells the container; the same for all of a process namespace. */
+static void put_container(struct reader *reader, int dir, struct buf *buf)
+{
+    uint64_t namespace = container_namespace_of(pidns_of(reader, dir));
     if (namespace && namespace != reader->namespace) {
         reader->namespace = namespace;
         reader->container_n = container_cgroup(reader->task.pid, reader->container);
@@ -268,7 +289,7 @@ static void read_cgroups(struct reader *reader, int dir)
     buf_init_fixed(&buf, task->storage + task->used, room < CGROUPS_MAX ? room : CGROUPS_MAX);
     proc_cgroups(str_from(reader->scratch, n > 0 ? (size_t)n : 0), &buf);
     if (!names_container(buf_str(&buf))) {
-        put_container(reader, &buf);
+        put_container(reader, dir, &buf);
     }
     task->cgroups = buf_str(&buf);
     task->used += buf.n;
@@ -338,8 +359,7 @@ static uint64_t find_init(struct reader *reader)
 
 static uint64_t pidns_start(struct reader *reader, int dir)
 {
-    struct stat st;
-    uint64_t ino = fstatat(dir, "ns/pid", &st, 0) == 0 ? st.st_ino : 0;
+    uint64_t ino = pidns_of(reader, dir);
     for (unsigned i = 0; ino && i < NAMESPACES_MAX; i++) {
         if (reader->pidns[i].ino == ino) {
             return reader->pidns[i].start_ns;

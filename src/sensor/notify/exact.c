@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/ptrace.h>
@@ -89,6 +90,7 @@ static struct exact_slot *slot_take(struct exact *exact)
 
 static void slot_give(struct exact_slot *slot)
 {
+    atomic_store(&slot->interrupted, 0);
     atomic_store(&slot->tid, 0);
     atomic_store(&slot->tracer, 0);
 }
@@ -237,11 +239,49 @@ static bool seize(const struct exact_call *call)
     return ptrace(PTRACE_SEIZE, call->tid, NULL, options[call->want]) == 0;
 }
 
+static void answer(struct exact_run_state *run)
+{
+    run->answered = run->call->answer(run->call->data) >= 0;
+    run->ret->begun = run->answered;
+}
+
+/* A fork-like call gives up when a stop is wanted while it begins, but stops by itself when it has made a
+ * child that is traced. */
+static bool announces_itself(const struct exact_call *call)
+{
+    const struct seccomp_data *data = &call->notif->data;
+    return call->want == EXACT_A_CHILD &&
+           (data->nr != SYS_clone || !(data->args[0] & CLONE_UNTRACED));
+}
+
+/* Waits for that until the first tick, then for a stop: the call may have failed. It is not known then what
+ * the registers are about, except where the kernel makes the call again. */
+static bool child_stop(struct exact_run_state *run, struct exact_stop *stop)
+{
+    pid_t tid = run->call->tid;
+    answer(run);
+    exact_wait_extend(&run->wait, 0);
+    bool stopped = run->answered && exact_wait_stop(&run->wait, tid, false, stop) == 0;
+    exact_wait_extend(&run->wait, run->timeout_ms);
+    if (stopped) {
+        return true;
+    }
+    ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
+    atomic_store(&run->slot->interrupted, tid);
+    stopped = exact_next_stop(run, stop);
+    atomic_store(&run->slot->interrupted, 0);
+    return stopped;
+}
+
 /* Without WAIT_KILLABLE the thread stops at once; should the filter have the flag nevertheless, it only
  * does after the answer. */
 static bool first_stop(struct exact_run_state *run, struct exact_stop *stop)
 {
     const struct exact_call *call = run->call;
+    if (announces_itself(call)) {
+        return child_stop(run, stop);
+    }
+    ptrace(PTRACE_INTERRUPT, call->tid, NULL, NULL);
     if (!(run->exact->features & FEATURE_WAIT_KILLABLE)) {
         exact_wait_extend(&run->wait, EXACT_STOP_MS);
         int failed = exact_wait_stop(&run->wait, call->tid, false, stop);
@@ -253,8 +293,7 @@ static bool first_stop(struct exact_run_state *run, struct exact_stop *stop)
     if (exact_is_disturbed(call)) {
         exact_put_off(call);
     } else {
-        run->answered = call->answer(call->data) >= 0;
-        run->ret->begun = run->answered;
+        answer(run);
     }
     return exact_next_stop(run, stop);
 }
@@ -271,24 +310,29 @@ static bool is_there(const struct exact *exact, const struct exact_call *call)
     return (exact->features & FEATURE_WAIT_KILLABLE) || is_valid(call);
 }
 
-/* A signal may have let the thread out of one notification, which another receiver still holds, into the
- * next. That receiver has seized it and will take it out of this one too. */
-static bool is_shared(const struct exact_run_state *run)
+/* Another receiver's run of the same thread. A signal may have let it out of that notification into the
+ * next; or its fork has failed, which that receiver does not know yet. */
+static struct exact_slot *other_run(const struct exact_run_state *run)
 {
     for (unsigned i = 0; i < run->exact->runs; i++) {
-        const struct exact_slot *slot = &run->exact->slots[i];
+        struct exact_slot *slot = &run->exact->slots[i];
         if (slot != run->slot && atomic_load(&slot->tid) == run->call->tid) {
-            return true;
+            return slot;
         }
     }
-    return false;
+    return NULL;
+}
+
+/* With a stop wanted for the other run, this call can be put off until that has let go. */
+static bool gives_way(const struct exact_run_state *run, const struct exact_slot *other)
+{
+    return atomic_load(&other->interrupted) == run->call->tid && exact_put_off(run->call) == 0;
 }
 
 static void follow(struct exact_run_state *run)
 {
     struct exact_stop stop;
     run->ret->end = EXACT_GONE;
-    ptrace(PTRACE_INTERRUPT, run->call->tid, NULL, NULL);
     if (!first_stop(run, &stop) || exact_event(run, &stop)) {
         return;
     }
@@ -296,10 +340,11 @@ static void follow(struct exact_run_state *run)
     bool read = (stop.kind == STOP_TRAP || stop.kind == STOP_GROUP) &&
                 exact_registers_read(stop.tid, &run->call->notif->data, &registers) == 0;
     bool undone = read && registers.restarts && stop.kind == STOP_TRAP;
-    if (undone && (!run->answered || run->call->want == EXACT_AN_EXEC)) {
+    bool known = read && run->answered && !announces_itself(run->call);
+    if (undone && (!run->answered || run->call->want != EXACT_RESULT)) {
         exact_again(run, &stop);
     } else {
-        exact_returned(run, &stop, read && run->answered ? &registers : NULL);
+        exact_returned(run, &stop, known ? &registers : NULL);
     }
 }
 
@@ -314,11 +359,18 @@ static bool begin(struct exact_run_state *run)
         if (seize(run->call)) {
             return true;
         }
-        if (errno != EPERM || !is_shared(run)) {
-            bool gone = errno == ESRCH || !is_valid(run->call);
+        int error = errno;
+        const struct exact_slot *other = other_run(run);
+        if (other && gives_way(run, other)) {
+            run->ret->end = EXACT_GONE;
+            return false;
+        }
+        if (error != EPERM || !other) {
+            bool gone = error == ESRCH || !is_valid(run->call);
             run->ret->end = gone ? EXACT_GONE : EXACT_REFUSED;
             return false;
         }
+        exact_wait_late(&run->wait);
         usleep(SHARED_US);
     }
     return false;
@@ -339,13 +391,15 @@ void exact_run(struct exact *exact, const struct exact_call *call, struct exact_
     }
     atomic_store(&run.slot->tid, call->tid);
     if (exact_wait_start(&run.wait, run.timeout_ms) == 0) {
+        run.wait.late = call->late;
+        run.wait.data = call->data;
         if (begin(&run)) {
             follow(&run);
         }
         if (ret->restarts) {
             exact_note_restart(&run);
         }
-        exact_wait_end(&run.wait);
+        exact_wait_end();
     }
     slot_give(run.slot);
 }
@@ -364,7 +418,7 @@ static void wait_dead(struct exact *exact, pid_t tid)
             break;
         }
     }
-    exact_wait_end(&wait);
+    exact_wait_end();
 }
 
 static void let_go(struct exact *exact, pid_t tid, int signal, bool dies)

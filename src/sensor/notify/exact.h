@@ -7,7 +7,9 @@
  * With FEATURE_WAIT_KILLABLE: SEIZE, INTERRUPT, answer, wait. Without (5.10): INTERRUPT takes the thread
  * out of its notification, two PTRACE_SYSCALLs lead it through the call again, whose second notification
  * any receiver answers because exact_is_pending() says so. Calls that behave otherwise while a stop is
- * wanted (fork-like: put off; bpf: EAGAIN) are led through again in both ways, and are not answered.
+ * wanted (bpf: EAGAIN) are led through again in both ways, and are not answered. Fork-like ones are answered
+ * without a stop wanted, for their child stops them; one that made none in EXACT_LATE_US has failed or is
+ * slow, and is stopped. Of a failure there is no result; a call that came after it is put off.
  *
  * A call that waits (a FIFO's open) never gets to its end with a stop wanted, or takes too long: it
  * restarts, and after EXACT_RESTARTS_MAX times in a row (or one time out) is refused once.
@@ -18,7 +20,7 @@
  * a stop taken there is missed here for EXACT_TICK_MS. Who reaps watched children of this very process
  * therefore waits for a pidfd (or SIGCHLD) and then calls waitid() with WNOWAIT first, leaving CLD_TRAPPED
  * alone. Their exit status is never taken here. SA_NOCLDSTOP saves it a SIGCHLD for each stop.
- * EXACT_SIGNAL gets a handler that does nothing.
+ * EXACT_SIGNAL gets a handler that does nothing; a thread that had a run keeps it unblocked, and a timer.
  *
  * Rights: a tracer without CAP_SYS_PTRACE makes Linux run set-user-id programs without their rights. Where
  * they would have them (no no_new_privs), run exec exactly only with that capability.
@@ -37,6 +39,7 @@
 #define EXACT_RUNS_MAX     16
 #define EXACT_RESTARTS_MAX 2
 #define EXACT_TICK_MS      10
+#define EXACT_LATE_US      300
 #define EXACT_TIMEOUT_MS   500   /* for a call's result */
 #define EXACT_SLOW_MS      10000 /* exec and fork, on a loaded machine */
 #define EXACT_STOP_MS      100   /* then interrupted, and given this to stop */
@@ -62,6 +65,9 @@ struct exact_call {
     /* Answers the notification with CONTINUE: called at most once, at the right moment; not at all when
      * the thread leaves its notification otherwise. Negative: the notification is gone. */
     int (*answer)(void *data);
+    /* NULL, or called once before other receivers are needed: when the call takes longer than
+     * EXACT_LATE_US, or has to be led through again. */
+    void (*late)(void *data);
     void *data;
 };
 

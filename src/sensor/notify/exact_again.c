@@ -83,7 +83,7 @@ void exact_note_restart(struct exact_run_state *run)
     uint64_t had = atomic_load(at), print = fingerprint(run->call);
     if (run->late) {
         atomic_store(at, print + EXACT_RESTARTS_MAX);
-    } else if (run->answered) {
+    } else if (run->answered && run->call->want != EXACT_A_CHILD) {
         atomic_store(at, (had & ~UINT64_C(0xff)) == print ? had + 1 : print + 1);
     }
 }
@@ -129,6 +129,7 @@ void exact_again(struct exact_run_state *run, const struct exact_stop *stop)
 {
     struct exact_stop at = *stop;
     struct exact_registers registers;
+    exact_wait_late(&run->wait);
     if (!next_side(run, &at)) {
         return;
     }

@@ -11,10 +11,11 @@
 #define EXACT_RESTARTED 64
 
 struct exact_slot {
-    _Atomic pid_t tracer;  /* 0: free */
-    _Atomic pid_t tid;     /* in a run */
-    _Atomic pid_t pending; /* led through its call again */
-    _Atomic pid_t left;    /* still traced, after its run */
+    _Atomic pid_t tracer;      /* 0: free */
+    _Atomic pid_t tid;         /* in a run */
+    _Atomic pid_t pending;     /* led through its call again */
+    _Atomic pid_t left;        /* still traced, after its run */
+    _Atomic pid_t interrupted; /* a stop is wanted, whatever it does */
 };
 
 struct exact {

@@ -51,21 +51,62 @@ int exact_wait_signals(void)
     return sigaction(EXACT_SIGNAL, &action, NULL) == 0 ? 0 : -errno;
 }
 
-/* The system calls themselves: the library's timers allocate. */
-int exact_wait_start(struct exact_wait *wait, unsigned timeout_ms)
+/* Of each thread that waited: kept, for making one costs more than all else of a run. The system calls
+ * themselves: the library's timers allocate. */
+static _Thread_local struct {
+    bool made;
+    int timer;
+} ticker;
+static pthread_key_t ticker_key;
+static pthread_once_t ticker_once = PTHREAD_ONCE_INIT;
+
+static void ticker_delete(void *data)
+{
+    (void)data;
+    syscall(SYS_timer_delete, ticker.timer);
+    ticker.made = false;
+}
+
+static void ticker_key_make(void)
+{
+    pthread_key_create(&ticker_key, ticker_delete);
+}
+
+static int ticker_make(void)
 {
     struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = EXACT_SIGNAL };
     event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
-    if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &wait->timer) != 0) {
+    if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &ticker.timer) != 0) {
         return -errno;
     }
-    const struct timespec tick = { .tv_nsec = EXACT_TICK_MS * (long)NS_PER_MS };
-    const struct itimerspec every = { .it_interval = tick, .it_value = tick };
-    syscall(SYS_timer_settime, wait->timer, 0, &every, NULL);
     sigset_t ours;
     sigemptyset(&ours);
     sigaddset(&ours, EXACT_SIGNAL);
-    pthread_sigmask(SIG_UNBLOCK, &ours, &wait->before);
+    pthread_sigmask(SIG_UNBLOCK, &ours, NULL);
+    pthread_once(&ticker_once, ticker_key_make);
+    pthread_setspecific(ticker_key, &ticker);
+    ticker.made = true;
+    return 0;
+}
+
+static bool ticker_set(const struct itimerspec *when)
+{
+    return ticker.made && syscall(SYS_timer_settime, ticker.timer, 0, when, NULL) == 0;
+}
+
+int exact_wait_start(struct exact_wait *wait, unsigned timeout_ms)
+{
+    static const struct itimerspec ticks = {
+        .it_value = { .tv_nsec = EXACT_LATE_US * 1000L },
+        .it_interval = { .tv_nsec = EXACT_TICK_MS * (long)NS_PER_MS },
+    };
+    if (!ticker_set(&ticks)) { /* none yet, or that of the process this one was forked from */
+        int failed = ticker_make();
+        if (failed || !ticker_set(&ticks)) {
+            return failed ? failed : -errno;
+        }
+    }
+    *wait = (struct exact_wait){ 0 };
     exact_wait_extend(wait, timeout_ms);
     return 0;
 }
@@ -75,10 +116,10 @@ void exact_wait_extend(struct exact_wait *wait, unsigned timeout_ms)
     wait->deadline_ns = clock_boot_ns() + timeout_ms * NS_PER_MS;
 }
 
-void exact_wait_end(struct exact_wait *wait)
+void exact_wait_end(void)
 {
-    syscall(SYS_timer_delete, wait->timer);
-    pthread_sigmask(SIG_SETMASK, &wait->before, NULL);
+    static const struct itimerspec never;
+    ticker_set(&never);
 }
 
 static void classify(pid_t tid, int status, struct exact_stop *ret)
@@ -192,6 +233,14 @@ int exact_look(pid_t tid, struct exact_stop *ret)
     return look(P_PID, tid, WNOHANG, ret);
 }
 
+void exact_wait_late(struct exact_wait *wait)
+{
+    if (wait->late) {
+        wait->late(wait->data);
+        wait->late = NULL;
+    }
+}
+
 int exact_wait_stop(struct exact_wait *wait, pid_t tid, bool moves, struct exact_stop *ret)
 {
     for (;;) {
@@ -206,6 +255,7 @@ int exact_wait_stop(struct exact_wait *wait, pid_t tid, bool moves, struct exact
         if (clock_boot_ns() > wait->deadline_ns) {
             return -ETIMEDOUT;
         }
+        exact_wait_late(wait);
     }
 }
 

@@ -5,11 +5,9 @@
  */
 #pragma once
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
-#include <time.h>
 
 enum exact_stop_kind {
     STOP_DEAD,    /* not ours to trace any more, or never was */
@@ -27,17 +25,18 @@ struct exact_stop {
     int signal; /* to go on with: else it is lost */
 };
 
-/* A timer that interrupts this thread's waiting every EXACT_TICK_MS. */
+/* The thread's timer interrupts its waiting after EXACT_LATE_US and then every EXACT_TICK_MS. */
 struct exact_wait {
-    int timer;
     uint64_t deadline_ns;
-    sigset_t before;
+    void (*late)(void *data); /* NULL, or called once when it first does */
+    void *data;
 };
 
 int exact_wait_signals(void); /* once per process */
 int exact_wait_start(struct exact_wait *wait, unsigned timeout_ms);
 void exact_wait_extend(struct exact_wait *wait, unsigned timeout_ms); /* from now */
-void exact_wait_end(struct exact_wait *wait);
+void exact_wait_end(void);
+void exact_wait_late(struct exact_wait *wait); /* what depends on others begins */
 
 /* The next stop of tid. `moves`: an exec may give it its process' id. -ETIMEDOUT. A dead task is buried
  * where that is this thread's part. */

@@ -25,6 +25,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -355,4 +356,14 @@ const char *feature_text(enum notify_feature feature)
         return "filter without no_new_privs";
     }
     return "unknown";
+}
+
+uint32_t feature_named(const char *text)
+{
+    for (uint32_t feature = FEATURE_NOTIFY; feature <= FEATURE_WITHOUT_NNP; feature <<= 1) {
+        if (strcasecmp(text, feature_text(feature)) == 0) {
+            return feature;
+        }
+    }
+    return 0;
 }

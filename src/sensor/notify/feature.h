@@ -35,6 +35,8 @@ enum notify_feature {
 uint32_t feature_probe(void);
 /* "user notification", "SYNC_WAKE_UP", ... for people. */
 const char *feature_text(enum notify_feature feature);
+/* The feature of this text, upper or lower case; 0: there is none. */
+uint32_t feature_named(const char *text);
 
 /*
  * In the child, right before exec: sets no_new_privs where it must, installs the filter with as many of

@@ -48,11 +48,33 @@ void flow_emit_locked(struct receiver *r, const struct call_outcome *outcome)
     pthread_mutex_unlock(&r->notify->lock);
 }
 
+static bool makes_fd(const struct call *call)
+{
+    return call->flags & CALL_OPEN || kind_table[call->kind].flags & KIND_CREATES_FD;
+}
+
+/* The descriptor that a call will return if it succeeds; 0 of calls that return none. */
+static int64_t foreseen_fd(const struct receiver *r)
+{
+    const struct call *call = r->args.call;
+    const uint64_t *reg = r->args.reg;
+    bool duplicates =
+        call->name == NAME_fcntl && ((int)reg[1] == F_DUPFD || (int)reg[1] == F_DUPFD_CLOEXEC);
+    if (call->name == NAME_dup2 || call->name == NAME_dup3) {
+        return (int32_t)reg[1];
+    }
+    if (!duplicates && call->name != NAME_dup && !makes_fd(call)) {
+        return 0;
+    }
+    int64_t fd = live_fd_lowest(r->args.tid, duplicates ? (int32_t)reg[2] : 0);
+    return fd >= 0 ? fd : PREVIEW_FD;
+}
+
 enum verdict flow_preview(struct receiver *r, struct call_outcome outcome)
 {
     struct notify *n = r->notify;
-    if (r->args.call->flags & CALL_OPEN && outcome.result >= 0) {
-        outcome.result = PREVIEW_FD;
+    if (outcome.result >= 0) {
+        outcome.result = r->args.call->flags & CALL_OPEN ? PREVIEW_FD : foreseen_fd(r);
     }
     event_of_call(&r->args, &outcome, &r->made);
     pthread_mutex_lock(&n->lock);
@@ -77,9 +99,20 @@ void flow_refuse(struct receiver *r)
 
 static int let_go_on(void *data)
 {
-    return receiver_answer(data, 0);
+    struct receiver *r = data;
+    int answered = receiver_answer(r, 0);
+    if (r->hands_over) {
+        receiver_slow(r);
+    }
+    return answered;
 }
 
+static void let_another_serve(void *data)
+{
+    receiver_slow(data);
+}
+
+/* Most calls are over before another receiver would have woken up; an exec goes on while one does. */
 void flow_run_exact(struct receiver *r, enum exact_want want, struct exact_result *ret)
 {
     const struct exact_call call = {
@@ -88,9 +121,15 @@ void flow_run_exact(struct receiver *r, enum exact_want want, struct exact_resul
         .listener = r->notify->listener,
         .notif = &r->slot->notif,
         .answer = let_go_on,
+        .late = let_another_serve,
         .data = r,
     };
-    receiver_slow(r);
+    r->hands_over = want == EXACT_AN_EXEC;
+    if (receiver_is_wanted(r)) {
+        receiver_slow(r);
+    } else {
+        atomic_store(&r->slot->slow, 1);
+    }
     exact_run(r->notify->exact, &call, ret);
     r->answered |= ret->end != EXACT_REFUSED;
     r->gone |= ret->end == EXACT_GONE && !ret->begun;
@@ -139,6 +178,18 @@ static bool is_worth_telling(struct receiver *r, struct call_outcome outcome)
            flow_preview(r, outcome) != VERDICT_NONE;
 }
 
+void flow_forget(struct receiver *r, int64_t tid)
+{
+    struct notify *n = r->notify;
+    pthread_mutex_lock(&n->lock);
+    const struct thread *thread = state_thread(n->config.state, tid);
+    struct tracked *tracked = thread ? tracked_of(n, thread) : NULL;
+    if (tracked) {
+        tracked->stale = true;
+    }
+    pthread_mutex_unlock(&n->lock);
+}
+
 /* After ids changed; the thread stands still. */
 static void relearn(struct receiver *r)
 {
@@ -156,19 +207,10 @@ static void relearn(struct receiver *r)
     pthread_mutex_unlock(&r->notify->lock);
 }
 
-static bool makes_fd(const struct call *call)
-{
-    return call->flags & CALL_OPEN || kind_table[call->kind].flags & KIND_CREATES_FD;
-}
-
 void flow_emit_predicted(struct receiver *r, struct call_outcome outcome)
 {
-    const struct call *call = r->args.call;
-    if (call->name == NAME_dup2 || call->name == NAME_dup3) {
-        outcome.result = outcome.result < 0 ? outcome.result : (int32_t)r->args.reg[1];
-    } else if (makes_fd(call) && outcome.result >= 0) {
-        int64_t fd = live_fd_lowest(r->args.tid, 0);
-        outcome.result = fd >= 0 ? fd : PREVIEW_FD;
+    if (outcome.result >= 0) {
+        outcome.result = foreseen_fd(r);
     }
     if (!r->answered && receiver_answer(r, 0) < 0) {
         return;
@@ -190,6 +232,9 @@ void flow_run_and_emit(struct receiver *r, struct call_outcome outcome)
         return;
     }
     flow_run_exact(r, EXACT_RESULT, &result);
+    if (r->args.call->flags & CALL_STATE && (result.end != EXACT_RETURNED || result.restarts)) {
+        flow_forget(r, r->args.tid);
+    }
     if (result.end == EXACT_REFUSED || result.end == EXACT_GONE) {
         if (!r->gone) {
             flow_emit_predicted(r, outcome);
@@ -212,6 +257,10 @@ void flow_run_and_emit(struct receiver *r, struct call_outcome outcome)
             socket_facts_read(r->target.pid, result.result, &accepted) == 0) {
             outcome.socket = &accepted;
         }
+        if (r->args.call->name == NAME_connect &&
+            (result.result == 0 || result.result == -EINPROGRESS)) {
+            flow_connected(r, &accepted, &outcome);
+        }
         if (told) {
             flow_emit_locked(r, &outcome);
         }
@@ -233,66 +282,105 @@ struct call_outcome flow_predicted(struct receiver *r, int64_t result)
     };
 }
 
-/* Opens for the target, judges the file that was opened, and gives it the descriptor: no race. False:
- * cannot be done faithfully. */
-static bool open_for_target(struct receiver *r)
+struct open_judge {
+    struct receiver *r;
+    int64_t expected; /* the open's result */
+    bool asked, denied;
+};
+
+static bool makes_or_cuts(const struct call_args *args)
 {
-    CLEANUP(cleanup_close) int fd = emulate_open(r->resolver, &r->target, &r->args, &r->at[0]);
+    return args->open_flags & (O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY));
+}
+
+static bool allows_open(void *data, const struct resolved *at)
+{
+    (void)at; /* r->at[0] */
+    struct open_judge *judge = data;
+    struct call_outcome outcome = flow_predicted(judge->r, 0);
+    if (judge->expected < 0 && !judge->asked && !makes_or_cuts(&judge->r->args)) {
+        return true; /* it will fail by itself */
+    }
+    judge->asked = true;
+    outcome.exact = true;
+    judge->denied = flow_preview(judge->r, outcome) == VERDICT_DENY;
+    return !judge->denied;
+}
+
+/* The call's answer is this descriptor. Its number, or -errno: not answered (its table may be full), or gone. */
+static int give(struct receiver *r, int fd)
+{
+    struct seccomp_notif_addfd add = {
+        .id = r->slot->notif.id,
+        .flags = SECCOMP_ADDFD_FLAG_SEND,
+        .srcfd = (uint32_t)fd,
+        .newfd_flags = r->args.open_flags & O_CLOEXEC,
+    };
+    int given = ioctl(r->notify->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+    int error = given < 0 ? errno : 0;
+    r->gone = error == ENOENT || error == EINPROGRESS;
+    r->answered = given >= 0 || r->gone;
+    return given < 0 ? -error : given;
+}
+
+/* Opens for the target what was judged before anything is made or cut, and gives it the descriptor: no
+ * race. False: cannot be done faithfully. */
+static bool open_for_target(struct receiver *r, int64_t expected)
+{
+    struct open_judge judge = { .r = r, .expected = expected };
+    const struct emulate_judge asked = { .allows = allows_open, .data = &judge };
+    CLEANUP(cleanup_close)
+    int fd = emulate_open_judged(r->resolver, &r->target, &r->args, &asked, &r->at[0]);
+    if (fd >= 0 && !judge.asked) { /* it did not */
+        judge.asked = true;
+        allows_open(&judge, &r->at[0]);
+    }
+    if (judge.denied) {
+        flow_refuse(r);
+        return true;
+    }
     if (fd == -EOPNOTSUPP) {
         return false;
     }
     struct call_outcome outcome = flow_predicted(r, fd < 0 ? fd : 0);
     outcome.exact = true;
-    if (flow_preview(r, outcome) == VERDICT_DENY) {
-        flow_refuse(r);
-        return true;
-    }
-    if (fd < 0) {
-        receiver_answer(r, -fd);
-    } else {
-        struct seccomp_notif_addfd add = {
-            .id = r->slot->notif.id,
-            .flags = SECCOMP_ADDFD_FLAG_SEND,
-            .srcfd = (uint32_t)fd,
-            .newfd_flags = r->args.open_flags & O_CLOEXEC,
-        };
-        int given = ioctl(r->notify->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
-        r->answered = given >= 0 || errno != EINVAL;
-        r->gone = given < 0;
-        outcome.result = given;
-        if (given < 0) {
-            return true;
-        }
-    }
     outcome.outcome = OUTCOME_REPORTED;
-    flow_emit_locked(r, &outcome);
+    outcome.result = fd < 0 ? fd : give(r, fd);
+    if (outcome.result < 0 && !r->gone) {
+        receiver_answer(r, (int)-outcome.result);
+    }
+    if (!r->gone) {
+        flow_emit_locked(r, &outcome);
+    }
     return true;
 }
 
 uint64_t flow_root_of(int64_t tid)
 {
     char path[48];
-    struct stat root, mounts;
+    struct statx root;
     snprintf(path, sizeof(path), "/proc/%lld/root", (long long)tid);
-    if (stat(path, &root) < 0) {
+    if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, &root) < 0 ||
+        !(root.stx_mask & STATX_MNT_ID)) {
         return 0;
     }
-    snprintf(path, sizeof(path), "/proc/%lld/ns/mnt", (long long)tid);
-    if (stat(path, &mounts) < 0) {
-        return 0;
-    }
-    return hash_u64(hash_u64(hash_u64(root.st_dev) ^ root.st_ino) ^ mounts.st_ino);
+    uint64_t dev = (uint64_t)root.stx_dev_major << 32 | root.stx_dev_minor;
+    return hash_u64(hash_u64(hash_u64(dev) ^ root.stx_ino) ^ root.stx_mnt_id);
 }
 
-static void learn_root(struct receiver *r)
+void flow_learn_root(struct receiver *r)
 {
     struct notify *n = r->notify;
+    pthread_mutex_lock(&n->lock);
+    r->roots = path_cache_roots(n->paths);
+    pthread_mutex_unlock(&n->lock);
     r->root = flow_root_of(r->args.tid);
     pthread_mutex_lock(&n->lock);
     const struct thread *thread = state_thread(n->config.state, r->args.tid);
     struct tracked *tracked = thread ? tracked_of(n, thread) : NULL;
     if (tracked) {
         tracked->root = r->root;
+        tracked->roots = r->roots;
     }
     pthread_mutex_unlock(&n->lock);
 }
@@ -303,39 +391,73 @@ static void clear(struct resolved *at)
     memset(at, 0, offsetof(struct resolved, storage));
 }
 
+/* Paths that mean the same for every task with this root. */
+static bool is_common(const struct receiver *r)
+{
+    struct str path = r->args.path[0];
+    return r->args.call->flags & CALL_OPEN && path.n > 0 && path.p[0] == '/' &&
+           !(r->args.open_flags & O_NOFOLLOW) && r->args.open_resolve == 0 && !r->raceable;
+}
+
+/* Under the lock. */
+static bool look_up(struct receiver *r, const struct path_key *key, uint64_t now)
+{
+    struct path_value value;
+    struct resolved *at = &r->at[0];
+    if (!path_cache_get(r->notify->paths, key, now, &value)) {
+        return false;
+    }
+    clear(at);
+    clear(&r->at[1]);
+    memcpy(at->storage, value.real.p, value.real.n);
+    at->path = str_from(at->storage, value.real.n);
+    at->ino = value.ino;
+    at->dev = value.dev;
+    at->upper_layer = value.upper_layer;
+    at->lower_layer = value.lower_layer;
+    return true;
+}
+
+static void keep(struct receiver *r, const struct path_key *key, uint64_t ticket, uint64_t now)
+{
+    struct notify *n = r->notify;
+    const struct resolved *at = &r->at[0];
+    const struct path_value value = { .real = at->path,
+                                      .ino = at->ino,
+                                      .dev = at->dev,
+                                      .upper_layer = at->upper_layer,
+                                      .lower_layer = at->lower_layer };
+    if (at->error == 0 && !at->unsure && !at->cut && !at->deleted && !at->personal) {
+        pthread_mutex_lock(&n->lock);
+        path_cache_put(n->paths, key, &value, ticket, now);
+        pthread_mutex_unlock(&n->lock);
+    }
+}
+
 /* predict(), or for an open whose path was resolved a moment ago, just that. */
 static int64_t expect(struct receiver *r)
 {
     struct notify *n = r->notify;
-    struct str path = r->args.path[0];
-    if (!(r->args.call->flags & CALL_OPEN) || path.n == 0 || path.p[0] != '/' ||
-        r->args.open_flags & O_NOFOLLOW || r->args.open_resolve || r->raceable) {
+    r->remembered = false;
+    if (!is_common(r) || n->config.every_call) {
         return predict(r->resolver, &r->target, &r->args, r->at);
     }
     if (r->root == 0) {
-        learn_root(r);
+        flow_learn_root(r);
     }
-    struct path_key key = { r->root, path };
     uint64_t now = clock_ns(CLOCK_MONOTONIC);
-    struct resolved *at = &r->at[0];
     pthread_mutex_lock(&n->lock);
-    struct str real = path_cache_get(n->paths, &key, now);
+    bool same_root = r->roots == path_cache_roots(n->paths);
+    struct path_key key = { same_root ? r->root : 0, r->args.path[0] };
     uint64_t ticket = path_cache_ticket(n->paths);
-    if (real.n) {
-        memcpy(at->storage, real.p, real.n);
-        clear(at);
-        clear(&r->at[1]);
-        at->path = str_from(at->storage, real.n);
-    }
+    r->remembered = look_up(r, &key, now);
     pthread_mutex_unlock(&n->lock);
-    if (real.n) {
+    if (r->remembered) {
         return 0;
     }
     int64_t result = predict(r->resolver, &r->target, &r->args, r->at);
-    if (result >= 0 && at->error == 0 && !at->unsure && !at->cut && !at->deleted) {
-        pthread_mutex_lock(&n->lock);
-        path_cache_put(n->paths, &key, at->path, ticket, now);
-        pthread_mutex_unlock(&n->lock);
+    if (result >= 0) {
+        keep(r, &key, ticket, now);
     }
     return result;
 }
@@ -343,13 +465,19 @@ static int64_t expect(struct receiver *r)
 /* The state learns what descriptors the call is about: their making may have gone unseen. */
 static void learn_fd(struct receiver *r, int64_t fd)
 {
+    struct state *state = r->notify->config.state;
     struct fdinfo info;
     char storage[RESOLVED_PATH_MAX];
     if (fd < 0 || live_fd_read(r->args.tid, fd, &info, storage, sizeof(storage)) < 0) {
         return;
     }
     pthread_mutex_lock(&r->notify->lock);
-    state_add_fd(r->notify->config.state, r->args.tid, fd, &info);
+    const struct thread *thread = state_thread(state, r->args.tid);
+    const struct fdinfo *known = thread ? state_fd(state, thread, fd) : NULL;
+    bool knows_more = known && info.ino && known->ino == info.ino && known->sport && !info.sport;
+    if (!knows_more) {
+        state_add_fd(state, r->args.tid, fd, &info);
+    }
     pthread_mutex_unlock(&r->notify->lock);
 }
 
@@ -368,7 +496,7 @@ static void open_blindly(struct receiver *r, struct call_outcome outcome)
     clear(&r->at[0]);
     clear(&r->at[1]);
     if (r->root == 0) {
-        learn_root(r);
+        flow_learn_root(r);
     }
     flow_run_and_emit(r, outcome);
 }
@@ -386,11 +514,15 @@ static void confirm(struct receiver *r)
     learn_own_fd(r);
     bool unsure = r->at[0].unsure || r->at[1].unsure;
     if (config->deny && r->raceable && r->args.call->flags & CALL_OPEN &&
-        config->features & FEATURE_ADDFD_SEND && open_for_target(r)) {
+        config->features & FEATURE_ADDFD_SEND && open_for_target(r, outcome.result)) {
         return;
     }
     if (!unsure && (!r->raceable || config->deny)) {
         enum verdict verdict = flow_preview(r, outcome);
+        if (verdict == VERDICT_DENY && r->remembered) { /* but this one may not do that anyway */
+            outcome.result = predict(r->resolver, &r->target, &r->args, r->at);
+            verdict = flow_preview(r, outcome);
+        }
         if (verdict == VERDICT_DENY) {
             flow_refuse(r);
             return;
@@ -442,12 +574,13 @@ static bool is_wanted(struct receiver *r, const struct call *call, uint32_t open
                                        call_event_name(call), open_flags);
     path_cache_changed(n->paths, tid);
     if (call && path_cache_is_change(call)) {
-        path_cache_change(n->paths, tid);
+        path_cache_change(n->paths, tid, call);
     }
     if (call && call->name == NAME_io_uring_setup) {
         path_cache_disable(n->paths);
     }
-    r->root = known ? tracked->root : 0;
+    r->roots = path_cache_roots(n->paths);
+    r->root = known && tracked->roots == r->roots ? tracked->root : 0;
     if (known) {
         r->target = tracked->target;
         r->raceable = tracked_is_raceable(n, thread);
@@ -477,11 +610,25 @@ static uint32_t open_flags_of(const struct call *call, const struct seccomp_noti
     return live_open_flags(flags);
 }
 
+/* NULL: none of ours. */
+static const struct call *called(const struct seccomp_notif *notif)
+{
+    const struct call *call = call_of_number(notif->data.arch, (uint32_t)notif->data.nr);
+    return call && call->name == NAME_socketcall ? call_of_socketcall((uint32_t)notif->data.args[0])
+                                                 : call;
+}
+
 void flow_handle(struct receiver *r)
 {
     const struct seccomp_notif *notif = &r->slot->notif;
-    const struct call *call = call_of_number(notif->data.arch, (uint32_t)notif->data.nr);
-    if (!is_wanted(r, call, open_flags_of(call, notif)) || args_read(notif, &r->args) < 0) {
+    const struct call *call = called(notif);
+    bool tampers = flow_is_tampering(r, call);
+    bool wanted = is_wanted(r, call, open_flags_of(call, notif));
+    if ((!wanted && !tampers) || args_read(notif, &r->args) < 0) {
+        return;
+    }
+    if (tampers) {
+        flow_refuse_tampering(r);
         return;
     }
     switch ((enum call_manner)r->args.call->manner) {

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DISCOVER_LEVELS 16
 #define COMM_MAX        15
@@ -68,6 +69,7 @@ static void discover_one(struct receiver *r, int64_t tid, bool known)
     if (!known && (!thread || thread->flags & (THREAD_EXITED | THREAD_INVALID))) {
         event_of_discovery(r->task, clock_real_ns(), &r->made);
         sink_made(r, &r->made);
+        tracked_shares_unseen(n, r->task->pid);
     }
     learn(r, r->task);
     pthread_mutex_unlock(&n->lock);
@@ -120,9 +122,20 @@ static struct str base_name(struct str path)
     return str_from(path.p + skip, path.n - skip);
 }
 
+/* What will come of it, and of which file: once. */
+static int64_t foresee_exec(struct receiver *r)
+{
+    if (!r->foreseen) {
+        r->foreseen = true;
+        r->expected = predict(r->resolver, &r->target, &r->args, r->at);
+    }
+    return r->expected;
+}
+
 /* The thread as it will be after this exec. */
 static int imagine_exec(struct receiver *r)
 {
+    foresee_exec(r);
     struct live_task *task = r->task;
     int e = live_task_read(task, r->args.tid, LIVE_ALL & ~(unsigned)LIVE_ENV);
     if (e < 0) {
@@ -154,8 +167,27 @@ static void emit_exec(struct receiver *r, struct call_outcome outcome)
 /* It will fail, or did: the thread stays what it is. */
 static void emit_failed_exec(struct receiver *r, struct call_outcome outcome)
 {
+    foresee_exec(r);
     if (live_task_read(r->task, r->args.tid, LIVE_ALL) == 0) {
         emit_exec(r, outcome);
+    }
+}
+
+/* Is the file there, as this process sees it? Then the kernel will tell the rest. */
+static bool is_there(struct receiver *r)
+{
+    struct str path = r->args.path[0];
+    if (r->args.call->name != NAME_execve || path.n == 0 || path.p[0] != '/' || r->raceable ||
+        r->notify->config.deny || r->root == 0 || r->root != r->notify->own_root) {
+        return false;
+    }
+    return access(path.p, F_OK) == 0;
+}
+
+static void clear_found(struct receiver *r)
+{
+    for (int i = 0; i < 2; i++) {
+        memset(&r->at[i], 0, offsetof(struct resolved, storage));
     }
 }
 
@@ -176,6 +208,17 @@ static bool refuse_exec(struct receiver *r)
     return verdict == VERDICT_DENY;
 }
 
+/* Under the lock: an exec leaves the root as it is. */
+static void keep_root(struct receiver *r)
+{
+    const struct thread *thread = state_thread(r->notify->config.state, r->target.pid);
+    struct tracked *tracked = thread ? tracked_of(r->notify, thread) : NULL;
+    if (tracked) {
+        tracked->root = r->root;
+        tracked->roots = r->roots;
+    }
+}
+
 /* Stopped at its exec's own stop. Returns what is to become of it. */
 static enum verdict emit_new_image(struct receiver *r)
 {
@@ -185,13 +228,18 @@ static enum verdict emit_new_image(struct receiver *r)
     if (live_task_read(r->task, r->target.pid, LIVE_ALL) < 0) {
         return verdict;
     }
+    if (r->task->exepath.n == 0) {
+        foresee_exec(r);
+    }
+    flow_learn_stdio(r, r->target.pid);
     event_of_exec(&r->args, &outcome, r->task, &r->made);
     pthread_mutex_lock(&n->lock);
     n->stats.events++;
     n->stats.exact++;
     verdict = n->config.sink.event(n->config.sink.data, &r->made.event);
-    live_sharers_left(n->sharers, r->task->pid);
+    tracked_left(n, r->task->pid);
     learn(r, r->task);
+    keep_root(r);
     pthread_mutex_unlock(&n->lock);
     return verdict;
 }
@@ -199,25 +247,20 @@ static enum verdict emit_new_image(struct receiver *r)
 /* The thread is being traced by someone else: what will run is what was found. */
 static void exec_unseen(struct receiver *r)
 {
-    struct notify *n = r->notify;
-    bool imagined = imagine_exec(r) == 0;
+    bool imagined = !r->args.unreadable && imagine_exec(r) == 0;
     if (receiver_answer(r, 0) < 0 || !imagined) {
         return;
     }
     emit_exec(r, exec_outcome(r, 0, OUTCOME_PREDICTED));
-    pthread_mutex_lock(&n->lock);
-    const struct thread *thread = state_thread(n->config.state, r->target.pid);
-    struct tracked *tracked = thread ? tracked_of(n, thread) : NULL;
-    if (tracked) {
-        tracked->stale = true;
-    }
-    pthread_mutex_unlock(&n->lock);
+    flow_forget(r, r->target.pid);
 }
 
 void flow_exec(struct receiver *r)
 {
     struct exact_result result;
-    int64_t expected = predict(r->resolver, &r->target, &r->args, r->at);
+    r->foreseen = false;
+    clear_found(r);
+    int64_t expected = is_there(r) ? 0 : foresee_exec(r);
     if (expected < 0 && !r->at[0].unsure && !r->raceable) {
         struct call_outcome outcome = exec_outcome(r, expected, OUTCOME_PREDICTED);
         receiver_slow(r);
@@ -284,17 +327,14 @@ static void track_child(struct receiver *r, const struct thread *parent, int64_t
         return;
     }
     uint64_t flags = r->args.clone_flags;
-    bool waits = flags & CLONE_VFORK && !tracked_is_raceable(n, parent);
-    bool shares = flags & CLONE_VM && !(flags & CLONE_THREAD) && !waits;
     its->target = mine->target;
     its->target.tid = child;
     its->target.pid = thread->pid;
     its->known = mine->known;
     its->nests = mine->nests;
     its->root = flags & CLONE_NEWNS ? 0 : mine->root;
-    if (shares) {
-        live_sharers_cloned(n->sharers, parent->pid, child);
-    }
+    its->roots = mine->roots;
+    tracked_born(n, parent, thread, flags);
     if (!(flags & CLONE_THREAD)) {
         exits_watch(n->exits, child);
     }
@@ -364,10 +404,53 @@ static void emit_fork(struct receiver *r, int64_t child)
     pthread_mutex_unlock(&n->lock);
 }
 
+/* The caller's event as it would be, of a child that never was; the child's own is not asked about. */
+static bool refuse_fork(struct receiver *r)
+{
+    struct notify *n = r->notify;
+    enum verdict verdict = VERDICT_NONE;
+    struct call_outcome outcome = exec_outcome(r, INT32_MAX, OUTCOME_PREDICTED);
+    outcome.at = NULL;
+    if (!n->config.deny ||
+        (!ids_from_state(r, INT32_MAX) && live_task_read(r->task, r->args.tid, LIVE_IDS) < 0)) {
+        return false;
+    }
+    pthread_mutex_lock(&n->lock);
+    const struct thread *parent = state_thread(n->config.state, r->args.tid);
+    if (parent) {
+        fill_from_state(r->task, n->config.state, parent);
+        event_of_fork(&r->args, &outcome, r->task, &r->made);
+        verdict = n->config.sink.preview(n->config.sink.data, &r->made.event);
+    }
+    pthread_mutex_unlock(&n->lock);
+    if (verdict == VERDICT_DENY) {
+        flow_refuse(r);
+    }
+    return verdict == VERDICT_DENY;
+}
+
+/* There may be a child that was not stopped, and is not known. */
+static void fork_unseen(struct receiver *r)
+{
+    struct notify *n = r->notify;
+    pthread_mutex_lock(&n->lock);
+    if (r->args.clone_flags & CLONE_VM) {
+        tracked_shares_unseen(n, r->target.pid);
+    }
+    pthread_mutex_unlock(&n->lock);
+}
+
 void flow_fork(struct receiver *r)
 {
     struct exact_result result;
+    if (refuse_fork(r)) {
+        return;
+    }
     flow_run_exact(r, EXACT_A_CHILD, &result);
+    bool failed = result.end == EXACT_RETURNED && !result.restarts && result.result < 0;
+    if (result.end != EXACT_FORK && !failed) {
+        fork_unseen(r);
+    }
     if (result.end == EXACT_REFUSED) {
         receiver_answer(r, 0);
         return;

@@ -4,7 +4,8 @@
  * While the agent serves, the listener is only looked at once in a sample, never slept on: a sleeper
  * would be woken with each call and make it twice as dear. Ages are counted in samples, not in time, so
  * that a container that was frozen or throttled as a whole finds nobody late. The agent is stuck when it
- * finished nothing during HOLDER_STUCK_MS although a slot was full, or calls were waiting, all that time.
+ * finished nothing during HOLDER_STUCK_MS although a slot was full, or calls were waiting, all that time;
+ * while a receiver is runnable and only gets no processor, during HOLDER_SLOW_MS.
  *
  * A full slot is answered by its id; who took it finds that it is gone (ENOENT). RECV blocks when
  * somebody else was quicker, whatever the listener's flags, and would then take calls from an agent that
@@ -16,10 +17,12 @@
  * Nothing here keeps state in libc: no allocation, no stdio, only wrappers of system calls.
  */
 #include "sensor/notify/holder.h"
+#include "sensor/notify/call.h"
 
 #include "base/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <poll.h>
 #include <signal.h>
@@ -36,14 +39,6 @@
 #define SLOW_SAMPLES  (HOLDER_SLOW_MS / HOLDER_SAMPLE_MS)
 #define RECV_LIMIT_US 1000
 #define GUESSES       1024 /* ids on each side of the newest known one; they are handed out in a row */
-
-#if defined(__x86_64__)
-#define OWN_ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define OWN_ARCH AUDIT_ARCH_AARCH64
-#else
-#error "the holder does not know this machine's AUDIT_ARCH"
-#endif
 
 struct holder {
     struct holder_shared *shared;
@@ -137,7 +132,7 @@ static int answer(const struct holder *h, uint64_t id)
 
 static void count(struct holder *h, const struct seccomp_data *data)
 {
-    bool known = data->arch == OWN_ARCH && data->nr >= 0 && data->nr < HOLDER_NUMBERS - 1;
+    bool known = data->arch == CALL_ARCH_NATIVE && data->nr >= 0 && data->nr < HOLDER_NUMBERS - 1;
     h->gap->passed++;
     atomic_fetch_add_explicit(&h->shared->passed_by_number[known ? data->nr : HOLDER_NUMBERS - 1],
                               1, memory_order_relaxed);
@@ -178,6 +173,47 @@ static bool slot_is_old(const struct holder *h, size_t i)
 {
     bool slow = atomic_load(&h->shared->slots[i].slow);
     return h->seen[i] != 0 && h->age[i] >= (slow ? SLOW_SAMPLES : STUCK_SAMPLES);
+}
+
+static char *put_number(char *at, uint32_t n)
+{
+    char digits[10];
+    size_t count = 0;
+    do {
+        digits[count++] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n);
+    while (count) {
+        *at++ = digits[--count];
+    }
+    return at;
+}
+
+bool holder_is_runnable(uint32_t tid)
+{
+    char path[32] = "/proc/", text[256];
+    memcpy(put_number(path + 6, tid), "/stat", 6);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    ssize_t n = read(fd, text, sizeof(text));
+    close(fd);
+    const char *end = n > 0 ? memrchr(text, ')', (size_t)n) : NULL;
+    return end && end + 2 < text + n && end[2] == 'R';
+}
+
+/* A machine without processor time to give is no reason to let calls pass: any receiver that would run
+ * if it could counts for all. */
+static bool is_starved(const struct holder *h)
+{
+    for (size_t i = 0; i < HOLDER_SLOTS; i++) {
+        uint32_t tid = atomic_load(&h->shared->slots[i].tid);
+        if (tid != 0 && holder_is_runnable(tid)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Brings ages up to date; returns how many slots are old. */
@@ -259,6 +295,16 @@ static bool agent_is_gone(const struct holder *h)
     return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
+/* Nothing under way, for long enough that a longer pause makes no difference to who waits. */
+static bool is_idle(const struct holder *h)
+{
+    bool idle = h->quiet >= STUCK_SAMPLES && h->waiting == 0;
+    for (size_t i = 0; i < HOLDER_SLOTS && idle; i++) {
+        idle = h->seen[i] == 0;
+    }
+    return idle;
+}
+
 /* To one that is not stopped this means nothing. */
 static void wake_agent(const struct holder *h)
 {
@@ -273,7 +319,8 @@ static bool watch(struct holder *h)
 {
     struct pollfd agent = { .fd = h->agent, .events = POLLIN };
     struct pollfd listener = { .fd = h->listener, .events = POLLIN };
-    if (poll(&agent, 1, h->sample_ms) > 0 && agent_is_gone(h)) {
+    int pause_ms = is_idle(h) ? HOLDER_IDLE_SAMPLES * h->sample_ms : h->sample_ms;
+    if (poll(&agent, 1, pause_ms) > 0 && agent_is_gone(h)) {
         take_over(h, GAP_AGENT_GONE);
         return true;
     }
@@ -286,7 +333,11 @@ static bool watch(struct holder *h)
     unsigned old = sample_slots(h);
     h->waiting = listener.revents & POLLIN ? h->waiting + 1 : 0;
     wake_agent(h);
-    if (h->quiet >= STUCK_SAMPLES && (old > 0 || h->waiting >= STUCK_SAMPLES)) {
+    bool late = h->quiet >= STUCK_SAMPLES && (old > 0 || h->waiting >= STUCK_SAMPLES);
+    if ((late || old > 0) && h->quiet < SLOW_SAMPLES && is_starved(h)) {
+        return true;
+    }
+    if (late) {
         take_over(h, GAP_AGENT_STUCK);
     } else if (old > 0) {
         open_gap(h, GAP_AGENT_STUCK);

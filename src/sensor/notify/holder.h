@@ -20,11 +20,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define HOLDER_SLOTS     64
-#define HOLDER_SAMPLE_MS 20
-#define HOLDER_STUCK_MS  200
-#define HOLDER_SLOW_MS   5000 /* of a slot that is marked slow */
-#define HOLDER_NUMBERS   512  /* passed calls are counted by number; others in the last one */
+#define HOLDER_SLOTS        64
+#define HOLDER_SAMPLE_MS    20
+#define HOLDER_STUCK_MS     200
+#define HOLDER_IDLE_SAMPLES 5    /* a pause of so many, while no call is under way */
+#define HOLDER_SLOW_MS      5000 /* of a slot that is marked slow */
+#define HOLDER_NUMBERS      512  /* passed calls are counted by number; others in the last one */
 
 struct holder_slot {
     struct seccomp_notif notif; /* id 0: free */
@@ -71,5 +72,7 @@ struct holder_config {
     unsigned sample_ms; /* 0: HOLDER_SAMPLE_MS. The other times go with it; for tests */
 };
 void holder_serve(const struct holder_config *config);
+/* Is this thread running, or waiting for nothing but a processor? False when it cannot be told. */
+bool holder_is_runnable(uint32_t tid);
 /* In the process that becomes the holder: signals blocked, own session, not dumpable, stdio closed. */
 void holder_detach(void);

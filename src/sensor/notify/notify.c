@@ -2,8 +2,8 @@
  * The notify sensor's life, and its housekeeping thread: ends of processes become events, receivers that
  * hang in a page that never comes are answered for, the end of the last filtered task is noticed.
  *
- * Housekeeping wakes when a process ends and HOUSEKEEPING_MS after its last round at the latest; it polls
- * the listener without waiting, for a thread that sleeps in poll on it slows every call.
+ * Housekeeping wakes when a process ends and HOUSEKEEPING_MS after its last round at the latest, IDLE_MS
+ * when nothing happened since; it polls the listener without waiting, for a thread that sleeps in poll on it slows every call.
  */
 #include "sensor/notify/notify_internal.h"
 
@@ -18,11 +18,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define HOUSEKEEPING_MS 20
+#define IDLE_MS         100
 #define EXITS_AT_ONCE   64
 #define DRAIN_POLL_NS   NS_PER_MS
+#define SWEEP_SLOTS     4096 /* of the state, in a round */
+#define SWEEP_THREADS   64
+#define SWEEPS          64 /* in a row, as long as all are gone */
 
 CLEANUP_DEFINE(struct notify, notify_free);
 
@@ -62,22 +67,21 @@ int notify_new(const struct notify_config *config, struct notify **ret, struct e
     return 0;
 }
 
+static void tell_end(struct notify *n, int64_t tid, int status)
+{
+    event_of_exit(tid, status, -1, clock_real_ns(), &n->exit_made);
+    n->stats.events++;
+    n->config.sink.event(n->config.sink.data, &n->exit_made.event);
+}
+
 void notify_process_ended(struct notify *n, int64_t pid, int status)
 {
     const struct thread *thread = state_thread(n->config.state, pid);
     if (!thread || thread->flags & THREAD_EXITED) {
         return;
     }
-    live_sharers_left(n->sharers, pid);
-    event_of_exit(pid, status, -1, clock_real_ns(), &n->exit_made);
-    n->stats.events++;
-    n->config.sink.event(n->config.sink.data, &n->exit_made.event);
-}
-
-static struct tracked *tracked_process(struct notify *n, int64_t pid)
-{
-    const struct thread *thread = state_thread(n->config.state, pid);
-    return thread ? tracked_of(n, thread) : NULL;
+    tracked_left(n, pid);
+    tell_end(n, pid, status);
 }
 
 void notify_pending(struct notify *n, int64_t pid, int change)
@@ -85,7 +89,7 @@ void notify_pending(struct notify *n, int64_t pid, int change)
     pthread_mutex_lock(&n->lock);
     struct tracked *tracked = tracked_process(n, pid);
     if (tracked) {
-        tracked->pending += change;
+        tracked->pending += tracked->pending + change >= 0 ? change : 0;
     }
     pthread_mutex_unlock(&n->lock);
 }
@@ -130,35 +134,113 @@ static void take_exits(struct notify *n, int timeout_ms)
     } while (count == EXITS_AT_ONCE);
 }
 
-/* Its page may never come: let the call go on, unseen, and let another serve. */
-static void answer_for(struct notify *n, struct receiver *r)
+static void count_stuck(struct notify *n)
 {
-    struct seccomp_notif_resp resp = { .id = r->slot->notif.id,
-                                       .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
-    if (resp.id && ioctl(n->listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) == 0) {
-        pthread_mutex_lock(&n->lock);
-        n->stats.stuck++;
-        pthread_mutex_unlock(&n->lock);
+    pthread_mutex_lock(&n->lock);
+    n->stats.stuck++;
+    pthread_mutex_unlock(&n->lock);
+}
+
+/* Its page may never come: let the call go on, unseen, and let another serve. Where calls are denied it
+ * would be a way around: there it is held, and refused in the end. */
+static void answer_for(struct notify *n, struct receiver *r, uint64_t taken, uint64_t now)
+{
+    bool deny = n->config.deny;
+    struct seccomp_notif_resp resp = {
+        .id = __atomic_load_n(&r->slot->notif.id, __ATOMIC_ACQUIRE),
+        .error = deny ? -EPERM : 0,
+        .flags = deny ? 0 : (uint32_t)SECCOMP_USER_NOTIF_FLAG_CONTINUE,
+    };
+    if (atomic_load(&r->slot->taken_ns) != taken) {
+        return; /* it came; the id may be the next one's */
     }
-    receiver_slow(r);
+    if (!deny || now > taken + NOTIFY_HELD_MS * NS_PER_MS) {
+        if (resp.id && ioctl(n->listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) == 0) {
+            count_stuck(n);
+        }
+        atomic_store(&r->stuck, false);
+    } else {
+        atomic_store(&r->stuck, true);
+    }
+    if (!atomic_load(&r->slot->slow)) {
+        receiver_slow(r);
+    }
+}
+
+/* Better unseen than not at all, but where calls are denied. */
+static void serve_for_all(struct notify *n)
+{
+    struct pollfd p = { .fd = n->listener, .events = POLLIN };
+    while (!n->config.deny && receivers_are_stuck(n) && poll(&p, 1, 0) == 1 && p.revents & POLLIN) {
+        struct seccomp_notif notif = { 0 };
+        struct seccomp_notif_resp resp = { .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
+        if (ioctl(n->listener, SECCOMP_IOCTL_NOTIF_RECV, &notif) < 0) {
+            return;
+        }
+        resp.id = notif.id;
+        ioctl(n->listener, SECCOMP_IOCTL_NOTIF_SEND, &resp);
+        count_stuck(n);
+    }
+}
+
+/* Neither without a processor (a loaded machine) nor waiting for another receiver. */
+static bool is_hanging(const struct receiver *r)
+{
+    char path[48], text[24];
+    snprintf(path, sizeof(path), "/proc/self/task/%u/syscall", atomic_load(&r->slot->tid));
+    int fd CLEANUP(cleanup_close) = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    text[size > 0 ? size : 0] = '\0';
+    return text[0] != 'r' && (size <= 0 || strtol(text, NULL, 10) != SYS_futex);
 }
 
 static void look_for_stuck(struct notify *n)
 {
+    struct receiver *receivers[NOTIFY_RECEIVERS_MAX];
     uint64_t now = clock_ns(CLOCK_MONOTONIC);
     pthread_mutex_lock(&n->turns);
     unsigned count = n->nreceivers;
+    memcpy(receivers, n->receivers, count * sizeof(*receivers));
     pthread_mutex_unlock(&n->turns);
     for (unsigned i = 0; i < count; i++) {
-        struct receiver *r = n->receivers[i];
+        struct receiver *r = receivers[i];
         uint64_t taken = atomic_load_explicit(&r->slot->taken_ns, memory_order_acquire);
-        if (taken && now > taken + NOTIFY_STUCK_MS * NS_PER_MS && !atomic_load(&r->slot->slow)) {
-            answer_for(n, r);
+        bool slow = atomic_load(&r->slot->slow) && !atomic_load(&r->stuck);
+        uint64_t passed = taken && now > taken ? now - taken : 0;
+        if (passed > NOTIFY_STUCK_MS * NS_PER_MS && !slow &&
+            (passed > NOTIFY_STARVED_MS * NS_PER_MS || is_hanging(r))) {
+            answer_for(n, r, taken, now);
         }
     }
+    serve_for_all(n);
 }
 
-/* Not in a call that changes paths any more? "running" may still be in one. */
+/* Ends of threads that are not their process' first are told by nobody. True: all looked at were gone. */
+static bool sweep_threads(struct notify *n)
+{
+    unsigned looked = 0, gone = 0;
+    const struct thread *t;
+    pthread_mutex_lock(&n->lock);
+    for (unsigned i = 0; i < SWEEP_SLOTS && looked < SWEEP_THREADS; i++) {
+        t = state_thread_next(n->config.state, &n->swept);
+        if (!t) {
+            n->swept = 0;
+            break;
+        }
+        if (t->tid == t->pid || t->flags & (THREAD_EXITED | THREAD_INVALID)) {
+            continue;
+        }
+        looked++;
+        if (syscall(SYS_tgkill, (pid_t)t->pid, (pid_t)t->tid, 0) < 0 && errno == ESRCH) {
+            gone++;
+            tell_end(n, t->tid, -1);
+        }
+    }
+    pthread_mutex_unlock(&n->lock);
+    return looked == SWEEP_THREADS && gone == looked;
+}
+
+/* Not in a call that changes paths any more? */
 static bool has_left_change(int64_t tid)
 {
     char path[48], text[24];
@@ -167,13 +249,8 @@ static bool has_left_change(int64_t tid)
     if (fd < 0) {
         return errno == ENOENT;
     }
-    ssize_t size = read(fd, text, sizeof(text) - 1);
-    if (size <= 0 || text[0] == 'r') {
-        return size < 0 && errno == ESRCH;
-    }
-    text[size] = '\0';
-    const struct call *call = call_of_number(CALL_ARCH_NATIVE, (uint32_t)strtol(text, NULL, 10));
-    return !call || !path_cache_is_change(call);
+    ssize_t size = read(fd, text, sizeof(text));
+    return size < 0 ? errno == ESRCH : path_cache_has_left(str_from(text, (size_t)size));
 }
 
 static void look_for_changes(struct notify *n)
@@ -197,16 +274,32 @@ static bool is_over(const struct notify *n)
     return poll(&p, 1, 0) == 1 && p.revents & (POLLHUP | POLLNVAL);
 }
 
+/* Anything since the last round, or still under way? */
+static bool is_busy(struct notify *n, uint64_t *last)
+{
+    int64_t tids[PATH_CACHE_CHANGING];
+    pthread_mutex_lock(&n->lock);
+    uint64_t now = n->stats.notifications + n->stats.events;
+    bool busy = now != *last || n->ndeferred > 0 || path_cache_changing(n->paths, tids) > 0;
+    *last = now;
+    pthread_mutex_unlock(&n->lock);
+    return busy;
+}
+
 static void *housekeeper_main(void *data)
 {
     struct notify *n = data;
+    uint64_t last = 0;
     while (!atomic_load(&n->stopping)) {
         uint64_t drains = atomic_load(&n->drains_wanted);
-        take_exits(n, drains == atomic_load(&n->drains_done) ? HOUSEKEEPING_MS : 0);
+        int pause_ms = is_busy(n, &last) ? HOUSEKEEPING_MS : IDLE_MS;
+        take_exits(n, drains == atomic_load(&n->drains_done) ? pause_ms : 0);
         take_deferred(n);
         atomic_store(&n->drains_done, drains);
         look_for_stuck(n);
         look_for_changes(n);
+        for (unsigned i = 0; i < SWEEPS && sweep_threads(n); i++) {
+        }
         if (is_over(n)) {
             atomic_store(&n->ended, true);
         }

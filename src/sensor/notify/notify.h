@@ -15,8 +15,12 @@
 #include "sensor/notify/holder.h"
 #include "sensor/sink.h"
 
-#define NOTIFY_RECEIVERS_MAX 32  /* below HOLDER_SLOTS */
-#define NOTIFY_STUCK_MS      100 /* in reading memory: answered CONTINUE by another, reported */
+#define NOTIFY_RECEIVERS_MAX 32   /* below HOLDER_SLOTS */
+#define NOTIFY_STUCK_MS      100  /* in reading memory: answered CONTINUE by another, reported */
+#define NOTIFY_STARVED_MS    2000 /* the same while it only lacks processor time */
+#define NOTIFY_HELD_MS       2000 /* where calls are denied: answered EPERM, for nobody has judged it */
+
+#define NOTIFY_PROTECTED_MAX 4
 
 struct notify_config {
     uint32_t features; /* enum notify_feature: probed, and masked by --compat */
@@ -26,13 +30,16 @@ struct notify_config {
     bool deny;                    /* verdicts to deny are obeyed, races closed where possible */
     bool cache_paths;             /* the filter has all of path_cache_calls() */
     bool every_call;              /* events of all notified calls, though no rule would match */
-    unsigned serving;             /* receivers at once; 0: chosen by features and CPUs */
+    /* Processes that watched ones may not signal, trace or write to; 0: free. */
+    int64_t protected[NOTIFY_PROTECTED_MAX];
+    unsigned serving; /* receivers at once; 0: chosen by features and CPUs */
 };
 
 struct notify_stats {
     uint64_t notifications, events, exact, predicted, denied;
     uint64_t skipped;       /* answered at once: no rule could match */
     uint64_t interrupted;   /* the call was gone before the answer (signals) */
+    uint64_t tampering;     /* refused: aimed at protected processes */
     uint64_t stuck;         /* answered by the watchdog */
     uint64_t unreadable;    /* arguments that could not be read */
     uint64_t refused_trace; /* exact mode was wanted and not possible */

@@ -21,22 +21,27 @@
 
 #include <pthread.h>
 
-enum receiver_state { RECEIVER_SPARE, RECEIVER_SERVING, RECEIVER_SLOW };
+enum receiver_state { RECEIVER_SPARE, RECEIVER_SERVING, RECEIVER_SLOW, RECEIVER_OVER };
 
 struct receiver {
     struct notify *notify;
     pthread_t thread;
-    bool started;
+    bool started;              /* to be joined */
+    _Atomic bool stuck;        /* its call is held, for it must not go on unseen */
     enum receiver_state state; /* under `turns` */
     bool answered;             /* this notification */
+    bool hands_over;           /* its turn, when it has answered */
     bool gone;                 /* and its call was gone by then */
     struct holder_slot *slot;
     struct resolver *resolver;
     struct target target; /* who called */
     bool raceable;        /* memory is shared: what it points to may change under us */
-    uint64_t root;
+    bool remembered;      /* the path's meaning; rights were not looked at */
+    uint64_t root, roots; /* as in struct tracked */
     struct live_task *task, *other;
     struct call_args args;
+    bool foreseen; /* of an exec: .expected and .at are there */
+    int64_t expected;
     struct resolved at[2];
     struct made_event made;
 };
@@ -44,11 +49,14 @@ struct receiver {
 /* Kept beside the state's threads, by their index. */
 struct tracked {
     uint32_t serial;
-    bool known;    /* target is right */
-    bool nests;    /* entered or made a namespace: ids of children may differ inside */
-    bool stale;    /* an exec or ids went unseen: look again */
-    uint64_t root; /* which root and mount namespace, for path_cache; 0: look again */
-    int pending;   /* events of the process still to be made; of main threads */
+    bool known;     /* target is right */
+    bool nests;     /* entered or made a namespace: ids of children may differ inside */
+    bool stale;     /* an exec or ids went unseen: look again */
+    uint64_t root;  /* which root, for path_cache; 0: look again */
+    uint64_t roots; /* path_cache_roots() when that was so */
+    int64_t
+        lender;  /* whose memory the process has until its exec: that one waits in vfork; 0 none */
+    int pending; /* events of the process still to be made; of main threads */
     struct target target;
 };
 
@@ -82,12 +90,14 @@ struct notify {
 
     pthread_t housekeeper;
     bool housekeeping;
+    _Atomic int connects; /* being waited for */
     _Atomic bool stopping;
     _Atomic bool ended; /* the last filtered task is gone */
     struct made_event exit_made;
     struct exits_end deferred[DEFERRED_MAX]; /* under the lock */
     unsigned ndeferred;
     _Atomic uint64_t drains_wanted, drains_done;
+    size_t swept; /* threads of the state looked at, of this round */
 };
 
 /* receiver.c */
@@ -95,6 +105,10 @@ int receivers_start(struct notify *notify, struct err *err);
 void receivers_stop(struct notify *notify);
 /* Before something that may take long: another serves meanwhile. */
 void receiver_slow(struct receiver *receiver);
+/* Is a further call waiting that nobody has taken? */
+bool receiver_is_wanted(const struct receiver *receiver);
+/* All there can be hang: nobody will serve until a page comes. */
+bool receivers_are_stuck(struct notify *notify);
 /* SECCOMP_IOCTL_NOTIF_SEND: CONTINUE for 0, else this errno. 0, or -ENOENT: the call is gone. */
 int receiver_answer(struct receiver *receiver, int error);
 
@@ -113,19 +127,32 @@ void flow_emit_predicted(struct receiver *receiver, struct call_outcome outcome)
 void flow_run_and_emit(struct receiver *receiver, struct call_outcome outcome);
 /* Runs the call in exact mode, others serving meanwhile. */
 void flow_run_exact(struct receiver *receiver, enum exact_want want, struct exact_result *ret);
+/* Ids of this thread may change unseen: at its next call /proc tells. */
+void flow_forget(struct receiver *receiver, int64_t tid);
 /* Answers EPERM; the refused event goes to the sink. `event` is in r->made. */
 void flow_refuse(struct receiver *receiver);
 
-/* Which root and mounts its paths begin in, as a number; 0 not known. */
+/* Which root its paths begin in (of which mount, so of which mount namespace), as a number; 0 not known. */
 uint64_t flow_root_of(int64_t tid);
+/* The same of the caller: into r->root, and kept. */
+void flow_learn_root(struct receiver *receiver);
 
 /* flow_socket.c */
 void flow_predict(struct receiver *receiver);
 bool flow_is_accept(const struct call *call);
+/* After a connect in exact mode: with whom. */
+void flow_connected(struct receiver *receiver, struct socket_facts *facts,
+                    struct call_outcome *outcome);
+
+/* flow_tamper.c: by the registers alone; a refusal needs r->args. */
+bool flow_is_tampering(const struct receiver *receiver, const struct call *call);
+void flow_refuse_tampering(struct receiver *receiver);
 
 /* flow_process.c */
 void flow_exec(struct receiver *receiver);
 void flow_fork(struct receiver *receiver);
+/* What descriptors 0, 1 and 2 are now: they may have come by ways that are not seen. */
+void flow_learn_stdio(struct receiver *receiver, int64_t pid);
 /* Makes the task, and its ancestors, known to the state. */
 void flow_discover(struct receiver *receiver, int64_t tid);
 
@@ -134,6 +161,15 @@ struct tracked *tracked_of(struct notify *notify, const struct thread *thread);
 void tracked_learn(struct notify *notify, const struct thread *thread,
                    const struct live_task *task);
 bool tracked_is_raceable(const struct notify *notify, const struct thread *thread);
+/* Of the process' main thread. */
+struct tracked *tracked_process(struct notify *notify, int64_t pid);
+/* A task was born, by clone's flags. */
+void tracked_born(struct notify *notify, const struct thread *parent, const struct thread *child,
+                  uint64_t clone_flags);
+/* The process may share its memory with a task that nobody knows. */
+void tracked_shares_unseen(struct notify *notify, int64_t pid);
+/* The process ended, or left its memory by exec. */
+void tracked_left(struct notify *notify, int64_t pid);
 void tracked_done(struct notify *notify);
 
 /* An event of this process is still to be made (or no longer): its end waits. Takes the lock. */

@@ -11,16 +11,22 @@
 #include <string.h>
 
 struct slot {
-    uint64_t hash, generation, until_ns, root;
+    uint64_t hash, generation, until_ns, root, ino, dev;
     uint16_t path_n, real_n;
+    bool upper_layer, lower_layer;
     char path[PATH_CACHE_TEXT], real[PATH_CACHE_TEXT];
 };
 
+struct changing {
+    int64_t tid;
+    bool roots;
+};
+
 struct path_cache {
-    uint64_t generation;
+    uint64_t generation, roots;
     unsigned nchanging;
     bool off;
-    int64_t changing[PATH_CACHE_CHANGING];
+    struct changing changing[PATH_CACHE_CHANGING];
     struct slot slots[PATH_CACHE_SLOTS];
 };
 
@@ -51,19 +57,25 @@ static bool is_usable(const struct path_cache *c, const struct path_key *key)
     return !c->off && c->nchanging == 0 && key->root != 0 && key->path.n <= PATH_CACHE_TEXT;
 }
 
-struct str path_cache_get(const struct path_cache *c, const struct path_key *key, uint64_t now_ns)
+bool path_cache_get(const struct path_cache *c, const struct path_key *key, uint64_t now_ns,
+                    struct path_value *ret)
 {
     if (!is_usable(c, key)) {
-        return (struct str){ 0 };
+        return false;
     }
     uint64_t hash = hash_of(key);
     const struct slot *slot = &c->slots[hash % PATH_CACHE_SLOTS];
     if (slot->hash != hash || slot->generation != c->generation || slot->until_ns < now_ns ||
         slot->root != key->root || slot->path_n != key->path.n ||
         memcmp(slot->path, key->path.p, key->path.n) != 0) {
-        return (struct str){ 0 };
+        return false;
     }
-    return str_from(slot->real, slot->real_n);
+    *ret = (struct path_value){ .real = str_from(slot->real, slot->real_n),
+                                .ino = slot->ino,
+                                .dev = slot->dev,
+                                .upper_layer = slot->upper_layer,
+                                .lower_layer = slot->lower_layer };
+    return true;
 }
 
 uint64_t path_cache_ticket(const struct path_cache *c)
@@ -71,9 +83,10 @@ uint64_t path_cache_ticket(const struct path_cache *c)
     return c->nchanging ? 0 : c->generation;
 }
 
-void path_cache_put(struct path_cache *c, const struct path_key *key, struct str real,
-                    uint64_t ticket, uint64_t now_ns)
+void path_cache_put(struct path_cache *c, const struct path_key *key,
+                    const struct path_value *value, uint64_t ticket, uint64_t now_ns)
 {
+    struct str real = value->real;
     if (!is_usable(c, key) || ticket != c->generation || real.n == 0 || real.n > PATH_CACHE_TEXT) {
         return;
     }
@@ -83,6 +96,10 @@ void path_cache_put(struct path_cache *c, const struct path_key *key, struct str
     slot->generation = c->generation;
     slot->until_ns = now_ns + PATH_CACHE_NS;
     slot->root = key->root;
+    slot->ino = value->ino;
+    slot->dev = value->dev;
+    slot->upper_layer = value->upper_layer;
+    slot->lower_layer = value->lower_layer;
     slot->path_n = (uint16_t)key->path.n;
     slot->real_n = (uint16_t)real.n;
     memcpy(slot->path, key->path.p, key->path.n);
@@ -92,14 +109,31 @@ void path_cache_put(struct path_cache *c, const struct path_key *key, struct str
 void path_cache_calls(struct callset *set)
 {
     for (size_t i = 0; i < call_count; i++) {
-        if (path_cache_is_change(&call_table[i])) {
+        if (path_cache_is_change(&call_table[i]) || call_table[i].name == NAME_io_uring_setup) {
             callset_add(set, i);
         }
     }
 }
 
+/* Of processes that share the caller's root, or had the one that is put away, too. */
+static bool changes_roots(const struct call *call)
+{
+    switch (call->name) {
+    case NAME_chroot:
+    case NAME_pivot_root:
+    case NAME_setns:
+    case NAME_unshare:
+        return true;
+    default:
+        return false;
+    }
+}
+
 bool path_cache_is_change(const struct call *call)
 {
+    if (changes_roots(call)) {
+        return true;
+    }
     switch (call->name) {
     case NAME_rename:
     case NAME_renameat:
@@ -115,18 +149,51 @@ bool path_cache_is_change(const struct call *call)
     case NAME_umount:
     case NAME_umount2:
     case NAME_move_mount:
-    case NAME_pivot_root:
         return true;
     default:
         return false;
     }
 }
 
-void path_cache_change(struct path_cache *c, int64_t tid)
+bool path_cache_has_left(struct str text)
+{
+    uint64_t nr = 0;
+    unsigned digits = 0;
+    for (; digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9'; digits++) {
+        nr = nr * 10 + (uint64_t)(text.p[digits] - '0');
+    }
+    if (digits == 0 || nr > UINT32_MAX) { /* "-1": in no call */
+        return text.n > 0 && text.p[0] == '-';
+    }
+    /* The number does not say of which architecture it is. */
+    static const uint32_t archs[] = { CALL_ARCH_NATIVE, AUDIT_ARCH_I386 };
+    for (size_t i = 0; i < sizeof(archs) / sizeof(*archs); i++) {
+        const struct call *call = call_of_number(archs[i], (uint32_t)nr);
+        if (call && path_cache_is_change(call)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+uint64_t path_cache_roots(const struct path_cache *c)
+{
+    return c->roots;
+}
+
+static void begin_or_end(struct path_cache *c, bool roots)
 {
     c->generation++;
+    c->roots += roots;
+}
+
+void path_cache_change(struct path_cache *c, int64_t tid, const struct call *call)
+{
+    bool roots = changes_roots(call);
+    begin_or_end(c, roots);
     for (unsigned i = 0; i < c->nchanging; i++) {
-        if (c->changing[i] == tid) {
+        if (c->changing[i].tid == tid) {
+            c->changing[i].roots |= roots;
             return;
         }
     }
@@ -134,14 +201,14 @@ void path_cache_change(struct path_cache *c, int64_t tid)
         c->off = true;
         return;
     }
-    c->changing[c->nchanging++] = tid;
+    c->changing[c->nchanging++] = (struct changing){ tid, roots };
 }
 
 void path_cache_changed(struct path_cache *c, int64_t tid)
 {
     for (unsigned i = 0; i < c->nchanging; i++) {
-        if (c->changing[i] == tid) {
-            c->generation++;
+        if (c->changing[i].tid == tid) {
+            begin_or_end(c, c->changing[i].roots);
             c->changing[i] = c->changing[--c->nchanging];
             return;
         }
@@ -150,7 +217,9 @@ void path_cache_changed(struct path_cache *c, int64_t tid)
 
 unsigned path_cache_changing(const struct path_cache *c, int64_t ret_tids[PATH_CACHE_CHANGING])
 {
-    memcpy(ret_tids, c->changing, c->nchanging * sizeof(*ret_tids));
+    for (unsigned i = 0; i < c->nchanging; i++) {
+        ret_tids[i] = c->changing[i].tid;
+    }
     return c->nchanging;
 }
 

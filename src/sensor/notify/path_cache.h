@@ -2,9 +2,12 @@
  * path_cache: what a path led to a moment ago, so that the next open of it need not ask the kernel.
  *
  * What a path means changes only by calls that the filter notifies too (rename, link, symlink, unlink,
- * rmdir, the mount family: path_cache_is_change()). While any watched thread is inside of one, nothing is
- * looked up or kept; when it has left it, all is forgotten. Processes that are not watched can change paths
- * as well: an entry lives PATH_CACHE_NS at most. io_uring can do it unseen: path_cache_disable().
+ * rmdir, the mount family, chroot and what changes namespaces: path_cache_is_change()). While any watched
+ * thread is inside of one, nothing is looked up or kept; when it has left it, all is forgotten. Processes
+ * that are not watched can change paths as well: an entry lives PATH_CACHE_NS at most, and so does what
+ * layer of an overlay a file is in. io_uring can do it unseen: path_cache_disable().
+ *
+ * Not to be put: what depends on who asks (links of /proc/self).
  *
  * Not thread-safe.
  */
@@ -31,21 +34,31 @@ struct path_key {
 int path_cache_new(struct path_cache **ret);
 void path_cache_free(struct path_cache *cache);
 
-/* The path it led to, valid until the next call; empty: not known. */
-struct str path_cache_get(const struct path_cache *cache, const struct path_key *key,
-                          uint64_t now_ns);
+struct path_value {
+    struct str real; /* the path it led to */
+    uint64_t ino, dev;
+    bool upper_layer, lower_layer;
+};
+
+/* False: not known. `real` is valid until the next call. */
+bool path_cache_get(const struct path_cache *cache, const struct path_key *key, uint64_t now_ns,
+                    struct path_value *ret);
 /* Before a path is resolved; what is put with an older ticket than the last change is not kept. */
 uint64_t path_cache_ticket(const struct path_cache *cache);
-void path_cache_put(struct path_cache *cache, const struct path_key *key, struct str real,
-                    uint64_t ticket, uint64_t now_ns);
+void path_cache_put(struct path_cache *cache, const struct path_key *key,
+                    const struct path_value *value, uint64_t ticket, uint64_t now_ns);
 
 /* Does this call change what paths lead to? */
 bool path_cache_is_change(const struct call *call);
-/* Adds all that do: without them in the filter nothing may be kept. */
+/* Adds all that do, and those that go around the filter: without them nothing may be kept. */
 void path_cache_calls(struct callset *set);
 /* The thread is about to; it has left it (also: it is gone). */
-void path_cache_change(struct path_cache *cache, int64_t tid);
+void path_cache_change(struct path_cache *cache, int64_t tid, const struct call *call);
 void path_cache_changed(struct path_cache *cache, int64_t tid);
 /* Threads still inside, as far as told. */
 unsigned path_cache_changing(const struct path_cache *cache, int64_t ret_tids[PATH_CACHE_CHANGING]);
+/* Has who shows this in /proc/TID/syscall left the change it was in? "running" may be on its way. */
+bool path_cache_has_left(struct str proc_syscall);
+/* Grows whenever some process' root may have become another, also one's that did not ask for it. */
+uint64_t path_cache_roots(const struct path_cache *cache);
 void path_cache_disable(struct path_cache *cache);

@@ -56,6 +56,12 @@ static bool is_hung_up(const struct notify *n)
     return poll(&p, 1, 0) == 1 && p.revents & POLLHUP;
 }
 
+bool receiver_is_wanted(const struct receiver *r)
+{
+    struct pollfd p = { .fd = r->notify->listener, .events = POLLIN };
+    return poll(&p, 1, 0) == 1 && p.revents & POLLIN;
+}
+
 /* False: no more will come. */
 static bool receive(struct receiver *r)
 {
@@ -91,6 +97,7 @@ int receiver_answer(struct receiver *r, int error)
 
 static void clear_slot(struct receiver *r)
 {
+    atomic_store(&r->stuck, false);
     atomic_store(&r->slot->slow, 0);
     atomic_store(&r->slot->taken_ns, 0);
     r->slot->notif.id = 0;
@@ -172,7 +179,41 @@ static void *receiver_main(void *data)
             break;
         }
     }
+    atomic_store(&r->slot->slow, 0);
+    pthread_mutex_lock(&r->notify->turns);
+    give_turn(r);
+    r->state = RECEIVER_OVER;
+    pthread_mutex_unlock(&r->notify->turns);
     return NULL;
+}
+
+/* The resolver belongs to its thread. */
+static int receiver_begin(struct receiver *r)
+{
+    resolver_free(r->resolver);
+    r->resolver = NULL;
+    int error = resolver_new(&r->resolver, NULL);
+    r->state = RECEIVER_SPARE;
+    error = error == 0 ? -pthread_create(&r->thread, NULL, receiver_main, r) : error;
+    r->started = error == 0;
+    r->state = error < 0 ? RECEIVER_OVER : r->state;
+    return error;
+}
+
+/* In the place of one that had to end. Under `turns`. */
+static bool receiver_replace(struct notify *n)
+{
+    for (unsigned i = 0; i < n->nreceivers; i++) {
+        struct receiver *r = n->receivers[i];
+        if (r->state == RECEIVER_OVER) {
+            if (r->started) {
+                pthread_join(r->thread, NULL);
+                r->started = false;
+            }
+            return receiver_begin(r) == 0;
+        }
+    }
+    return false;
 }
 
 static void receiver_free(struct receiver *r)
@@ -188,6 +229,12 @@ static void receiver_free(struct receiver *r)
 /* Under `turns`. */
 static int receiver_add(struct notify *n)
 {
+    if (atomic_load(&n->stopping)) {
+        return -ESHUTDOWN; /* they are being freed */
+    }
+    if (receiver_replace(n)) {
+        return 0;
+    }
     if (n->nreceivers == NOTIFY_RECEIVERS_MAX) {
         return -EAGAIN;
     }
@@ -197,13 +244,8 @@ static int receiver_add(struct notify *n)
     }
     r->notify = n;
     r->slot = &n->shared->slots[n->nreceivers];
-    int error = resolver_new(&r->resolver, NULL);
-    if (error == 0 && (live_task_new(&r->task) < 0 || live_task_new(&r->other) < 0)) {
-        error = -ENOMEM;
-    }
-    if (error == 0) {
-        error = -pthread_create(&r->thread, NULL, receiver_main, r);
-    }
+    int error = live_task_new(&r->task) < 0 || live_task_new(&r->other) < 0 ? -ENOMEM : 0;
+    error = error == 0 ? receiver_begin(r) : error;
     if (error < 0) {
         receiver_free(r);
         return error;
@@ -226,6 +268,18 @@ void receiver_slow(struct receiver *r)
         }
     }
     pthread_mutex_unlock(&n->turns);
+}
+
+bool receivers_are_stuck(struct notify *n)
+{
+    pthread_mutex_lock(&n->turns);
+    bool stuck = n->serving == 0 && n->spares == 0 && n->nreceivers == NOTIFY_RECEIVERS_MAX;
+    for (unsigned i = 0; i < n->nreceivers; i++) {
+        stuck &= n->receivers[i]->state == RECEIVER_SLOW &&
+                 atomic_load(&n->receivers[i]->slot->taken_ns) != 0;
+    }
+    pthread_mutex_unlock(&n->turns);
+    return stuck;
 }
 
 int receivers_start(struct notify *n, struct err *err)
@@ -267,7 +321,9 @@ void receivers_stop(struct notify *n)
     pthread_cond_broadcast(&n->turn);
     pthread_mutex_unlock(&n->turns);
     for (unsigned i = 0; i < n->nreceivers; i++) {
-        receiver_join(n->receivers[i]);
+        if (n->receivers[i]->started) {
+            receiver_join(n->receivers[i]);
+        }
         receiver_free(n->receivers[i]);
     }
     n->nreceivers = 0;

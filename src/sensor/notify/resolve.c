@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -356,7 +357,10 @@ static void split_last(struct resolver *r, struct str path, struct str *ret_name
 {
     ptrdiff_t slash = str_find_last(path, '/');
     size_t n = (size_t)(slash + 1);
-    memcpy(r->link, path.p, n);
+    assert(r);
+    if (n) {
+        memcpy(r->link, path.p, n);
+    }
     memcpy(r->link + n, n ? "" : ".", n ? 1 : 2);
     *ret_name = str_from_offset(path, n);
 }
@@ -456,6 +460,7 @@ static void long_walk(struct visit *v, const struct start *start, bool follow, s
     struct walk_query query = { .base = base, .path = str_of(v->r->text), .follow = follow };
     bool unsure = false;
     int e = base < 0 ? -errno : walk_path(v, &query, spot, &unsure);
+    ret->personal = true;
     tell(v, start, e, spot, ret);
     ret->unsure = ret->unsure || unsure;
 }
@@ -471,6 +476,7 @@ static void long_entry(struct visit *v, const struct start *start, struct spot *
                                 .follow = true };
     bool unsure = false;
     int e = query.base < 0 ? -errno : walk_path(v, &query, spot, &unsure);
+    ret->personal = true;
     close_fd(&spot->parent);
     if (e == 0) {
         spot->parent = TAKE_FD(spot->fd);

@@ -35,6 +35,7 @@ struct resolved {
     bool unsure;        /* magic links, rights that this thread cannot take, an unreadable root */
     bool cut;           /* path is longer than the kernel or this struct can say: its beginning */
     bool deleted;       /* the directory entry is gone; path is its last one */
+    bool personal;      /* for another task, or another descriptor table, it may be another file */
     struct str path; /* canonical, within the target's root; with -ENOENT the parent's and the name;
                          * lies in storage */
     uint64_t ino, dev;

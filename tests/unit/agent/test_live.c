@@ -2,142 +2,17 @@
  * live: real calls of a child under the real filter become alerts: outcomes, truth of paths, forks, execs,
  * refusals. With the newest features and with those of 5.10.
  */
-#include "test.h"
+#include "live_run.h"
 
-#include "agent/live.h"
-#include "base/fd.h"
-#include "rules/ruleset.h"
-
-#include <errno.h>
-#include <fcntl.h>
 #include <linux/userfaultfd.h>
-#include <poll.h>
 #include <pthread.h>
-#include <sched.h>
-#include <signal.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
 
 #define TEXT_MAX ((size_t)1 << 20)
-
-struct run {
-    const char *rules;
-    int (*work)(void);
-    bool deny;
-    uint32_t features;
-    int status; /* of the child */
-    struct live_stats stats;
-    char alerts[65536];
-};
-
-static uint32_t features; /* of this kernel */
-
-static struct ruleset *load(const char *text)
-{
-    struct loader *loader = NULL;
-    struct ruleset *rules = NULL;
-    struct err err = { 0 };
-    assert_int_equal(loader_new(NULL, &loader), 0);
-    assert_int_equal(loader_add(loader, STR("rules"), str_of(text)), 0);
-    if (loader_finish(loader, false, &rules, &err) < 0) {
-        const struct diag_list *diags = loader_diagnostics(loader);
-        fail_msg("%s %.*s", err.message, STR_ARG(diags->items[0].message));
-    }
-    loader_free(loader);
-    return rules;
-}
-
-static void child(const struct run *run, const struct filter *filter, int tell, int go_on)
-{
-    int listener = -1;
-    char go;
-    int r = filter_install(filter, run->features, &listener);
-    if (r < 0 || write(tell, &listener, sizeof(listener)) < 0 || read(go_on, &go, 1) != 1) {
-        _exit(100);
-    }
-    syscall(SYS_close_range, 3, ~0U, 2); /* CLOSE_RANGE_UNSHARE */
-    _exit(run->work());
-}
-
-/* Stops for the tracer must not be taken by a plain wait: see sensor/notify/exact.h. */
-static int wait_for(pid_t pid)
-{
-    int status = -1;
-    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    struct pollfd p = { .fd = pidfd, .events = POLLIN };
-    while (poll(&p, 1, -1) < 0 && errno == EINTR) {
-    }
-    close(pidfd);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    return status;
-}
-
-static void run_live(struct run *run)
-{
-    struct ruleset *rules = load(run->rules);
-    struct selection selection;
-    struct err err = { 0 };
-    struct live *live = NULL;
-    int tell[2], go[2], listener = -1;
-    char path[] = "/tmp/hinomi-live-XXXXXX";
-    int output = mkostemp(path, O_CLOEXEC);
-    unlink(path);
-    assert_int_equal(selection_init(&selection, rules), 0);
-    struct live_config config = { .ruleset = rules,
-                                  .selection = &selection,
-                                  .options = { .matcher = { .all = true } },
-                                  .features = run->features,
-                                  .deny = run->deny,
-                                  .output = output };
-    if (live_new(&config, &live, &err) < 0 || live_know_lineage(live, getpid(), &err) < 0) {
-        fail_msg("%s", err.message);
-    }
-    assert_int_equal(pipe2(tell, O_CLOEXEC) | pipe2(go, O_CLOEXEC), 0);
-    pid_t pid = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
-    if (pid == 0) {
-        child(run, live_filter(live), tell[1], go[0]);
-    }
-    assert_int_equal(read(tell[0], &listener, sizeof(listener)), sizeof(listener));
-    if (live_serve(live, listener, &err) < 0) {
-        fail_msg("%s", err.message);
-    }
-    assert_int_equal(write(go[1], "", 1), 1);
-    run->status = wait_for(pid);
-    live_wait_end(live, 2000);
-    live_drain(live);
-    live_get_stats(live, &run->stats);
-    live_free(live);
-    ssize_t n = pread(output, run->alerts, sizeof(run->alerts) - 1, 0);
-    run->alerts[n > 0 ? n : 0] = '\0';
-    for (int i = 0; i < 2; i++) {
-        close(tell[i]);
-        close(go[i]);
-    }
-    close(output);
-    selection_done(&selection);
-    ruleset_free(rules);
-}
-
-static unsigned count(const char *text, const char *what)
-{
-    unsigned n = 0;
-    for (const char *at = text; (at = strstr(at, what)) != NULL; at++) {
-        n++;
-    }
-    return n;
-}
-
-static void expect(struct run *run, const char *what, unsigned n)
-{
-    if (count(run->alerts, what) != n) {
-        fail_msg("'%s' %u times, wanted %u, in:\n%s", what, count(run->alerts, what), n,
-                 run->alerts);
-    }
-}
 
 #define OPEN_RULE                                                                                  \
     "- rule: opened\n  desc: d\n  priority: INFO\n"                                                \
@@ -182,6 +57,7 @@ static void opens_refused(void **state)
 
 static int exec_and_fork(void)
 {
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     for (int i = 0; i < 3; i++) {
         pid_t pid = fork();
         if (pid == 0) {
@@ -189,12 +65,11 @@ static int exec_and_fork(void)
                 execl("/bin/true", "some name", "an argument", NULL);
                 _exit(1);
             }
-            if (i == 2) { /* this process becomes another program right after */
-                wait(NULL);
-            }
             _exit(0);
         }
         waitpid(pid, NULL, 0);
+    }
+    while (wait(NULL) > 0) { /* the orphans: this process becomes another program right after */
     }
     execl("/nonexistent/program", "x", NULL);
     execl("/bin/sh", "sh", "-c", "exit 7", NULL);
@@ -310,6 +185,35 @@ static void raced_paths(void **state)
     unlink("/tmp/hinomi-live-count");
 }
 
+static int tamper(void)
+{
+    pid_t sensor = getppid();
+    char byte = 0;
+    struct iovec here = { &byte, 1 };
+    struct iovec there = { (void *)0x10000, 1 };
+    bool refused = kill(sensor, SIGWINCH) < 0 && errno == EPERM &&
+                   syscall(SYS_tgkill, sensor, sensor, SIGWINCH) < 0 && errno == EPERM &&
+                   process_vm_writev(sensor, &here, 1, &there, 1, 0) < 0 && errno == EPERM &&
+                   ptrace(PTRACE_SEIZE, sensor, NULL, NULL) < 0 && errno == EPERM;
+    bool others = kill(sensor, 0) == 0 && kill(getpid(), SIGWINCH) == 0;
+    return !refused || !others;
+}
+
+static void tampering(void **state)
+{
+    (void)state;
+    struct run run = { .rules = "- rule: attacked\n  desc: d\n  priority: INFO\n"
+                                "  condition: evt.type in (kill, tgkill, ptrace, "
+                                "process_vm_writev) and evt.outcome = denied\n"
+                                "  output: attacked by %evt.type\n",
+                       .work = tamper,
+                       .features = features };
+    run_live(&run);
+    assert_int_equal(run.status, 0);
+    expect(&run, "attacked by", 4);
+    assert_int_equal(run.stats.sensor.tampering, 4);
+}
+
 static char *hung_page;
 
 static void *open_hung(void *data)
@@ -377,6 +281,7 @@ int main(void)
         cmocka_unit_test(opens),       cmocka_unit_test(opens_refused),
         cmocka_unit_test(processes),   cmocka_unit_test(exec_refused),
         cmocka_unit_test(raced_paths), cmocka_unit_test(hung_arguments),
+        cmocka_unit_test(tampering),
     };
     return cmocka_run_group_tests(tests, probe, NULL);
 }

@@ -409,11 +409,15 @@ static void test_texts(void **state)
     assert_int_equal(FEATURES_5_10 & ~all, 0);
     for (uint32_t a = 1; a <= FEATURE_WITHOUT_NNP; a <<= 1) {
         assert_string_not_equal(feature_text(a), "unknown");
+        assert_int_equal(feature_named(feature_text(a)), a);
         for (uint32_t b = 1; b < a; b <<= 1) {
             assert_string_not_equal(feature_text(a), feature_text(b));
         }
     }
     assert_string_equal(feature_text(FEATURE_WITHOUT_NNP << 1), "unknown");
+    assert_int_equal(feature_named("sync_wake_up"), FEATURE_SYNC_WAKE_UP);
+    assert_int_equal(feature_named("unknown"), 0);
+    assert_int_equal(feature_named(""), 0);
 }
 
 int main(void)
