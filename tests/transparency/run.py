@@ -27,6 +27,8 @@ SKIPPED = 77
 SCALE = max(1, int(os.environ.get("TRANSPARENCY_SCALE", "1")))
 LIMIT_S = 60
 STOCK = ("falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml")
+# Said when the sensor was kept waiting, by a busy machine for one; not the command's.
+UNSEEN = re.compile(r"^hinomi run: \d+ calls? passed unseen\n", re.M)
 USER = ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", "--"]
 OUTPUT_MAX = 3000
 
@@ -86,6 +88,7 @@ class Suite:
         os.chmod(self.work, 0o755)
         self.lock = threading.Lock()
         self.count = 0
+        self.unseen = 0
         self.bare = {}
 
     def fresh(self):
@@ -145,7 +148,8 @@ class Suite:
         for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
             environment.pop(name, None)
         outcome = self.finish(command, folder, environment, mark, case)
-        outcome.output = self.masked(outcome.output, case, folder, port, mark)
+        self.unseen += len(UNSEEN.findall(outcome.output))
+        outcome.output = self.masked(UNSEEN.sub("", outcome.output), case, folder, port, mark)
         return outcome
 
     def finish(self, command, folder, environment, mark, case):
@@ -307,6 +311,8 @@ def main():
             print("kept:", suite.work)
         else:
             shutil.rmtree(suite.work, ignore_errors=True)
+    if suite.unseen:
+        print(f"in {suite.unseen} runs calls passed unseen")
     print("transparency: {passed} passed, {failed} failed, {skipped} skipped".format(**totals))
     return 1 if totals["failed"] else 0
 

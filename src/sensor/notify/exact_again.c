@@ -88,6 +88,14 @@ void exact_note_restart(struct exact_run_state *run)
     }
 }
 
+/* Without a sensor, fork and exec are not interrupted. */
+static void never_fails(const struct exact_run_state *run, const struct exact_stop *stop)
+{
+    if (stop->kind == STOP_SIGNAL && run->call->want != EXACT_RESULT) {
+        exact_registers_restart(stop->tid, &run->call->notif->data);
+    }
+}
+
 /* True: stopped within a call. False: the run has ended, its result is written. */
 static bool next_side(struct exact_run_state *run, struct exact_stop *stop)
 {
@@ -100,6 +108,7 @@ static bool next_side(struct exact_run_state *run, struct exact_stop *stop)
             return true;
         }
         if (stop->kind != STOP_TRAP) {
+            never_fails(run, stop);
             break;
         }
     }

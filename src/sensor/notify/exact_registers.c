@@ -60,6 +60,26 @@ int exact_registers_read(pid_t tid, const struct seccomp_data *call, struct exac
     return 0;
 }
 
+void exact_registers_restart(pid_t tid, const struct seccomp_data *call)
+{
+    union registers registers;
+    struct iovec io = { &registers, sizeof(registers) };
+    if (ptrace(PTRACE_GETREGSET, tid, NT_PRSTATUS, &io) != 0) {
+        return;
+    }
+    bool narrow = io.iov_len == sizeof(registers.narrow);
+    if (narrow && (int32_t)registers.narrow[I386_ORIG_EAX] == call->nr &&
+        (int32_t)registers.narrow[I386_EAX] == -RESTART_SYS) {
+        registers.narrow[I386_EAX] = (uint32_t)-RESTART_NOINT;
+    } else if (!narrow && (int64_t)registers.wide.orig_rax == call->nr &&
+               (int64_t)registers.wide.rax == -RESTART_SYS) {
+        registers.wide.rax = (uint64_t)(int64_t)-RESTART_NOINT;
+    } else {
+        return;
+    }
+    ptrace(PTRACE_SETREGSET, tid, NT_PRSTATUS, &io);
+}
+
 #else /* arm64 */
 
 #include <asm/ptrace.h>
@@ -82,6 +102,13 @@ int exact_registers_read(pid_t tid, const struct seccomp_data *call, struct exac
     int64_t result = (int64_t)registers.regs[0];
     *ret = (struct exact_registers){ back ? -RESTART_SYS : result, back || is_restart(result) };
     return 0;
+}
+
+/* Whether it restarts, the kernel has decided before it shows the registers. */
+void exact_registers_restart(pid_t tid, const struct seccomp_data *call)
+{
+    (void)tid;
+    (void)call;
 }
 
 #endif

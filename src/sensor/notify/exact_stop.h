@@ -51,6 +51,9 @@ struct exact_registers {
     bool restarts; /* interrupted: it has no result, the kernel will call it again */
 };
 int exact_registers_read(pid_t tid, const struct seccomp_data *call, struct exact_registers *ret);
+/* Stopped for a signal that found it waiting for the answer: a handler without SA_RESTART would make the
+ * call fail with EINTR, though it never began. Makes it start again. */
+void exact_registers_restart(pid_t tid, const struct seccomp_data *call);
 
 /* At STOP_SYSCALL. */
 enum exact_side { SIDE_ENTRY, SIDE_EXIT, SIDE_OTHER /* another call, or unknown */ };

@@ -26,11 +26,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ROUNDS      300
-#define APP_THREADS 3
-#define RECEIVERS   2
-#define SAMPLE_MS   2
-#define LIMIT_S     60 /* of everything: a hang becomes a failure */
+#define ROUNDS       300
+#define ROUNDS_WOKEN 5
+#define APP_THREADS  3
+#define RECEIVERS    2
+#define SAMPLE_MS    2
+#define LIMIT_S      60 /* of everything: a hang becomes a failure */
 
 /* Shared with the application. */
 struct app {
@@ -344,6 +345,24 @@ static void test_stopped(void **state)
     print_message("%d rounds, %llu calls rescued\n", ROUNDS / 3, (unsigned long long)rescued);
 }
 
+/* Where the holder knows whom it waits for, one that was stopped does not stay so. */
+static void test_woken(void **state)
+{
+    (void)state;
+    WORLD(w)
+    atomic_store(&w.shared->agent_pid, (uint32_t)w.receivers[0]);
+    for (int round = 0; round < ROUNDS_WOKEN; round++) {
+        wait_for_calls(&w);
+        uint64_t before = atomic_load(&w.shared->slots[0].progress);
+        signal_receivers(&w, RECEIVERS, SIGSTOP);
+        while (atomic_load(&w.shared->slots[0].progress) < before + 100) {
+            usleep(500);
+        }
+        signal_receivers(&w, RECEIVERS, SIGCONT);
+    }
+    world_end(&w);
+}
+
 /* One of the two is stopped or killed; the other goes on, so the holder does not take over, and the call
  * that was in the lost one's hands is answered. */
 static void test_one_of_two(void **state)
@@ -437,6 +456,7 @@ int main(void)
         cmocka_unit_test(test_shared_memory), cmocka_unit_test(test_killed),
         cmocka_unit_test(test_stopped),       cmocka_unit_test(test_one_of_two),
         cmocka_unit_test(test_causes),        cmocka_unit_test(test_lost_id),
+        cmocka_unit_test(test_woken),
     };
     alarm(LIMIT_S);
     return cmocka_run_group_tests(tests, NULL, NULL);
