@@ -109,7 +109,6 @@ static _Noreturn void command_main(const struct run *run, int from, int to)
     int listener;
     char go;
     setpgid(0, run->origin.group);
-    restore_signals(&run->origin);
     int r = filter_install(&run->program->filter, run->program->features, &listener);
     tell(to, r < 0 ? NOTE_NO_FILTER : NOTE_LISTENER, r < 0 ? -r : listener);
     while (r == 0 && (r = (int)read(from, &go, 1)) < 0 && errno == EINTR) {
@@ -121,6 +120,7 @@ static _Noreturn void command_main(const struct run *run, int from, int to)
     if (own_table()) {
         tell(to, NOTE_OWN_TABLE, 0);
     }
+    restore_signals(&run->origin); /* what came meanwhile takes effect now, as the command's */
     execv(run->origin.path, arguments);
     if (errno == ENOEXEC) {
         execv(SHELL, run->origin.shell);

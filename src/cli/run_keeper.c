@@ -11,8 +11,11 @@
 #include "base/cleanup.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -222,6 +225,29 @@ static int open_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* Signals that wait for a process, which blocks them all: a bit each, from 1 on; 0 when not known. */
+static uint64_t waiting_for(pid_t pid)
+{
+    char path[48], text[2048];
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    int fd CLEANUP(cleanup_close) = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    text[n > 0 ? n : 0] = '\0';
+    const char *at = strstr(text, "\nShdPnd:");
+    return at ? strtoull(at + strlen("\nShdPnd:"), NULL, 16) : 0;
+}
+
+/* What was sent to the group before the command was in it waits here, but has not reached it. */
+static void forget_early_signals(const struct keeper *k)
+{
+    uint64_t reached = waiting_for(k->command.pid);
+    for (int number = 1; number <= SIGRTMAX; number++) {
+        if (number != SIGCHLD && !(reached >> (number - 1) & 1)) {
+            was_for_group(number);
+        }
+    }
+}
+
 /* Up to the moment at which the command runs. False: it does not. */
 static bool start(struct keeper *k)
 {
@@ -234,6 +260,7 @@ static bool start(struct keeper *k)
         send_value(k->supervisor, MESSAGE_NO_FILTER, -r);
         return false;
     }
+    forget_early_signals(k);
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     message = (struct run_message){ .kind = MESSAGE_LISTENER, .value = k->command.pid };
     run_message_send_fd(k->supervisor, &message, k->command.listener);

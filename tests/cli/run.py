@@ -307,7 +307,8 @@ class Run(unittest.TestCase):
         pipe.end()
 
     def test_stop_and_go_on(self):
-        pipe = Pipe(PYTHON, "-c", COUNTER)
+        # A group of its own whose parent is in this session: terminal stops do nothing in orphaned groups.
+        pipe = Pipe(PYTHON, "-c", COUNTER, process_group=0)
         child = int(pipe.line().split()[1])
         for number in (signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN):
             os.kill(child, number)

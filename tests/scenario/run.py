@@ -24,6 +24,7 @@ from boxes import DOCKER_CAPS, MORE_CAPS, Boxes, lacking  # noqa: E402
 from docker_profile import docker_seccomp  # noqa: E402
 
 SKIPPED = 77
+TRIES = int(os.environ.get("SCENARIO_TRIES", "3"))
 STOCK = ("falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml")
 OWN_RULE = "Fields of the scenario"
 CONTAINERS = {"container": DOCKER_CAPS, "user in container": [], "capable": MORE_CAPS}
@@ -75,7 +76,10 @@ class Suite:
         self.differences = read_pairs(os.path.join(HERE, "differences.t"))
         idle = os.path.join(build, "tests/scenario/scenarios-idle")
         binds = {build, shared, HERE, os.path.dirname(self.rules[0])}
-        self.boxes = Boxes(sorted(binds), [("idle", idle), ("xmrig", idle)])
+        # Within the boxes, programs lie where no rule minds, wherever they were built.
+        name = os.path.basename(self.programs)
+        self.boxes = Boxes(sorted(binds), [("idle", idle), ("xmrig", idle), (name, self.programs)])
+        self.programs = "/opt/box/" + name
         self.database = None
         self.all_fields = self._fields()
 
@@ -229,6 +233,18 @@ def run_one(suite, sensor, name, scenario):
     return results
 
 
+def run_steadily(suite, sensor, name, scenario):
+    """What fails is tried again, and said aloud: known rare races of the sensor's are in docs/sensors.md."""
+    for again in range(TRIES):
+        results = run_one(suite, sensor, name, scenario)
+        wrong = [(case, problem) for case, problems, _ in results for problem in problems or []]
+        if not wrong or again == TRIES - 1:
+            return results
+        for case, problem in wrong[:4]:
+            print(f"{name}: {case}: unsteady, tried again: {problem}", flush=True)
+    return results
+
+
 def under_docker(scenarios):
     """All in containers with Docker's defaults; what these hide fires no more."""
     hidden = read_pairs(os.path.join(HERE, "hidden.t"))
@@ -273,7 +289,7 @@ def main():
             suite.database = suite.boxes.add_database()
         work = [(sensor, n) for sensor in sensors for n in scenarios]
         with ThreadPoolExecutor(options.jobs) as pool:
-            found = pool.map(lambda w: run_one(suite, sensors[w[0]], w[1], scenarios[w[1]]), work)
+            found = pool.map(lambda w: run_steadily(suite, sensors[w[0]], w[1], scenarios[w[1]]), work)
             for (sensor, name), results in zip(work, found):
                 report(sensor, name, scenarios[name], results, totals)
     finally:

@@ -24,6 +24,7 @@ sys.path.insert(0, HERE)
 import stuck  # noqa: E402
 
 SKIPPED = 77
+TRIES = int(os.environ.get("TRANSPARENCY_TRIES", "3"))
 SCALE = max(1, int(os.environ.get("TRANSPARENCY_SCALE", "1")))
 LIMIT_S = 60
 STOCK = ("falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml")
@@ -244,6 +245,16 @@ def run_one(suite, name, case, each, mode, options, user):
     return ("failed" if problems else "passed"), problems
 
 
+def run_steadily(suite, name, case, each, mode, options, user):
+    """What fails is tried again, and said aloud: known rare races of the sensor's are in docs/sensors.md."""
+    for again in range(TRIES):
+        word, lines = run_one(suite, name, case, each, mode, options, user)
+        if word != "failed" or again == TRIES - 1:
+            break
+        print(f"{name}: {mode}: unsteady, tried again: " + "; ".join(lines)[:600], flush=True)
+    return word, lines
+
+
 def users_of(case):
     kinds = case.get("as", ["root user"])[0].split()
     return [kind == "user" for kind in kinds]
@@ -273,7 +284,7 @@ def run_all(suite, modes, options):
     totals = {"passed": 0, "failed": 0, "skipped": 0}
     work = list(work_of(suite, modes, options)) * options.repeat
     with ThreadPoolExecutor(options.jobs) as pool:
-        found = pool.map(lambda w: run_one(suite, *w), work)
+        found = pool.map(lambda w: run_steadily(suite, *w), work)
         for (name, _, _, mode, _, user), (word, lines) in zip(work, found):
             totals[word] += 1
             where = f"{mode}, as a user" if user else mode
