@@ -98,7 +98,9 @@ static int receive(int socket, int flags, struct run_message *ret, int *ret_fd)
                              .msg_control = &control,
                              .msg_controllen = sizeof(control) };
     ssize_t n;
-    while ((n = recvmsg(socket, &header, MSG_CMSG_CLOEXEC | flags)) < 0 && errno == EINTR) {
+    /* ECONNRESET, said once: the other end went with messages unread; its own may still be here. */
+    while ((n = recvmsg(socket, &header, MSG_CMSG_CLOEXEC | flags)) < 0 &&
+           (errno == EINTR || errno == ECONNRESET)) {
     }
     if (n < 0 && errno == EAGAIN) {
         return -EAGAIN;
