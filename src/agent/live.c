@@ -363,11 +363,6 @@ void live_drain(struct live *live)
     }
 }
 
-const struct rlimit *live_old_file_limit(const struct live *live)
-{
-    return notify_old_file_limit(live->notify);
-}
-
 void live_get_stats(struct live *live, struct live_stats *ret)
 {
     notify_get_stats(live->notify, &ret->sensor);

@@ -40,10 +40,6 @@ bool live_wait_end(struct live *live, int timeout_ms);
  * the last watched task is gone. */
 void live_drain(struct live *live);
 
-/* The limit of open files before this process raised its own: what the command should get back. */
-struct rlimit;
-const struct rlimit *live_old_file_limit(const struct live *live);
-
 struct live_stats {
     struct notify_stats sensor;
     struct pipeline_stats pipeline;

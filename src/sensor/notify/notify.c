@@ -376,11 +376,6 @@ void notify_drain(struct notify *n)
     }
 }
 
-const struct rlimit *notify_old_file_limit(const struct notify *n)
-{
-    return exits_old_limit(n->exits);
-}
-
 void notify_get_stats(struct notify *n, struct notify_stats *ret)
 {
     pthread_mutex_lock(&n->lock);

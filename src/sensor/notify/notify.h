@@ -58,7 +58,4 @@ int notify_serve(struct notify *notify, int listener, struct err *err);
 bool notify_wait_end(struct notify *notify, int timeout_ms);
 /* Until everything known to have happened (ended processes among it) went to the sink. */
 void notify_drain(struct notify *notify);
-/* The limit of open files before this process raised its own: what a watched command should get back. */
-struct rlimit;
-const struct rlimit *notify_old_file_limit(const struct notify *notify);
 void notify_get_stats(struct notify *notify, struct notify_stats *ret);
