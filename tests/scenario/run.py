@@ -14,7 +14,9 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
+import tempfile
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -24,6 +26,7 @@ from boxes import DOCKER_CAPS, MORE_CAPS, Boxes, lacking  # noqa: E402
 from docker_profile import docker_seccomp  # noqa: E402
 
 SKIPPED = 77
+TEMPORARY = ("/tmp/", "/var/tmp/", "/dev/shm/")
 TRIES = int(os.environ.get("SCENARIO_TRIES", "3"))
 STOCK = ("falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml")
 OWN_RULE = "Fields of the scenario"
@@ -76,10 +79,13 @@ class Suite:
         self.differences = read_pairs(os.path.join(HERE, "differences.t"))
         idle = os.path.join(build, "tests/scenario/scenarios-idle")
         binds = {build, shared, HERE, os.path.dirname(self.rules[0])}
-        # Within the boxes, programs lie where no rule minds, wherever they were built.
-        name = os.path.basename(self.programs)
-        self.boxes = Boxes(sorted(binds), [("idle", idle), ("xmrig", idle), (name, self.programs)])
-        self.programs = "/opt/box/" + name
+        self.aside = None
+        if self.programs.startswith(TEMPORARY):  # rules mind programs that are run from there
+            self.aside = tempfile.mkdtemp(prefix="hinomi-programs-", dir="/opt")
+            os.chmod(self.aside, 0o755)
+            self.programs = shutil.copy(self.programs, self.aside)
+            binds.add(self.aside)
+        self.boxes = Boxes(sorted(binds), [("idle", idle), ("xmrig", idle)])
         self.database = None
         self.all_fields = self._fields()
 
@@ -297,6 +303,8 @@ def main():
             print("kept:", suite.boxes.work)
         else:
             suite.boxes.close()
+        if suite.aside:
+            shutil.rmtree(suite.aside, ignore_errors=True)
     print(os.path.splitext(os.path.basename(options.table))[0] + ": {passed} passed, {failed} failed, {skipped} skipped".format(**totals))
     return 1 if totals["failed"] else 0
 
