@@ -27,7 +27,7 @@ from docker_profile import docker_seccomp  # noqa: E402
 
 SKIPPED = 77
 TEMPORARY = ("/tmp/", "/var/tmp/", "/dev/shm/")
-TRIES = int(os.environ.get("SCENARIO_TRIES", "3"))
+TRIES = int(os.environ.get("SCENARIO_TRIES", "5"))
 STOCK = ("falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml")
 OWN_RULE = "Fields of the scenario"
 CONTAINERS = {"container": DOCKER_CAPS, "user in container": [], "capable": MORE_CAPS}

@@ -365,6 +365,7 @@ metadata
 bash-network
   rule   System procs network activity
   event  evt.type=connect and proc.name=bash
+  differs fd.is_lower_layer fd.l4proto
   field  fd.sip=203.0.113.7
   field  fd.sport=443
   field  fd.typechar=4

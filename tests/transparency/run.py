@@ -24,7 +24,7 @@ sys.path.insert(0, HERE)
 import stuck  # noqa: E402
 
 SKIPPED = 77
-TRIES = int(os.environ.get("TRANSPARENCY_TRIES", "3"))
+TRIES = int(os.environ.get("TRANSPARENCY_TRIES", "5"))
 SCALE = max(1, int(os.environ.get("TRANSPARENCY_SCALE", "1")))
 LIMIT_S = 60
 STOCK = ("falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml")
