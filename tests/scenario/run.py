@@ -27,6 +27,7 @@ from docker_profile import docker_seccomp  # noqa: E402
 
 SKIPPED = 77
 TEMPORARY = ("/tmp/", "/var/tmp/", "/dev/shm/")
+UNSTEADY = []  # what had to be tried again
 TRIES = int(os.environ.get("SCENARIO_TRIES", "5"))
 STOCK = ("falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml")
 OWN_RULE = "Fields of the scenario"
@@ -246,6 +247,7 @@ def run_steadily(suite, sensor, name, scenario):
         wrong = [(case, problem) for case, problems, _ in results for problem in problems or []]
         if not wrong or again == TRIES - 1:
             return results
+        UNSTEADY.append(name)
         for case, problem in wrong[:4]:
             print(f"{name}: {case}: unsteady, tried again: {problem}", flush=True)
     return results
@@ -305,6 +307,8 @@ def main():
             suite.boxes.close()
         if suite.aside:
             shutil.rmtree(suite.aside, ignore_errors=True)
+    if UNSTEADY:
+        print(f"{len(UNSTEADY)} tried again, for they failed first: " + ", ".join(sorted(set(UNSTEADY))))
     print(os.path.splitext(os.path.basename(options.table))[0] + ": {passed} passed, {failed} failed, {skipped} skipped".format(**totals))
     return 1 if totals["failed"] else 0
 

@@ -24,6 +24,7 @@ sys.path.insert(0, HERE)
 import stuck  # noqa: E402
 
 SKIPPED = 77
+UNSTEADY = []  # what had to be tried again
 TRIES = int(os.environ.get("TRANSPARENCY_TRIES", "5"))
 SCALE = max(1, int(os.environ.get("TRANSPARENCY_SCALE", "1")))
 LIMIT_S = 60
@@ -251,6 +252,7 @@ def run_steadily(suite, name, case, each, mode, options, user):
         word, lines = run_one(suite, name, case, each, mode, options, user)
         if word != "failed" or again == TRIES - 1:
             break
+        UNSTEADY.append(name)
         print(f"{name}: {mode}: unsteady, tried again: " + "; ".join(lines)[:600], flush=True)
     return word, lines
 
@@ -324,6 +326,8 @@ def main():
             shutil.rmtree(suite.work, ignore_errors=True)
     if suite.unseen:
         print(f"in {suite.unseen} runs calls passed unseen")
+    if UNSTEADY:
+        print(f"{len(UNSTEADY)} tried again, for they failed first: " + ", ".join(sorted(set(UNSTEADY))))
     print("transparency: {passed} passed, {failed} failed, {skipped} skipped".format(**totals))
     return 1 if totals["failed"] else 0
 
