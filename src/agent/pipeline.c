@@ -133,7 +133,8 @@ uint32_t pipeline_preview(struct pipeline *p, struct event *event,
     return n;
 }
 
-uint32_t pipeline_refused(struct pipeline *p, struct event *event, struct buf *out)
+uint32_t pipeline_refused(struct pipeline *p, struct event *event, struct buf *out,
+                          const struct rule *const **ret_rules)
 {
     const struct rule *const *rules;
     count_event(p, event);
@@ -143,7 +144,14 @@ uint32_t pipeline_refused(struct pipeline *p, struct event *event, struct buf *o
         emit(p, rules[i], out);
     }
     state_preview_end(p->view.state, event);
+    *ret_rules = rules;
     return n;
+}
+
+void pipeline_go_on(struct pipeline *p, const struct pipeline *old)
+{
+    p->stats = old->stats;
+    p->view.first_ts_ns = old->view.first_ts_ns;
 }
 
 int pipeline_step(struct pipeline *p, struct sensor *sensor, struct buf *out, struct err *err)

@@ -40,7 +40,10 @@ uint32_t pipeline_event(struct pipeline *pipeline, struct event *event, struct b
 uint32_t pipeline_preview(struct pipeline *pipeline, struct event *event,
                           const struct rule *const **ret_rules);
 /* One that was refused: alerts of the rules that matched its preview; the state stays as it is. */
-uint32_t pipeline_refused(struct pipeline *pipeline, struct event *event, struct buf *out);
+uint32_t pipeline_refused(struct pipeline *pipeline, struct event *event, struct buf *out,
+                          const struct rule *const **ret_rules);
+/* This one takes the old one's place: counts of events and alerts go on, those by rule begin anew. */
+void pipeline_go_on(struct pipeline *pipeline, const struct pipeline *old);
 
 struct pipeline_stats {
     uint64_t events, alerts;

@@ -102,13 +102,12 @@ static int make_live(struct supervisor *s)
     const struct run_arguments *a = s->arguments;
     struct err err = { 0 };
     struct live_config config = {
-        .ruleset = s->ruleset,
-        .selection = &s->selection,
-        .options = { .matcher = { .all = a->all }, .format = { .json = a->json } },
-        .deny = a->deny,
-        .all_calls = a->all_calls,
-        .output = s->output < 0 ? STDERR_FILENO : s->output,
-        .capture = a->capture,
+        .engine = { .rules = { .ruleset = s->ruleset, .selection = &s->selection },
+                    .options = { .matcher = { .all = a->all }, .format = { .json = a->json } },
+                    .deny = a->deny,
+                    .all_calls = a->all_calls,
+                    .output = s->output < 0 ? STDERR_FILENO : s->output,
+                    .capture = a->capture },
         .protected = { s->run->holder, s->run->keeper },
         .shared = s->run->shared,
     };
@@ -166,12 +165,12 @@ static void report_losses(const struct supervisor *s)
                 "hinomi run: %llu calls were let go unseen, for reading their arguments hung\n",
                 (unsigned long long)stats.sensor.stuck);
     }
-    if (stats.dropped_alerts) {
+    if (stats.engine.dropped_alerts) {
         fprintf(stderr, "hinomi run: %llu alerts were lost: their reader was too slow\n",
-                (unsigned long long)stats.dropped_alerts);
+                (unsigned long long)stats.engine.dropped_alerts);
     }
-    if (stats.capture_error) {
-        fprintf(stderr, "hinomi run: the capture is not complete: %s\n", stats.capture_error);
+    if (stats.engine.capture_error) {
+        fprintf(stderr, "hinomi run: the capture is not complete: %s\n", stats.engine.capture_error);
     }
 }
 
@@ -184,8 +183,8 @@ static void print_stats(const struct supervisor *s)
             "%llu calls notified, %llu events, %llu alerts; %llu calls passed at once, %llu run in "
             "exact "
             "mode, %llu predicted, %llu refused, %llu interrupted\n",
-            (unsigned long long)n->notifications, (unsigned long long)stats.pipeline.events,
-            (unsigned long long)stats.pipeline.alerts, (unsigned long long)n->skipped,
+            (unsigned long long)n->notifications, (unsigned long long)stats.engine.pipeline.events,
+            (unsigned long long)stats.engine.pipeline.alerts, (unsigned long long)n->skipped,
             (unsigned long long)n->exact, (unsigned long long)n->predicted,
             (unsigned long long)n->denied, (unsigned long long)n->interrupted);
     fprintf(
@@ -193,7 +192,7 @@ static void print_stats(const struct supervisor *s)
         "%llu calls with arguments that could not be read, %llu answered late, %llu where tracing "
         "was not possible; %llu bytes or alerts dropped; filter of %u instructions\n",
         (unsigned long long)n->unreadable, (unsigned long long)n->stuck,
-        (unsigned long long)n->refused_trace, (unsigned long long)stats.dropped_alerts,
+        (unsigned long long)n->refused_trace, (unsigned long long)stats.engine.dropped_alerts,
         (unsigned)live_filter(s->live)->n);
 }
 

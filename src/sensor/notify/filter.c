@@ -78,7 +78,9 @@ static place emit(struct program *p, uint16_t code, uint32_t k, uint8_t yes, uin
 static place next_at(struct program *p, place target)
 {
     if (target >= ANSWER_FIRST) {
-        return emit(p, BPF_RET | BPF_K, answers[target - ANSWER_FIRST], 0, 0);
+        uint32_t answer = answers[target - ANSWER_FIRST];
+        bool trace = p->options->trace && target == NOTIFY;
+        return emit(p, BPF_RET | BPF_K, trace ? SECCOMP_RET_TRACE : answer, 0, 0);
     }
     return target == p->filter.n ? target : emit(p, BPF_JMP | BPF_JA, p->filter.n - target, 0, 0);
 }

@@ -41,6 +41,7 @@ struct filter_options {
     bool skip_threads;
     bool deny_io_uring; /* io_uring_setup: ENOSYS instead of a notification */
     bool foreign;       /* notify ia32 and x32 calls too; false: they are refused with ENOSYS */
+    bool trace;         /* stops for a tracer (SECCOMP_RET_TRACE) in place of notifications */
 };
 
 struct filter {

@@ -33,6 +33,9 @@ static void print_return(uint32_t k, struct buf *buf)
     case SECCOMP_RET_ALLOW:
         buf_putz(buf, "allow");
         return;
+    case SECCOMP_RET_TRACE:
+        buf_putz(buf, "trace");
+        return;
     case SECCOMP_RET_USER_NOTIF:
         buf_putz(buf, "notify");
         return;

@@ -43,9 +43,9 @@ enum verdict flow_emit(struct receiver *r, const struct call_outcome *outcome)
 
 void flow_emit_locked(struct receiver *r, const struct call_outcome *outcome)
 {
-    pthread_mutex_lock(&r->notify->lock);
+    pthread_mutex_lock(r->notify->lock);
     flow_emit(r, outcome);
-    pthread_mutex_unlock(&r->notify->lock);
+    pthread_mutex_unlock(r->notify->lock);
 }
 
 static bool makes_fd(const struct call *call)
@@ -77,9 +77,9 @@ enum verdict flow_preview(struct receiver *r, struct call_outcome outcome)
         outcome.result = r->args.call->flags & CALL_OPEN ? PREVIEW_FD : foreseen_fd(r);
     }
     event_of_call(&r->args, &outcome, &r->made);
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     enum verdict verdict = n->config.sink.preview(n->config.sink.data, &r->made.event);
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
     return verdict;
 }
 
@@ -90,11 +90,11 @@ void flow_refuse(struct receiver *r)
         return;
     }
     r->made.event.outcome = OUTCOME_DENIED;
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     n->stats.denied++;
     n->stats.events++;
     n->config.sink.event(n->config.sink.data, &r->made.event);
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
 }
 
 static int let_go_on(void *data)
@@ -134,9 +134,9 @@ void flow_run_exact(struct receiver *r, enum exact_want want, struct exact_resul
     r->answered |= ret->end != EXACT_REFUSED;
     r->gone |= ret->end == EXACT_GONE && !ret->begun;
     if (ret->end == EXACT_REFUSED) {
-        pthread_mutex_lock(&r->notify->lock);
+        pthread_mutex_lock(r->notify->lock);
         r->notify->stats.refused_trace++;
-        pthread_mutex_unlock(&r->notify->lock);
+        pthread_mutex_unlock(r->notify->lock);
     }
 }
 
@@ -181,13 +181,13 @@ static bool is_worth_telling(struct receiver *r, struct call_outcome outcome)
 void flow_forget(struct receiver *r, int64_t tid)
 {
     struct notify *n = r->notify;
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     const struct thread *thread = state_thread(n->config.state, tid);
     struct tracked *tracked = thread ? tracked_of(n, thread) : NULL;
     if (tracked) {
         tracked->stale = true;
     }
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
 }
 
 /* After ids changed; the thread stands still. */
@@ -196,7 +196,7 @@ static void relearn(struct receiver *r)
     if (live_task_read(r->task, r->args.tid, LIVE_IDS) < 0) {
         return;
     }
-    pthread_mutex_lock(&r->notify->lock);
+    pthread_mutex_lock(r->notify->lock);
     const struct thread *thread = state_thread(r->notify->config.state, r->args.tid);
     struct tracked *tracked = thread ? tracked_of(r->notify, thread) : NULL;
     if (tracked) {
@@ -204,7 +204,7 @@ static void relearn(struct receiver *r)
         uint16_t name = r->args.call->name;
         tracked->nests |= name == NAME_unshare || name == NAME_setns;
     }
-    pthread_mutex_unlock(&r->notify->lock);
+    pthread_mutex_unlock(r->notify->lock);
 }
 
 void flow_emit_predicted(struct receiver *r, struct call_outcome outcome)
@@ -371,18 +371,18 @@ uint64_t flow_root_of(int64_t tid)
 void flow_learn_root(struct receiver *r)
 {
     struct notify *n = r->notify;
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     r->roots = path_cache_roots(n->paths);
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
     r->root = flow_root_of(r->args.tid);
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     const struct thread *thread = state_thread(n->config.state, r->args.tid);
     struct tracked *tracked = thread ? tracked_of(n, thread) : NULL;
     if (tracked) {
         tracked->root = r->root;
         tracked->roots = r->roots;
     }
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
 }
 
 /* But for its storage. */
@@ -428,9 +428,9 @@ static void keep(struct receiver *r, const struct path_key *key, uint64_t ticket
                                       .upper_layer = at->upper_layer,
                                       .lower_layer = at->lower_layer };
     if (at->error == 0 && !at->unsure && !at->cut && !at->deleted && !at->personal) {
-        pthread_mutex_lock(&n->lock);
+        pthread_mutex_lock(n->lock);
         path_cache_put(n->paths, key, &value, ticket, now);
-        pthread_mutex_unlock(&n->lock);
+        pthread_mutex_unlock(n->lock);
     }
 }
 
@@ -446,12 +446,12 @@ static int64_t expect(struct receiver *r)
         flow_learn_root(r);
     }
     uint64_t now = clock_ns(CLOCK_MONOTONIC);
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     bool same_root = r->roots == path_cache_roots(n->paths);
     struct path_key key = { same_root ? r->root : 0, r->args.path[0] };
     uint64_t ticket = path_cache_ticket(n->paths);
     r->remembered = look_up(r, &key, now);
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
     if (r->remembered) {
         return 0;
     }
@@ -471,14 +471,14 @@ static void learn_fd(struct receiver *r, int64_t fd)
     if (fd < 0 || live_fd_read(r->args.tid, fd, &info, storage, sizeof(storage)) < 0) {
         return;
     }
-    pthread_mutex_lock(&r->notify->lock);
+    pthread_mutex_lock(r->notify->lock);
     const struct thread *thread = state_thread(state, r->args.tid);
     const struct fdinfo *known = thread ? state_fd(state, thread, fd) : NULL;
     bool knows_more = known && info.ino && known->ino == info.ino && known->sport && !info.sport;
     if (!knows_more) {
         state_add_fd(state, r->args.tid, fd, &info);
     }
-    pthread_mutex_unlock(&r->notify->lock);
+    pthread_mutex_unlock(r->notify->lock);
 }
 
 /* Calls on a descriptor that is not the directory of a path. */
@@ -563,7 +563,7 @@ static bool is_wanted(struct receiver *r, const struct call *call, uint32_t open
 {
     struct notify *n = r->notify;
     int64_t tid = r->slot->notif.pid;
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     const struct thread *thread = state_thread(n->config.state, tid);
     struct tracked *tracked = thread && !(thread->flags & (THREAD_EXITED | THREAD_INVALID))
                                   ? tracked_of(n, thread)
@@ -587,7 +587,7 @@ static bool is_wanted(struct receiver *r, const struct call *call, uint32_t open
     }
     n->stats.notifications++;
     n->stats.skipped += !wanted;
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
     if (wanted && !known) {
         flow_discover(r, tid);
     }

@@ -51,10 +51,10 @@ static void learn(struct receiver *r, const struct live_task *task)
 static bool is_known(struct receiver *r, int64_t tid)
 {
     struct notify *n = r->notify;
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     const struct thread *thread = state_thread(n->config.state, tid);
     bool known = thread && !(thread->flags & (THREAD_EXITED | THREAD_INVALID));
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
     return known;
 }
 
@@ -64,7 +64,7 @@ static void discover_one(struct receiver *r, int64_t tid, bool known)
     if (live_task_read(r->task, tid, LIVE_ALL) < 0) {
         return;
     }
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     const struct thread *thread = state_thread(n->config.state, tid);
     if (!known && (!thread || thread->flags & (THREAD_EXITED | THREAD_INVALID))) {
         event_of_discovery(r->task, clock_real_ns(), &r->made);
@@ -72,7 +72,7 @@ static void discover_one(struct receiver *r, int64_t tid, bool known)
         tracked_shares_unseen(n, r->task->pid);
     }
     learn(r, r->task);
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
 }
 
 void flow_discover(struct receiver *r, int64_t tid)
@@ -159,9 +159,9 @@ static void emit_exec(struct receiver *r, struct call_outcome outcome)
 {
     struct notify *n = r->notify;
     event_of_exec(&r->args, &outcome, r->task, &r->made);
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     sink_made(r, &r->made);
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
 }
 
 /* It will fail, or did: the thread stays what it is. */
@@ -199,9 +199,9 @@ static bool refuse_exec(struct receiver *r)
     }
     struct call_outcome outcome = exec_outcome(r, 0, OUTCOME_PREDICTED);
     event_of_exec(&r->args, &outcome, r->task, &r->made);
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     enum verdict verdict = n->config.sink.preview(n->config.sink.data, &r->made.event);
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
     if (verdict == VERDICT_DENY) {
         flow_refuse(r);
     }
@@ -233,14 +233,14 @@ static enum verdict emit_new_image(struct receiver *r)
     }
     flow_learn_stdio(r, r->target.pid);
     event_of_exec(&r->args, &outcome, r->task, &r->made);
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     n->stats.events++;
     n->stats.exact++;
     verdict = n->config.sink.event(n->config.sink.data, &r->made.event);
     tracked_left(n, r->task->pid);
     learn(r, r->task);
     keep_root(r);
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
     return verdict;
 }
 
@@ -345,7 +345,7 @@ static bool ids_from_state(struct receiver *r, int64_t child)
 {
     struct notify *n = r->notify;
     uint64_t flags = r->args.clone_flags;
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     const struct thread *t = state_thread(n->config.state, r->args.tid);
     const struct tracked *tracked = t ? tracked_of(n, t) : NULL;
     bool plain = tracked && !tracked->nests && t->tid == t->vtid && t->pid == t->vpid &&
@@ -373,7 +373,7 @@ static bool ids_from_state(struct receiver *r, int64_t child)
         its->vpgid = t->vpgid;
         its->pidns_init_start_ns = t->pidns_init_start_ts_ns;
     }
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
     return plain;
 }
 
@@ -387,7 +387,7 @@ static void emit_fork(struct receiver *r, int64_t child)
     if (!alive) {
         return;
     }
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     const struct thread *parent = state_thread(n->config.state, r->args.tid);
     if (r->other->tid == r->other->pid) {
         notify_process_ended(n, child, -1);
@@ -401,7 +401,7 @@ static void emit_fork(struct receiver *r, int64_t child)
         sink_made(r, &r->made);
         track_child(r, parent, child);
     }
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
 }
 
 /* The caller's event as it would be, of a child that never was; the child's own is not asked about. */
@@ -415,14 +415,14 @@ static bool refuse_fork(struct receiver *r)
         (!ids_from_state(r, INT32_MAX) && live_task_read(r->task, r->args.tid, LIVE_IDS) < 0)) {
         return false;
     }
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     const struct thread *parent = state_thread(n->config.state, r->args.tid);
     if (parent) {
         fill_from_state(r->task, n->config.state, parent);
         event_of_fork(&r->args, &outcome, r->task, &r->made);
         verdict = n->config.sink.preview(n->config.sink.data, &r->made.event);
     }
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
     if (verdict == VERDICT_DENY) {
         flow_refuse(r);
     }
@@ -433,11 +433,11 @@ static bool refuse_fork(struct receiver *r)
 static void fork_unseen(struct receiver *r)
 {
     struct notify *n = r->notify;
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     if (r->args.clone_flags & CLONE_VM) {
         tracked_shares_unseen(n, r->target.pid);
     }
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
 }
 
 void flow_fork(struct receiver *r)

@@ -252,9 +252,9 @@ void flow_predict(struct receiver *r)
         struct fdinfo info;
         outcome.socket = &facts;
         socket_facts_fdinfo(&facts, false, &info);
-        pthread_mutex_lock(&r->notify->lock);
+        pthread_mutex_lock(r->notify->lock);
         state_add_fd(r->notify->config.state, r->args.tid, (int32_t)r->args.reg[0], &info);
-        pthread_mutex_unlock(&r->notify->lock);
+        pthread_mutex_unlock(r->notify->lock);
     }
     if (r->args.call->flags & CALL_PATHS) {
         outcome.result = predict(r->resolver, &r->target, &r->args, r->at);

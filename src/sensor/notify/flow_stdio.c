@@ -23,11 +23,11 @@ static bool is_known(struct receiver *r, int64_t pid, int fd, const char *text)
 {
     struct notify *n = r->notify;
     uint64_t ino = inode_in(text);
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     const struct thread *thread = state_thread(n->config.state, pid);
     const struct fdinfo *info = thread ? state_fd(n->config.state, thread, fd) : NULL;
     bool same = info && (ino ? info->ino == ino : str_eq(info->name, str_of(text)));
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
     return same;
 }
 
@@ -38,9 +38,9 @@ static void learn(struct receiver *r, int64_t pid, int fd)
     if (live_fd_read(pid, fd, &info, storage, sizeof(storage)) < 0) {
         return;
     }
-    pthread_mutex_lock(&r->notify->lock);
+    pthread_mutex_lock(r->notify->lock);
     state_add_fd(r->notify->config.state, pid, fd, &info);
-    pthread_mutex_unlock(&r->notify->lock);
+    pthread_mutex_unlock(r->notify->lock);
 }
 
 void flow_learn_stdio(struct receiver *r, int64_t pid)

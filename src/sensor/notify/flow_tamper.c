@@ -86,7 +86,7 @@ void flow_refuse_tampering(struct receiver *r)
     outcome.at = NULL;
     event_of_call(&r->args, &outcome, &r->made);
     flow_refuse(r);
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     n->stats.tampering++;
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
 }

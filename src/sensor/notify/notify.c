@@ -39,7 +39,8 @@ int notify_new(const struct notify_config *config, struct notify **ret, struct e
     }
     n->config = *config;
     n->listener = -1;
-    pthread_mutex_init(&n->lock, NULL);
+    pthread_mutex_init(&n->own_lock, NULL);
+    n->lock = config->lock ? config->lock : &n->own_lock;
     pthread_mutex_init(&n->turns, NULL);
     pthread_cond_init(&n->turn, NULL);
     n->shared = config->shared;
@@ -86,12 +87,12 @@ void notify_process_ended(struct notify *n, int64_t pid, int status)
 
 void notify_pending(struct notify *n, int64_t pid, int change)
 {
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     struct tracked *tracked = tracked_process(n, pid);
     if (tracked) {
         tracked->pending += tracked->pending + change >= 0 ? change : 0;
     }
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
 }
 
 static void end_or_defer(struct notify *n, struct exits_end end)
@@ -107,14 +108,14 @@ static void end_or_defer(struct notify *n, struct exits_end end)
 static void take_deferred(struct notify *n)
 {
     struct exits_end ends[DEFERRED_MAX];
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     unsigned count = n->ndeferred;
     memcpy(ends, n->deferred, count * sizeof(*ends));
     n->ndeferred = 0;
     for (unsigned i = 0; i < count; i++) {
         end_or_defer(n, ends[i]);
     }
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
 }
 
 static void take_exits(struct notify *n, int timeout_ms)
@@ -124,11 +125,11 @@ static void take_exits(struct notify *n, int timeout_ms)
     do {
         count = exits_wait(n->exits, timeout_ms, ends, EXITS_AT_ONCE);
         if (count > 0) {
-            pthread_mutex_lock(&n->lock);
+            pthread_mutex_lock(n->lock);
             for (int i = 0; i < count; i++) {
                 end_or_defer(n, ends[i]);
             }
-            pthread_mutex_unlock(&n->lock);
+            pthread_mutex_unlock(n->lock);
         }
         timeout_ms = 0;
     } while (count == EXITS_AT_ONCE);
@@ -136,9 +137,9 @@ static void take_exits(struct notify *n, int timeout_ms)
 
 static void count_stuck(struct notify *n)
 {
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     n->stats.stuck++;
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
 }
 
 /* Its page may never come: let the call go on, unseen, and let another serve. Where calls are denied it
@@ -220,7 +221,7 @@ static bool sweep_threads(struct notify *n)
 {
     unsigned looked = 0, gone = 0;
     const struct thread *t;
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     for (unsigned i = 0; i < SWEEP_SLOTS && looked < SWEEP_THREADS; i++) {
         t = state_thread_next(n->config.state, &n->swept);
         if (!t) {
@@ -236,7 +237,7 @@ static bool sweep_threads(struct notify *n)
             tell_end(n, t->tid, -1);
         }
     }
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
     return looked == SWEEP_THREADS && gone == looked;
 }
 
@@ -256,14 +257,14 @@ static bool has_left_change(int64_t tid)
 static void look_for_changes(struct notify *n)
 {
     int64_t tids[PATH_CACHE_CHANGING];
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     unsigned count = path_cache_changing(n->paths, tids);
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
     for (unsigned i = 0; i < count; i++) {
         if (has_left_change(tids[i])) {
-            pthread_mutex_lock(&n->lock);
+            pthread_mutex_lock(n->lock);
             path_cache_changed(n->paths, tids[i]);
-            pthread_mutex_unlock(&n->lock);
+            pthread_mutex_unlock(n->lock);
         }
     }
 }
@@ -278,11 +279,11 @@ static bool is_over(const struct notify *n)
 static bool is_busy(struct notify *n, uint64_t *last)
 {
     int64_t tids[PATH_CACHE_CHANGING];
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     uint64_t now = n->stats.notifications + n->stats.events;
     bool busy = now != *last || n->ndeferred > 0 || path_cache_changing(n->paths, tids) > 0;
     *last = now;
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
     return busy;
 }
 
@@ -342,9 +343,9 @@ bool notify_wait_end(struct notify *n, int timeout_ms)
 
 static bool has_deferred(struct notify *n)
 {
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     bool has = n->ndeferred > 0;
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
     return has;
 }
 
@@ -378,9 +379,9 @@ void notify_drain(struct notify *n)
 
 void notify_get_stats(struct notify *n, struct notify_stats *ret)
 {
-    pthread_mutex_lock(&n->lock);
+    pthread_mutex_lock(n->lock);
     *ret = n->stats;
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(n->lock);
 }
 
 void notify_stop(struct notify *n)
@@ -413,6 +414,6 @@ void notify_free(struct notify *n)
     }
     pthread_cond_destroy(&n->turn);
     pthread_mutex_destroy(&n->turns);
-    pthread_mutex_destroy(&n->lock);
+    pthread_mutex_destroy(&n->own_lock);
     free(n);
 }

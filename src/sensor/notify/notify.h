@@ -15,6 +15,8 @@
 #include "sensor/notify/holder.h"
 #include "sensor/sink.h"
 
+#include <pthread.h>
+
 #define NOTIFY_RECEIVERS_MAX 32   /* below HOLDER_SLOTS */
 #define NOTIFY_STUCK_MS      100  /* in reading memory: answered CONTINUE by another, reported */
 #define NOTIFY_STARVED_MS    2000 /* the same while it only lacks processor time */
@@ -26,6 +28,7 @@ struct notify_config {
     uint32_t features; /* enum notify_feature: probed, and masked by --compat */
     struct state *state;
     struct sink sink;
+    pthread_mutex_t *lock;        /* what guards state and sink, if others use them too; borrowed */
     struct holder_shared *shared; /* slots; borrowed. NULL: the sensor makes its own */
     bool deny;                    /* verdicts to deny are obeyed, races closed where possible */
     bool cache_paths;             /* the filter has all of path_cache_calls() */

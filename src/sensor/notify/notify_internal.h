@@ -73,7 +73,8 @@ struct notify {
     struct exact *exact;
     struct exits *exits;
 
-    pthread_mutex_t lock;
+    pthread_mutex_t *lock; /* the configuration's, or own_lock */
+    pthread_mutex_t own_lock;
     struct tracked *tracked[TRACKED_CHUNKS];
     struct live_sharers *sharers;
     struct path_cache *paths;

@@ -82,12 +82,13 @@ static void run_live(struct run *run)
     int output = mkostemp(path, O_CLOEXEC);
     unlink(path);
     assert_int_equal(selection_init(&selection, rules), 0);
-    struct live_config config = { .ruleset = rules,
-                                  .selection = &selection,
-                                  .options = { .matcher = { .all = true } },
-                                  .features = run->features,
-                                  .deny = run->deny,
-                                  .output = output };
+    struct live_config config = {
+        .engine = { .rules = { .ruleset = rules, .selection = &selection },
+                    .options = { .matcher = { .all = true } },
+                    .deny = run->deny,
+                    .output = output },
+        .features = run->features,
+    };
     if (live_new(&config, &live, &err) < 0 || live_know_lineage(live, getpid(), &err) < 0) {
         fail_msg("%s", err.message);
     }

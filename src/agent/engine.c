@@ -1,0 +1,317 @@
+/*
+ * Engine: what sensors hand over becomes state, alerts and, if wanted, a capture.
+ *
+ * The sensor asks first (wants, preview), so that calls no rule can match cost one answer. An event that was
+ * refused changes no state and is not in the capture. Alerts are formatted into one buffer that is reused.
+ */
+#include "agent/engine_internal.h"
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "rules/demand.h"
+#include "sensor/live/task.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#define ALERT_MAX ((size_t)4 << 20)
+
+/* Of the event format's open flags. */
+#define PPM_RDONLY  (1u << 0)
+#define PPM_WRONLY  (1u << 1)
+#define PPM_CREAT   (1u << 2)
+#define PPM_TMPFILE (1u << 13)
+
+#define CAPTURE_LEVEL 1
+
+CLEANUP_DEFINE(struct engine, engine_free);
+
+static int sha256_of(void *data, const struct thread *thread, char ret_hex[64])
+{
+    struct engine *engine = data;
+    return digest_of_exe(engine->digest, thread->pid, ret_hex);
+}
+
+static void keep_in_capture(struct engine *engine, const struct event *event)
+{
+    if (!engine->capture || engine->capture_err.code) {
+        return;
+    }
+    if (!engine->capture_started) {
+        engine->capture_started = true;
+        capture_write_state(engine->capture, engine->state, &engine->capture_err);
+    }
+    if (!engine->capture_err.code) {
+        capture_write_event(engine->capture, event, &engine->capture_err);
+    }
+}
+
+static void put_alerts(struct engine *engine)
+{
+    if (engine->text.n) {
+        outlet_put(engine->outlet, engine->text.p, engine->text.n);
+        buf_clear(&engine->text);
+    }
+}
+
+static unsigned access_of(uint32_t open_flags)
+{
+    unsigned access = 0;
+    if (open_flags == 0 || open_flags == SINK_OPEN_ANY) {
+        return open_flags;
+    }
+    access |= open_flags & PPM_RDONLY ? DEMAND_READ : 0;
+    access |= open_flags & PPM_WRONLY ? DEMAND_WRITE : 0;
+    access |= open_flags & (PPM_CREAT | PPM_TMPFILE) ? DEMAND_CREATE | DEMAND_EXEC : 0;
+    return access ? access : DEMAND_OTHER;
+}
+
+static bool sink_wants(void *data, const struct thread *thread, uint16_t name, uint32_t open_flags)
+{
+    struct engine *engine = data;
+    return engine->capture || wants_event(engine->wants, pipeline_view(engine->pipeline), thread, name,
+                                        access_of(open_flags));
+}
+
+static bool is_denied(const struct engine *engine, const struct rule *const *rules, uint32_t n)
+{
+    const uint8_t *actions = engine->config.rules.actions;
+    bool denied = engine->config.deny;
+    for (uint32_t i = 0; i < n && actions && !denied; i++) {
+        denied = actions[rules[i]->index] & ACTION_DENY;
+    }
+    return denied && n > 0;
+}
+
+static enum verdict verdict_on(const struct engine *engine, const struct rule *const *rules,
+                               uint32_t n)
+{
+    return n == 0 ? VERDICT_NONE : is_denied(engine, rules, n) ? VERDICT_DENY : VERDICT_MATCH;
+}
+
+static enum verdict sink_preview(void *data, struct event *event)
+{
+    struct engine *engine = data;
+    const struct rule *const *rules;
+    event->num = engine->nevents + 1;
+    uint32_t n = pipeline_preview(engine->pipeline, event, &rules);
+    return verdict_on(engine, rules, n);
+}
+
+static enum verdict sink_event(void *data, struct event *event)
+{
+    struct engine *engine = data;
+    const struct rule *const *rules;
+    uint32_t n;
+    event->num = ++engine->nevents;
+    if (event->outcome == OUTCOME_DENIED) {
+        n = pipeline_refused(engine->pipeline, event, &engine->text, &rules);
+    } else {
+        keep_in_capture(engine, event);
+        n = pipeline_event(engine->pipeline, event, &engine->text, &rules);
+    }
+    put_alerts(engine);
+    if (engine->config.watch.event) {
+        engine->config.watch.event(engine->config.watch.data, event, rules, n);
+    }
+    return verdict_on(engine, rules, n);
+}
+
+static void sink_met(void *data, const struct thread *thread)
+{
+    struct engine *engine = data;
+    struct str container = thread->container ? thread->container->id : (struct str){ 0 };
+    users_refresh(engine->users, thread->pid, container, clock_boot_ns());
+}
+
+/* Rules that may become the engine's. */
+static int make_rules(struct engine *engine, const struct engine_rules *rules,
+                      struct pipeline **ret_pipeline, struct wants **ret_wants, struct err *err)
+{
+    struct pipeline_options options = engine->config.options;
+    int r = pipeline_new(rules->ruleset, rules->selection, engine->state, &options, ret_pipeline,
+                         err);
+    if (r < 0) {
+        return r;
+    }
+    if (wants_new(pipeline_matcher(*ret_pipeline), STATE_THREADS_DEFAULT, ret_wants) < 0) {
+        pipeline_free(*ret_pipeline);
+        *ret_pipeline = NULL;
+        return err_set(err, -ENOMEM, "out of memory");
+    }
+    return 0;
+}
+
+static int make_parts(struct engine *engine, struct err *err)
+{
+    struct state_config config = { .sha256 = sha256_of, .data = engine };
+    struct str *hostname = &engine->config.options.format.hostname;
+    int r = digest_new(&engine->digest, err);
+    if (r < 0) {
+        return r;
+    }
+    if (state_new(&config, &engine->state) < 0 || users_new(engine->state, &engine->users) < 0) {
+        return err_set(err, -ENOMEM, "out of memory");
+    }
+    if (hostname->n == 0 && gethostname(engine->hostname, ENGINE_HOSTNAME - 1) == 0) {
+        *hostname = str_of(engine->hostname);
+    }
+    return make_rules(engine, &engine->config.rules, &engine->pipeline, &engine->wants, err);
+}
+
+static int open_capture(struct engine *engine, struct err *err)
+{
+    const char *path = engine->config.capture;
+    if (!path) {
+        return 0;
+    }
+    engine->capture_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (engine->capture_fd < 0) {
+        return err_set(err, -errno, "cannot write %s: %s", path, strerror(errno));
+    }
+    int r = capture_writer_new(engine->capture_fd, CAPTURE_LEVEL, &engine->capture, err);
+    if (r == 0) {
+        capture_writer_newest(engine->capture);
+    }
+    return r;
+}
+
+int engine_new(const struct engine_config *config, struct engine **ret, struct err *err)
+{
+    CLEANUP(cleanup_engine_free) struct engine *engine = mem_zalloc(sizeof *engine);
+    if (!engine) {
+        return err_set(err, -ENOMEM, "out of memory");
+    }
+    engine->config = *config;
+    engine->capture_fd = -1;
+    engine->sink = (struct sink){ .wants = sink_wants,
+                                  .preview = sink_preview,
+                                  .event = sink_event,
+                                  .met = sink_met,
+                                  .data = engine };
+    pthread_mutex_init(&engine->lock, NULL);
+    buf_init(&engine->text, ALERT_MAX);
+    int r = outlet_new(config->output, ENGINE_QUEUE_MAX, &engine->outlet, err);
+    r = r == 0 ? make_parts(engine, err) : r;
+    r = r == 0 ? open_capture(engine, err) : r;
+    if (r < 0) {
+        return r;
+    }
+    *ret = TAKE(engine);
+    return 0;
+}
+
+void engine_finish_capture(struct engine *engine)
+{
+    if (engine->capture) {
+        capture_writer_finish(engine->capture, &engine->capture_err);
+        capture_writer_free(engine->capture);
+        engine->capture = NULL;
+    }
+    if (engine->capture_fd >= 0) {
+        close(engine->capture_fd);
+        engine->capture_fd = -1;
+    }
+}
+
+void engine_free(struct engine *engine)
+{
+    if (!engine) {
+        return;
+    }
+    engine_finish_capture(engine);
+    outlet_free(engine->outlet);
+    wants_free(engine->wants);
+    pipeline_free(engine->pipeline);
+    users_free(engine->users);
+    state_free(engine->state);
+    digest_free(engine->digest);
+    buf_done(&engine->text);
+    pthread_mutex_destroy(&engine->lock);
+    free(engine);
+}
+
+const struct sink *engine_sink(struct engine *engine)
+{
+    return &engine->sink;
+}
+
+pthread_mutex_t *engine_lock(struct engine *engine)
+{
+    return &engine->lock;
+}
+
+struct state *engine_state(struct engine *engine)
+{
+    return engine->state;
+}
+
+bool engine_keeps_all(const struct engine *engine)
+{
+    return engine->capture != NULL;
+}
+
+int engine_replace(struct engine *engine, const struct engine_rules *rules, struct err *err)
+{
+    struct pipeline *pipeline = NULL;
+    struct wants *wants = NULL;
+    int r = make_rules(engine, rules, &pipeline, &wants, err);
+    if (r < 0) {
+        return r;
+    }
+    pthread_mutex_lock(&engine->lock);
+    struct pipeline *old_pipeline = engine->pipeline;
+    struct wants *old_wants = engine->wants;
+    pipeline_go_on(pipeline, old_pipeline);
+    engine->pipeline = pipeline;
+    engine->wants = wants;
+    engine->config.rules = *rules;
+    engine->replaced++;
+    pthread_mutex_unlock(&engine->lock);
+    wants_free(old_wants);
+    pipeline_free(old_pipeline);
+    return 0;
+}
+
+int engine_know_lineage(struct engine *engine, int64_t pid, struct err *err)
+{
+    struct live_task *task = NULL;
+    int r = live_task_new(&task);
+    if (r == 0) {
+        pthread_mutex_lock(&engine->lock);
+        r = live_lineage_add(engine->state, task, pid);
+        const struct thread *thread = r < 0 ? NULL : state_thread(engine->state, pid);
+        if (thread) {
+            sink_met(engine, thread);
+        }
+        pthread_mutex_unlock(&engine->lock);
+        live_task_free(task);
+    }
+    if (r < 0) {
+        return err_set(err, r, "cannot read about process %lld in /proc: %s", (long long)pid,
+                       strerror(-r));
+    }
+    return 0;
+}
+
+int engine_say(struct engine *engine, const void *p, size_t n)
+{
+    return outlet_put(engine->outlet, p, n);
+}
+
+void engine_drain(struct engine *engine)
+{
+    outlet_drain(engine->outlet);
+}
+
+void engine_get_stats(struct engine *engine, struct engine_stats *ret)
+{
+    pthread_mutex_lock(&engine->lock);
+    pipeline_get_stats(engine->pipeline, &ret->pipeline);
+    ret->replaced = engine->replaced;
+    ret->capture_error = engine->capture_err.code ? engine->capture_err.message : NULL;
+    pthread_mutex_unlock(&engine->lock);
+    ret->dropped_alerts = outlet_dropped(engine->outlet);
+}

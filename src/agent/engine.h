@@ -1,0 +1,88 @@
+/*
+ * engine: state, rules and alerts behind one lock, fed by any number of live sensors.
+ *
+ *     sensors (threads) ── sink, under engine_lock() ── pipeline ── outlet (own thread) ── descriptor
+ *                                       ├─ capture
+ *                                       └─ on_alert
+ *
+ * Rules can be replaced between two events. Alerts are formatted under the lock and written by a thread of
+ * their own, so that a slow reader never holds a watched program back; beyond ENGINE_QUEUE_MAX bytes alerts
+ * are dropped and counted.
+ */
+#pragma once
+
+#include "agent/pipeline.h"
+#include "sensor/notify/filter.h"
+#include "sensor/sink.h"
+
+#include <pthread.h>
+
+#define ENGINE_QUEUE_MAX ((size_t)16 << 20)
+
+/* What a matched rule asks for beside its alert; bits. */
+enum engine_action {
+    ACTION_DENY = 1 << 0, /* the call is refused before it happens, where the sensor can */
+    ACTION_KILL = 1 << 1, /* the process */
+    ACTION_STOP = 1 << 2, /* the container, by its runtime */
+    ACTION_PAUSE = 1 << 3,
+    ACTION_CAPTURE = 1 << 4,
+};
+
+struct engine_rules {
+    const struct ruleset *ruleset;     /* borrowed, until replaced */
+    const struct selection *selection; /* borrowed as long */
+    const uint8_t *actions;            /* enum engine_action by rule index; NULL: none. Borrowed */
+};
+
+/* Sees each event that happened or was refused, after its alerts were written; under the lock. */
+struct engine_watch {
+    void (*event)(void *data, const struct event *event, const struct rule *const *rules,
+                  uint32_t nrules);
+    void *data;
+};
+
+struct engine_config {
+    struct engine_rules rules;
+    struct pipeline_options options;
+    bool deny;                 /* every rule that matches refuses the call, whatever its actions */
+    bool all_calls;            /* the documented whole set, not what these rules need */
+    bool deny_io_uring;        /* ENOSYS */
+    int output;                /* alerts go here; borrowed */
+    const char *capture;       /* NULL, or a .scap file that all events are written to */
+    struct engine_watch watch; /* .event NULL: nobody */
+};
+
+struct engine;
+
+int engine_new(const struct engine_config *config, struct engine **ret, struct err *err);
+void engine_free(struct engine *engine); /* after its sensors; flushes */
+/* For a sensor's configuration; both live as long as the engine. */
+const struct sink *engine_sink(struct engine *engine);
+pthread_mutex_t *engine_lock(struct engine *engine);
+struct state *engine_state(struct engine *engine);
+/* Every notified call has to be made an event, though no rule would match. */
+bool engine_keeps_all(const struct engine *engine);
+/* The seccomp program that watched commands have to install: demand of the rules, and of state. With
+ * trace: calls stop for a tracer instead of the listener. */
+int engine_filter(struct engine *engine, bool trace, struct filter *ret, struct err *err);
+/*
+ * Between two events: the next one meets the new rules, state stays. On failure the old rules go on. When
+ * it returns 0, nothing borrowed for the old rules is used any more. Takes the lock.
+ */
+int engine_replace(struct engine *engine, const struct engine_rules *rules, struct err *err);
+/* Makes a process and its ancestors known, from /proc. Takes the lock. */
+int engine_know_lineage(struct engine *engine, int64_t pid, struct err *err);
+/* Writes to the alerts' output, between alerts: notices of gaps, losses, responses. Any thread. */
+int engine_say(struct engine *engine, const void *p, size_t n);
+/* All alerts of events given so far are written when this returns. */
+void engine_drain(struct engine *engine);
+/* After the last event: the capture is complete. */
+void engine_finish_capture(struct engine *engine);
+
+struct engine_stats {
+    struct pipeline_stats pipeline; /* alerts_by_rule: of the present rules, copied by the caller
+                                     * under the lock if it is kept */
+    uint64_t dropped_alerts, replaced; /* rules, so often */
+    const char *capture_error;         /* NULL; the first failure of writing it */
+};
+void engine_get_stats(struct engine *engine, struct engine_stats *ret); /* takes the lock */
