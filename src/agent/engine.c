@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "rules/demand.h"
+#include "rules/uses.h"
 #include "sensor/live/task.h"
 
 #include <errno.h>
@@ -26,12 +27,15 @@
 
 #define CAPTURE_LEVEL 1
 
+#define PREPARED_AT_ONCE 64
+#define PREPARE_NS       (5 * NS_PER_S) /* for all processes that run when new rules come */
+
 CLEANUP_DEFINE(struct engine, engine_free);
 
 static int sha256_of(void *data, const struct thread *thread, char ret_hex[64])
 {
     struct engine *engine = data;
-    return digest_of_exe(engine->digest, thread->pid, ret_hex);
+    return digest_cached(engine->digest, thread->pid, ret_hex);
 }
 
 static void keep_in_capture(struct engine *engine, const struct event *event)
@@ -71,8 +75,8 @@ static unsigned access_of(uint32_t open_flags)
 static bool sink_wants(void *data, const struct thread *thread, uint16_t name, uint32_t open_flags)
 {
     struct engine *engine = data;
-    return engine->capture || wants_event(engine->wants, pipeline_view(engine->pipeline), thread, name,
-                                        access_of(open_flags));
+    return engine->capture || wants_event(engine->wants, pipeline_view(engine->pipeline), thread,
+                                          name, access_of(open_flags));
 }
 
 static bool is_denied(const struct engine *engine, const struct rule *const *rules, uint32_t n)
@@ -126,13 +130,56 @@ static void sink_met(void *data, const struct thread *thread)
     users_refresh(engine->users, thread->pid, container, clock_boot_ns());
 }
 
+/* What sha256_of() will find. */
+static void sink_prepare(void *data, int64_t pid)
+{
+    struct engine *engine = data;
+    char hex[DIGEST_HEX];
+    if (atomic_load(&engine->wants_digests)) {
+        digest_of_exe(engine->digest, pid, hex);
+    }
+}
+
+static bool want_digests(const struct engine_rules *rules)
+{
+    return ruleset_uses_field(rules->ruleset, rules->selection, FIELD_PROC_EXE_SHA256);
+}
+
+static unsigned known_processes(struct engine *engine, size_t *at, int64_t ret[PREPARED_AT_ONCE])
+{
+    const struct thread *t;
+    unsigned n = 0;
+    pthread_mutex_lock(&engine->lock);
+    while (n < PREPARED_AT_ONCE && (t = state_thread_next(engine->state, at))) {
+        if (t->tid == t->pid && !(t->flags & (THREAD_EXITED | THREAD_INVALID))) {
+            ret[n++] = t->pid;
+        }
+    }
+    pthread_mutex_unlock(&engine->lock);
+    return n;
+}
+
+/* Before rules come that want digests: those of the processes that run already. */
+static void prepare_known(struct engine *engine)
+{
+    int64_t pids[PREPARED_AT_ONCE];
+    uint64_t end = clock_boot_ns() + PREPARE_NS;
+    size_t at = 0;
+    unsigned n;
+    while ((n = known_processes(engine, &at, pids)) > 0) {
+        for (unsigned i = 0; i < n && clock_boot_ns() < end; i++) {
+            sink_prepare(engine, pids[i]);
+        }
+    }
+}
+
 /* Rules that may become the engine's. */
 static int make_rules(struct engine *engine, const struct engine_rules *rules,
                       struct pipeline **ret_pipeline, struct wants **ret_wants, struct err *err)
 {
     struct pipeline_options options = engine->config.options;
-    int r = pipeline_new(rules->ruleset, rules->selection, engine->state, &options, ret_pipeline,
-                         err);
+    int r =
+        pipeline_new(rules->ruleset, rules->selection, engine->state, &options, ret_pipeline, err);
     if (r < 0) {
         return r;
     }
@@ -186,10 +233,12 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct e
     }
     engine->config = *config;
     engine->capture_fd = -1;
+    atomic_init(&engine->wants_digests, want_digests(&config->rules));
     engine->sink = (struct sink){ .wants = sink_wants,
                                   .preview = sink_preview,
                                   .event = sink_event,
                                   .met = sink_met,
+                                  .prepare = sink_prepare,
                                   .data = engine };
     pthread_mutex_init(&engine->lock, NULL);
     buf_init(&engine->text, ALERT_MAX);
@@ -261,6 +310,10 @@ int engine_replace(struct engine *engine, const struct engine_rules *rules, stru
     if (r < 0) {
         return r;
     }
+    bool digests = want_digests(rules);
+    if (digests && !atomic_exchange(&engine->wants_digests, true)) {
+        prepare_known(engine);
+    }
     pthread_mutex_lock(&engine->lock);
     struct pipeline *old_pipeline = engine->pipeline;
     struct wants *old_wants = engine->wants;
@@ -270,6 +323,7 @@ int engine_replace(struct engine *engine, const struct engine_rules *rules, stru
     engine->config.rules = *rules;
     engine->replaced++;
     pthread_mutex_unlock(&engine->lock);
+    atomic_store(&engine->wants_digests, digests);
     wants_free(old_wants);
     pipeline_free(old_pipeline);
     return 0;
@@ -280,6 +334,7 @@ int engine_know_lineage(struct engine *engine, int64_t pid, struct err *err)
     struct live_task *task = NULL;
     int r = live_task_new(&task);
     if (r == 0) {
+        sink_prepare(engine, pid);
         pthread_mutex_lock(&engine->lock);
         r = live_lineage_add(engine->state, task, pid);
         const struct thread *thread = r < 0 ? NULL : state_thread(engine->state, pid);

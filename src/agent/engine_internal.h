@@ -9,6 +9,8 @@
 #include "sensor/live/users.h"
 #include "sensor/replay/replay.h"
 
+#include <stdatomic.h>
+
 #define ENGINE_HOSTNAME 256
 
 struct engine {
@@ -19,6 +21,7 @@ struct engine {
     struct pipeline *pipeline;
     struct wants *wants;
     struct digest *digest;
+    _Atomic bool wants_digests; /* of executables: by a rule; they are computed without the lock */
     struct users *users;
     struct outlet *outlet;
     struct buf text;

@@ -170,7 +170,8 @@ static void report_losses(const struct supervisor *s)
                 (unsigned long long)stats.engine.dropped_alerts);
     }
     if (stats.engine.capture_error) {
-        fprintf(stderr, "hinomi run: the capture is not complete: %s\n", stats.engine.capture_error);
+        fprintf(stderr, "hinomi run: the capture is not complete: %s\n",
+                stats.engine.capture_error);
     }
 }
 
