@@ -30,7 +30,7 @@
 enum wire_kind {
     WIRE_HELLO = 1, /* struct wire_hello */
     WIRE_RESUME,    /* the same, with two descriptors */
-    WIRE_LISTENER,  /* struct wire_word: the flags of seccomp(2) that were used; with two descriptors */
+    WIRE_LISTENER, /* struct wire_word: the flags of seccomp(2) that were used; with two descriptors */
     WIRE_UNWATCHED, /* struct wire_word: errno; the application runs, or not, without a filter */
     WIRE_FILTER,    /* struct wire_filter, of head.size bytes */
     WIRE_LOCAL,     /* struct wire_word: the agent cannot see the shim's processes */

@@ -138,7 +138,7 @@ void holder_shared_free(struct holder_shared *shared)
     }
 }
 
-void holder_detach(void)
+void holder_leave(void)
 {
     uint64_t all = UINT64_MAX; /* sigfillset leaves out those that a libc uses itself */
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof(all));
@@ -148,6 +148,11 @@ void holder_detach(void)
     if (chdir("/") < 0) {
         /* it stays where it is */
     }
+}
+
+void holder_detach(void)
+{
+    holder_leave();
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
         close(fd);
     }

@@ -93,5 +93,7 @@ struct holder_config {
 void holder_serve(const struct holder_config *config);
 /* Is this thread running, or waiting for nothing but a processor? False when it cannot be told. */
 bool holder_is_runnable(uint32_t tid);
-/* In the process that becomes the holder: signals blocked, own session, not dumpable, stdio closed. */
+/* In the process that becomes the holder: signals blocked, own session, not dumpable, in the root folder. */
+void holder_leave(void);
+/* The same, and stdio closed: not while the table of descriptors is shared. */
 void holder_detach(void);
