@@ -52,8 +52,9 @@ struct handoff_gap {
 struct handoff_watch { /* each may be NULL */
     void (*changed)(void *data, enum handoff_change change, const struct handoff_container *c,
                     int error);
-    /* Closed ones once, in order. Other agents may have told it too if they were killed right then. */
-    void (*gap)(void *data, const struct handoff_container *c, const struct handoff_gap *gap);
+    /* In order. An open gap is told again and again until this returns true, then once more when it has
+     * ended, whatever is returned. An agent that was killed right then may have told it too. */
+    bool (*gap)(void *data, const struct handoff_container *c, const struct handoff_gap *gap);
     void *data;
 };
 

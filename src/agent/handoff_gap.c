@@ -35,29 +35,38 @@ int member_take_record(struct member *m, int fd)
     m->record = fd;
     if (r == 0 && read_head(m, &head)) {
         m->ntold = head.ntold <= head.ngaps ? head.ntold : head.ngaps;
+        read_at(m, offsetof(struct holder_shared, told_by_number), m->passed, sizeof(m->passed));
     }
     return r;
 }
 
-static uint64_t since_last(struct member *m, uint64_t ret[HOLDER_NUMBERS])
+static void since_last(struct member *m, uint64_t ret[HOLDER_NUMBERS])
 {
-    uint64_t now[HOLDER_NUMBERS], sum = 0;
+    uint64_t now[HOLDER_NUMBERS];
     if (!read_at(m, offsetof(struct holder_shared, passed_by_number), now, sizeof(now))) {
-        return 0;
+        return;
     }
     for (size_t i = 0; i < HOLDER_NUMBERS; i++) {
         ret[i] = now[i] > m->passed[i] ? now[i] - m->passed[i] : 0;
         m->passed[i] = now[i];
-        sum += ret[i];
     }
-    return sum;
 }
 
-static void tell(struct handoff *h, struct member *m, const struct handoff_gap *gap)
+/* For the next agent; where it fails, that one tells more than it had to. */
+static void note_told(const struct member *m)
 {
-    if (h->config.watch.gap) {
-        h->config.watch.gap(h->config.watch.data, &m->container, gap);
+    if (pwrite(m->record, m->passed, sizeof(m->passed),
+               (off_t)offsetof(struct holder_shared, told_by_number)) < 0 ||
+        pwrite(m->record, &m->ntold, sizeof(m->ntold),
+               (off_t)offsetof(struct holder_shared, ntold)) < 0) {
+        return;
     }
+}
+
+static bool tell(struct handoff *h, struct member *m, const struct handoff_gap *gap)
+{
+    const struct handoff_watch *watch = &h->config.watch;
+    return !watch->gap || watch->gap(watch->data, &m->container, gap);
 }
 
 static void count(struct handoff *h, const struct holder_gap *gap)
@@ -86,8 +95,7 @@ static bool tell_one(struct handoff *h, struct member *m, struct handoff_gap *ga
         count(h, &gap->gap);
     }
     gap->by_number = by_number;
-    m->told_open = open;
-    tell(h, m, gap);
+    m->told_open = tell(h, m, gap) && open;
     return !open;
 }
 
@@ -110,8 +118,7 @@ void member_tell_gaps(struct handoff *h, struct member *m)
         gap.lost = 0;
         m->ntold++;
     }
-    if (m->ntold != before && pwrite(m->record, &m->ntold, sizeof(m->ntold),
-                                     (off_t)offsetof(struct holder_shared, ntold)) < 0) {
-        return; /* the next agent tells them again */
+    if (m->ntold != before) {
+        note_told(m);
     }
 }

@@ -287,7 +287,8 @@ static int take_ready(struct link *link, struct holder_agent *ret)
         close(fd);
     }
     if (r == 0) {
-        holder_shared_free((struct holder_shared *)link->slots);
+        holder_shared_free((struct holder_shared *)link->former);
+        link->former = link->slots;
         link->slots = slots;
         *ret = (struct holder_agent){ link->socket, slots, peer_of(link->socket) };
     }

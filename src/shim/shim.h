@@ -75,7 +75,7 @@ struct link {
     uint64_t asked_ns;
     int listener, record; /* what is sent */
     uint32_t flags;
-    const struct holder_shared *slots;
+    const struct holder_shared *slots, *former; /* of the agent, and of the one before */
     struct wire_hello hello;
 };
 

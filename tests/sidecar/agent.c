@@ -36,7 +36,7 @@ static void changed(void *data, enum handoff_change change, const struct handoff
     fflush(stdout);
 }
 
-static void gap(void *data, const struct handoff_container *c, const struct handoff_gap *g)
+static bool gap(void *data, const struct handoff_container *c, const struct handoff_gap *g)
 {
     (void)data;
     uint64_t numbered = 0;
@@ -49,6 +49,7 @@ static void gap(void *data, const struct handoff_container *c, const struct hand
            g->gap.cause, c->pid, g->gap.start_ns, g->gap.end_ns, g->gap.passed, g->gap.rescued,
            g->gap.refused, numbered, g->lost);
     fflush(stdout);
+    return true;
 }
 
 static int fail(const char *what)

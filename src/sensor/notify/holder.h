@@ -56,6 +56,7 @@ struct holder_shared {
     _Atomic uint32_t ntold;     /* of them: reported, says who reports them */
     struct holder_gap gaps[HOLDER_GAPS];
     _Atomic uint64_t passed_by_number[HOLDER_NUMBERS];
+    uint64_t told_by_number[HOLDER_NUMBERS]; /* of them, as ntold */
     struct holder_slot slots[HOLDER_SLOTS];
 };
 
@@ -82,7 +83,7 @@ struct holder_config {
     struct holder_agent agent;
     struct holder_shared *shared; /* what is told: gaps and counts */
     /* Looks for an agent while there is none, without waiting. 0; -EAGAIN: none; -EINPROGRESS: it will be
-     * one soon. NULL: none ever comes. The former agent's slots stay mapped until it returns 0. */
+     * one soon. NULL: none ever comes. The former agent's slots stay mapped until it finds one more. */
     int (*find)(void *data, struct holder_agent *ret);
     void *data;
     bool refuse;        /* nothing passes unseen: calls wait, and are refused in the end */
