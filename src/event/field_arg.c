@@ -307,8 +307,7 @@ void extract_dns_server(const struct field_ref *field, struct view *view, struct
     (void)field;
     struct sock_address server = { 0 };
     if (view->event->kind == KIND_DNS_X &&
-        sockaddr_parse(event_param(view->event, DNS_SERVER_AT), &server) == 0 &&
-        server.ip.family) {
+        sockaddr_parse(event_param(view->event, DNS_SERVER_AT), &server) == 0 && server.ip.family) {
         put_ip(ret, server.ip);
     }
 }

@@ -87,11 +87,16 @@ static const uint16_t lookup_kinds[] = {
 /* Kinds without a call: they happen in the middle of one, and leave what is known of it alone. */
 static bool is_call(uint16_t kind)
 {
-    static const uint16_t instants[] = { KIND_SCHEDSWITCH_1_E, KIND_SCHEDSWITCH_6_E,
-                                         KIND_SIGNALDELIVER_E, KIND_PAGE_FAULT_E,
-                                         KIND_PROCINFO_E,      KIND_PROCEXIT_E,
-                                         KIND_PROCEXIT_1_E,    KIND_DNS_E,
-                                         KIND_DNS_X,           KIND_TLS_E,
+    static const uint16_t instants[] = { KIND_SCHEDSWITCH_1_E,
+                                         KIND_SCHEDSWITCH_6_E,
+                                         KIND_SIGNALDELIVER_E,
+                                         KIND_PAGE_FAULT_E,
+                                         KIND_PROCINFO_E,
+                                         KIND_PROCEXIT_E,
+                                         KIND_PROCEXIT_1_E,
+                                         KIND_DNS_E,
+                                         KIND_DNS_X,
+                                         KIND_TLS_E,
                                          KIND_TLS_X };
     for (size_t i = 0; i < sizeof(instants) / sizeof(*instants); i++) {
         if (kind == instants[i]) {

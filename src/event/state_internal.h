@@ -146,7 +146,7 @@ struct state {
     struct smap scopes; /* container id -> number of its users' scope (never 0, the host's) */
     uint32_t nscopes;
     struct map users, groups; /* scope << 32 | id */
-    struct names *names; /* of addresses */
+    struct names *names;      /* of addresses */
     struct interface *interfaces;
     uint32_t ninterfaces;
 
