@@ -13,6 +13,11 @@
 
 #define ENGINE_HOSTNAME 256
 
+/* Of gaps that ended; any thread. */
+struct engine_gaps {
+    _Atomic uint64_t closed, calls, ns;
+};
+
 struct engine {
     struct engine_config config;
     pthread_mutex_t lock; /* guards all below but the outlet */
@@ -30,5 +35,6 @@ struct engine {
     struct capture_writer *capture;
     bool capture_started;
     struct err capture_err; /* the first failure of writing it */
+    struct engine_gaps gaps;
     char hostname[ENGINE_HOSTNAME];
 };
