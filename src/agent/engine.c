@@ -14,7 +14,6 @@
 #include "sensor/live/task.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 #define ALERT_MAX ((size_t)4 << 20)
@@ -25,8 +24,6 @@
 #define PPM_CREAT   (1u << 2)
 #define PPM_TMPFILE (1u << 13)
 
-#define CAPTURE_LEVEL 1
-
 #define PREPARED_AT_ONCE 64
 #define PREPARE_NS       (5 * NS_PER_S) /* for all processes that run when new rules come */
 
@@ -36,20 +33,6 @@ static int sha256_of(void *data, const struct thread *thread, char ret_hex[64])
 {
     struct engine *engine = data;
     return digest_cached(engine->digest, thread->pid, ret_hex);
-}
-
-static void keep_in_capture(struct engine *engine, const struct event *event)
-{
-    if (!engine->capture || engine->capture_err.code) {
-        return;
-    }
-    if (!engine->capture_started) {
-        engine->capture_started = true;
-        capture_write_state(engine->capture, engine->state, &engine->capture_err);
-    }
-    if (!engine->capture_err.code) {
-        capture_write_event(engine->capture, event, &engine->capture_err);
-    }
 }
 
 static void put_alerts(struct engine *engine)
@@ -109,11 +92,14 @@ static enum verdict sink_event(void *data, struct event *event)
     struct engine *engine = data;
     const struct rule *const *rules;
     uint32_t n;
+    if (event->outcome != OUTCOME_DENIED) {
+        engine_start_capture(engine, event->ts_ns);
+    }
     event->num = ++engine->nevents;
     if (event->outcome == OUTCOME_DENIED) {
         n = pipeline_refused(engine->pipeline, event, &engine->text, &rules);
     } else {
-        keep_in_capture(engine, event);
+        engine_keep(engine, event);
         n = pipeline_event(engine->pipeline, event, &engine->text, &rules);
     }
     put_alerts(engine);
@@ -208,23 +194,6 @@ static int make_parts(struct engine *engine, struct err *err)
     return make_rules(engine, &engine->config.rules, &engine->pipeline, &engine->wants, err);
 }
 
-static int open_capture(struct engine *engine, struct err *err)
-{
-    const char *path = engine->config.capture;
-    if (!path) {
-        return 0;
-    }
-    engine->capture_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (engine->capture_fd < 0) {
-        return err_set(err, -errno, "cannot write %s: %s", path, strerror(errno));
-    }
-    int r = capture_writer_new(engine->capture_fd, CAPTURE_LEVEL, &engine->capture, err);
-    if (r == 0) {
-        capture_writer_newest(engine->capture);
-    }
-    return r;
-}
-
 int engine_new(const struct engine_config *config, struct engine **ret, struct err *err)
 {
     CLEANUP(cleanup_engine_free) struct engine *engine = mem_zalloc(sizeof *engine);
@@ -244,25 +213,12 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct e
     buf_init(&engine->text, ALERT_MAX);
     int r = outlet_new(config->output, ENGINE_QUEUE_MAX, &engine->outlet, err);
     r = r == 0 ? make_parts(engine, err) : r;
-    r = r == 0 ? open_capture(engine, err) : r;
+    r = r == 0 ? engine_open_capture(engine, err) : r;
     if (r < 0) {
         return r;
     }
     *ret = TAKE(engine);
     return 0;
-}
-
-void engine_finish_capture(struct engine *engine)
-{
-    if (engine->capture) {
-        capture_writer_finish(engine->capture, &engine->capture_err);
-        capture_writer_free(engine->capture);
-        engine->capture = NULL;
-    }
-    if (engine->capture_fd >= 0) {
-        close(engine->capture_fd);
-        engine->capture_fd = -1;
-    }
 }
 
 void engine_free(struct engine *engine)
