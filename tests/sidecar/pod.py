@@ -13,7 +13,7 @@ import time
 
 PODMAN = ["podman", "--runtime", "runc", "--cgroup-manager", "cgroupfs"]
 LIMITS = ["--network=none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"]
-# What Docker gives a container without being asked; podman gives less.
+# What Docker gives root without being asked; podman gives less, but what is added it gives other users too.
 CAPS = ["--cap-drop=ALL", "--cap-add=CHOWN,DAC_OVERRIDE,FSETID,FOWNER,MKNOD,NET_RAW,SETGID,SETUID,SETFCAP,SETPCAP,"
         "NET_BIND_SERVICE,SYS_CHROOT,KILL,AUDIT_WRITE"]
 PREFIX = f"hinomi-sidecar-{os.getpid()}"
@@ -230,7 +230,7 @@ class Pod:
 
     def app(self, image, *command, shim=(), user=0, pid=None, options=()):
         name = self._name(image)
-        words = [*LIMITS, *CAPS, "--security-opt", f"seccomp={self.suite.profile}", "--user", str(user), "--read-only",
+        words = [*LIMITS, *(CAPS[:1] if user else CAPS), "--security-opt", f"seccomp={self.suite.profile}", "--user", str(user), "--read-only",
                  "--tmpfs", "/tmp:rw,mode=1777", "-v", f"{self.volume}:/hinomi:ro", *options]
         words += ["--pid", f"container:{self.pause}"] if pid is None else ["--pid", pid] if pid else []
         app = App(self, name, [*words, self.suite.images.name(image), "/hinomi/hinomi-shim", *shim, "--", *command])
@@ -243,7 +243,9 @@ class Pod:
         found = []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
-                if read(f"/proc/{pid}/comm").strip() == "hinomi-holder" and os.readlink(f"/proc/{pid}/ns/pid") == mine:
+                name, _, rest = read(f"/proc/{pid}/stat").partition(") ")
+                ended = rest[:1] in ("", "Z", "X")  # nobody may have waited for it
+                if name.endswith("(hinomi-holder") and not ended and os.readlink(f"/proc/{pid}/ns/pid") == mine:
                     found.append(int(pid))
             except OSError:
                 pass
