@@ -66,6 +66,8 @@ bool engine_keeps_all(const struct engine *engine);
 /* The seccomp program that watched commands have to install: demand of the rules, and of state. With
  * trace: calls stop for a tracer instead of the listener. */
 int engine_filter(struct engine *engine, bool trace, struct filter *ret, struct err *err);
+/* The same calls as a set, for a sensor that sees all of them anyway. */
+void engine_calls(const struct engine *engine, struct callset *ret);
 /*
  * Between two events: the next one meets the new rules, state stays. On failure the old rules go on. When
  * it returns 0, nothing borrowed for the old rules is used any more. Takes the lock.
