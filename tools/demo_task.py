@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Hinomi beside an application, as on Fargate: two containers that share a process namespace, no privilege.
 
-    demo_task.py BUILD RULES [--interactive]
+    demo_task.py BUILD RULES
 
 The application's container has a web server with an endpoint that runs commands, Docker's default capabilities, and
 hinomi-shim as its entry point; the sidecar has hinomi-agent and, beyond the defaults, SYS_PTRACE. Both are made of
@@ -134,7 +134,7 @@ def request(command):
     return done.returncode, done.stdout
 
 
-def run(task, interactive):
+def run(task):
     task.start("agent", ["/hinomi-agent", "--rules", "/rules", "--socket", "/hinomi/agent.sock"],
                CAPS + ["CAP_SYS_PTRACE"])
     agent = wait_for(lambda: task.pid("agent"))
@@ -152,8 +152,6 @@ def run(task, interactive):
     if not alert:
         return "the agent said nothing of it:\n" + task.log("agent")
     print("The agent in the sidecar, on its standard output:\n\n" + "\n".join(alert) + "\n", flush=True)
-    if interactive:
-        input("(enter to go on) ")
     return None
 
 
@@ -170,7 +168,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="hinomi-demo-") as work:
         task = Task(work, build, rules)
         try:
-            failure = run(task, "--interactive" in sys.argv)
+            failure = run(task)
         finally:
             task.stop()
     if failure:
