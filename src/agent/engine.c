@@ -48,10 +48,10 @@ static void keep_in_capture(struct engine *engine, const struct event *event)
     }
 }
 
-static void put_alerts(struct engine *engine)
+static void put_alerts(struct engine *engine, uint64_t ts_ns)
 {
     if (engine->text.n) {
-        outlet_put(engine->outlet, engine->text.p, engine->text.n);
+        outlet_put_event(engine->outlet, engine->text.p, engine->text.n, ts_ns);
         buf_clear(&engine->text);
     }
 }
@@ -112,7 +112,7 @@ static enum verdict sink_event(void *data, struct event *event)
         keep_in_capture(engine, event);
         n = pipeline_event(engine->pipeline, event, &engine->text, &rules);
     }
-    put_alerts(engine);
+    put_alerts(engine, event->ts_ns);
     if (engine->config.watch.event) {
         engine->config.watch.event(engine->config.watch.data, event, rules, n);
     }
@@ -310,8 +310,25 @@ void engine_get_stats(struct engine *engine, struct engine_stats *ret)
 {
     pthread_mutex_lock(&engine->lock);
     pipeline_get_stats(engine->pipeline, &ret->pipeline);
+    matcher_get_stats(pipeline_matcher(engine->pipeline), &ret->matcher);
     ret->replaced = engine->replaced;
     ret->capture_error = engine->capture_err.code ? engine->capture_err.message : NULL;
     pthread_mutex_unlock(&engine->lock);
-    ret->dropped_alerts = outlet_dropped(engine->outlet);
+    outlet_get_stats(engine->outlet, &ret->outlet);
+    ret->dropped_alerts = ret->outlet.dropped;
+    ret->gaps = atomic_load(&engine->gaps.closed);
+    ret->gap_calls = atomic_load(&engine->gaps.calls);
+    ret->gap_ns = atomic_load(&engine->gaps.ns);
+}
+
+uint32_t engine_alerts_by_rule(struct engine *engine, uint64_t *ret, uint32_t max)
+{
+    struct pipeline_stats stats;
+    pthread_mutex_lock(&engine->lock);
+    pipeline_get_stats(engine->pipeline, &stats);
+    uint32_t n = engine->config.rules.ruleset->nrules;
+    n = n < max ? n : max;
+    memcpy(ret, stats.alerts_by_rule, n * sizeof(*ret));
+    pthread_mutex_unlock(&engine->lock);
+    return n;
 }
