@@ -168,7 +168,6 @@ make -j4
 own filter
   command {probe} own-filter
 own listener
-  same-in ptrace
   same-in ptrace-bare
   command {probe} own-listener
   differs listener: there => listener: Device or resource busy

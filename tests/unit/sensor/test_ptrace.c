@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -310,6 +312,34 @@ static void test_tampering(void **state)
     }
 }
 
+/* An own listener would hide calls from a tracer that a filter calls. */
+static int ask_for_listener(struct traced *t)
+{
+    struct sock_filter code[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
+    struct sock_fprog program = { 1, code };
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    t->page->got[0] = result_of(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                                        SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
+    t->page->got[1] = result_of(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program));
+    return 0;
+}
+
+static void check_listener(struct traced *t)
+{
+    int cursor = 0;
+    const struct traced_event *e = traced_next(t, NAME_seccomp, &cursor);
+    assert_non_null(e);
+    assert_int_equal(e->result, t->page->got[0]);
+    assert_true(t->way->filter ? t->page->got[0] == -EBUSY : t->page->got[0] >= 0);
+    assert_int_equal(t->page->got[1], 0);
+}
+
+static void test_listener(void **state)
+{
+    (void)state;
+    each_way(ask_for_listener, check_listener);
+}
+
 #ifdef __x86_64__
 static long int_80(long number, long a, long b)
 {
@@ -528,7 +558,7 @@ int main(void)
         cmocka_unit_test(test_denied),           cmocka_unit_test(test_denied_exec),
         cmocka_unit_test(test_tampering),        cmocka_unit_test(test_attach),
         cmocka_unit_test(test_attach_until_end), cmocka_unit_test(test_attach_refused),
-        cmocka_unit_test(test_sensor_dies),
+        cmocka_unit_test(test_sensor_dies),      cmocka_unit_test(test_listener),
 #ifdef __x86_64__
         cmocka_unit_test(test_int_80),
 #endif
