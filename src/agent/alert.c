@@ -152,7 +152,7 @@ static void put_tags(const struct rule *rule, struct buf *buf)
     buf_putc(buf, ']');
 }
 
-static void put_utc(uint64_t ts_ns, struct buf *buf)
+void alert_put_utc(uint64_t ts_ns, struct buf *buf)
 {
     put_date(buf, (int64_t)(ts_ns / NS_PER_S));
     buf_putc(buf, 'T');
@@ -181,7 +181,12 @@ void alert_json(const struct alert_format *format, const struct rule *rule,
     buf_puts(buf, STR(",\"tags\":"));
     put_tags(rule, buf);
     buf_puts(buf, STR(",\"time\":\""));
-    put_utc(view->event->ts_ns, buf);
-    buf_puts(buf, STR("\"}\n"));
+    alert_put_utc(view->event->ts_ns, buf);
+    buf_putc(buf, '"');
+    if (format->hinomi) {
+        buf_putc(buf, ',');
+        alert_hinomi_put(format->hinomi, format->matcher, rule, view, buf);
+    }
+    buf_puts(buf, STR("}\n"));
     view->scratch.n = kept;
 }
