@@ -66,13 +66,19 @@ static bool is_task_of(int64_t pid, int64_t tid)
 bool flow_is_tampering(const struct receiver *r, const struct call *call)
 {
     const struct seccomp_notif *notif = &r->slot->notif;
-    const int64_t *protected = r->notify->config.protected;
+    const struct notify_config *config = &r->notify->config;
     if (!call || !(call->flags & CALL_TAMPERS)) {
         return false;
     }
     int64_t aim = aim_of(call, &notif->data, notif->pid);
     for (size_t i = 0; i < NOTIFY_PROTECTED_MAX && aim > 0; i++) {
-        if (protected[i] > 0 && is_task_of(protected[i], aim)) {
+        if (config->protected[i] > 0 && is_task_of(config->protected[i], aim)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < config->nalso_protected && aim > 0; i++) {
+        int64_t pid = atomic_load(&config->also_protected[i]);
+        if (pid > 0 && is_task_of(pid, aim)) {
             return true;
         }
     }
