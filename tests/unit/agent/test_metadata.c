@@ -7,6 +7,7 @@
 #include "agent/metadata.h"
 #include "base/buf.h"
 #include "ecs_documents.h"
+#include "own_namespace.h"
 #include "sensor/live/container_id.h"
 #include "stub_http.h"
 
@@ -14,7 +15,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -484,29 +484,9 @@ static void own_container(void **state)
     }
 }
 
-/* As in a container: a process namespace of its own, and its /proc. */
-static void enter_namespace(void)
-{
-    int status;
-    if (unshare(CLONE_NEWPID | CLONE_NEWNS) < 0) {
-        return;
-    }
-    pid_t pid = fork();
-    if (pid == 0) {
-        if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-            mount("proc", "/proc", "proc", 0, NULL) < 0) {
-            _exit(1);
-        }
-        return;
-    }
-    while (waitpid(pid, &status, 0) < 0) {
-    }
-    _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
-}
-
 int main(void)
 {
-    enter_namespace();
+    own_namespace();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fargate),
         cmocka_unit_test(changing),
