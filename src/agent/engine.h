@@ -83,7 +83,7 @@ void engine_drain(struct engine *engine);
 void engine_finish_capture(struct engine *engine);
 
 struct engine_stats {
-    struct pipeline_stats pipeline; /* alerts_by_rule: of the present rules, copied by the caller
+    struct pipeline_stats pipeline;    /* alerts_by_rule: of the present rules, copied by the caller
                                      * under the lock if it is kept */
     uint64_t dropped_alerts, replaced; /* rules, so often */
     const char *capture_error;         /* NULL; the first failure of writing it */
