@@ -35,10 +35,10 @@ static int sha256_of(void *data, const struct thread *thread, char ret_hex[64])
     return digest_cached(engine->digest, thread->pid, ret_hex);
 }
 
-static void put_alerts(struct engine *engine)
+static void put_alerts(struct engine *engine, uint64_t ts_ns)
 {
     if (engine->text.n) {
-        outlet_put(engine->outlet, engine->text.p, engine->text.n);
+        outlet_put_event(engine->outlet, engine->text.p, engine->text.n, ts_ns);
         buf_clear(&engine->text);
     }
 }
@@ -102,7 +102,7 @@ static enum verdict sink_event(void *data, struct event *event)
         engine_keep(engine, event);
         n = pipeline_event(engine->pipeline, event, &engine->text, &rules);
     }
-    put_alerts(engine);
+    put_alerts(engine, event->ts_ns);
     if (engine->config.watch.event) {
         engine->config.watch.event(engine->config.watch.data, event, rules, n);
     }
@@ -114,6 +114,9 @@ static void sink_met(void *data, const struct thread *thread)
     struct engine *engine = data;
     struct str container = thread->container ? thread->container->id : (struct str){ 0 };
     users_refresh(engine->users, thread->pid, container, clock_boot_ns());
+    if (engine->config.watch.met) {
+        engine->config.watch.met(engine->config.watch.data, thread);
+    }
 }
 
 /* What sha256_of() will find. */
@@ -321,11 +324,25 @@ void engine_get_stats(struct engine *engine, struct engine_stats *ret)
 {
     pthread_mutex_lock(&engine->lock);
     pipeline_get_stats(engine->pipeline, &ret->pipeline);
+    matcher_get_stats(pipeline_matcher(engine->pipeline), &ret->matcher);
     ret->replaced = engine->replaced;
     ret->capture_error = engine->capture_err.code ? engine->capture_err.message : NULL;
     pthread_mutex_unlock(&engine->lock);
-    ret->dropped_alerts = outlet_dropped(engine->outlet);
+    outlet_get_stats(engine->outlet, &ret->outlet);
+    ret->dropped_alerts = ret->outlet.dropped;
     ret->gaps = atomic_load(&engine->gaps.closed);
     ret->gap_calls = atomic_load(&engine->gaps.calls);
     ret->gap_ns = atomic_load(&engine->gaps.ns);
+}
+
+uint32_t engine_alerts_by_rule(struct engine *engine, uint64_t *ret, uint32_t max)
+{
+    struct pipeline_stats stats;
+    pthread_mutex_lock(&engine->lock);
+    pipeline_get_stats(engine->pipeline, &stats);
+    uint32_t n = engine->config.rules.ruleset->nrules;
+    n = n < max ? n : max;
+    memcpy(ret, stats.alerts_by_rule, n * sizeof(*ret));
+    pthread_mutex_unlock(&engine->lock);
+    return n;
 }
