@@ -77,6 +77,7 @@ struct ptrace {
     struct made_event made;
     struct map tracees; /* by tid */
     unsigned nheld, nforking;
+    unsigned nuntold; /* births that ended without a stop of the parent's, or failed: at most so many */
     struct trace_call *free_calls;
     unsigned ncalls;
     struct trace_call scratch; /* of calls that are over at once */
