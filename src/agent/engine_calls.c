@@ -79,8 +79,9 @@ int engine_filter(struct engine *engine, bool trace, struct filter *ret, struct 
     options.opens = wanted_opens(engine);
     options.socket_families = wanted_families(engine);
     engine_calls(engine, &options.calls);
-    if (trace) { /* a listener's answer would come before the tracer's stop, and hide calls from it */
+    if (trace) { /* a listener would hide calls from a tracer; a page that never comes would hold it up */
         callset_add_name(&options.calls, NAME_seccomp);
+        callset_add_name(&options.calls, NAME_userfaultfd);
     }
     return filter_build(&options, ret, err);
 }
