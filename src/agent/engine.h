@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "agent/outlet.h"
 #include "agent/pipeline.h"
 #include "sensor/notify/filter.h"
 #include "sensor/sink.h"
@@ -38,6 +39,8 @@ struct engine_rules {
 struct engine_watch {
     void (*event)(void *data, const struct event *event, const struct rule *const *rules,
                   uint32_t nrules);
+    /* A process was met, its container perhaps unknown yet (metadata_met()); under the lock. NULL: nobody. */
+    void (*met)(void *data, const struct thread *thread);
     void *data;
 };
 
@@ -82,9 +85,14 @@ void engine_drain(struct engine *engine);
 void engine_finish_capture(struct engine *engine);
 
 struct engine_stats {
-    struct pipeline_stats pipeline; /* alerts_by_rule: of the present rules, copied by the caller
+    struct pipeline_stats pipeline;    /* alerts_by_rule: of the present rules, copied by the caller
                                      * under the lock if it is kept */
     uint64_t dropped_alerts, replaced; /* rules, so often */
     const char *capture_error;         /* NULL; the first failure of writing it */
+    struct matcher_stats matcher; /* of the present rules */
+    struct outlet_stats outlet;
+    uint64_t gaps, gap_calls, gap_ns;  /* closed ones that notice_gap() was told of */
 };
 void engine_get_stats(struct engine *engine, struct engine_stats *ret); /* takes the lock */
+/* Alerts of the present rules since they were loaded, by rule index; returns how many rules. Takes the lock. */
+uint32_t engine_alerts_by_rule(struct engine *engine, uint64_t *ret, uint32_t max);

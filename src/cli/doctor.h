@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/buf.h"
-#include "cli/options.h"
+#include "agent/options.h"
 #include "sensor/notify/call.h"
 
 #include <stdbool.h>

@@ -293,7 +293,7 @@ void run_holder(struct run *run)
     syscall(SYS_close_range, agent + 1, ~0U, 0);
     if (run_message_receive(agent, &message, &listener) && listener >= 0) {
         struct holder_config config = { .listener = listener,
-                                        .agent = agent,
+                                        .agent = { .socket = agent },
                                         .shared = run->shared };
         holder_serve(&config);
     }

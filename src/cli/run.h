@@ -12,7 +12,7 @@
 #pragma once
 
 #include "base/err.h"
-#include "cli/options.h"
+#include "agent/options.h"
 #include "sensor/notify/filter.h"
 #include "sensor/notify/holder.h"
 

@@ -24,6 +24,8 @@ extractor extract_evt_rawarg;
 extractor extract_evt_buffer;
 extractor extract_protocol;
 extractor extract_dns_answers;
+extractor extract_dns_response;
+extractor extract_dns_server;
 
 /* field_container.c */
 extractor extract_container_id;
@@ -37,6 +39,7 @@ extractor extract_container_start;
 extractor extract_container_label;
 extractor extract_k8s_label;
 extractor extract_k8s_pod;
+extractor extract_container_limit;
 extractor extract_ecs;
 
 /* field_event.c */

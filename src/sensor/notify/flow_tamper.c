@@ -75,14 +75,25 @@ bool tamper_is_aimed(const struct tamper_aim *aimed, const struct call *call)
             return true;
         }
     }
+    for (size_t i = 0; i < aimed->nalso_protected && aim > 0; i++) {
+        int64_t pid = atomic_load(&aimed->also_protected[i]);
+        if (pid > 0 && is_task_of(pid, aim)) {
+            return true;
+        }
+    }
     return false;
 }
 
 bool flow_is_tampering(const struct receiver *r, const struct call *call)
 {
     const struct seccomp_notif *notif = &r->slot->notif;
-    const struct tamper_aim aimed = { notif->pid, &notif->data, r->notify->config.protected,
-                                      NOTIFY_PROTECTED_MAX };
+    const struct notify_config *config = &r->notify->config;
+    const struct tamper_aim aimed = { .tid = notif->pid,
+                                      .data = &notif->data,
+                                      .protected = config->protected,
+                                      .n = NOTIFY_PROTECTED_MAX,
+                                      .also_protected = config->also_protected,
+                                      .nalso_protected = config->nalso_protected };
     return tamper_is_aimed(&aimed, call);
 }
 

@@ -12,6 +12,8 @@ struct tamper_aim {
     const struct seccomp_data *data;
     const int64_t *protected; /* process ids; 0: free */
     size_t n;
+    const _Atomic int64_t *also_protected; /* the same, changing meanwhile; NULL: none */
+    size_t nalso_protected;
 };
 
 /* By the registers alone. */
