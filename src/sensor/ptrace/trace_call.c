@@ -75,7 +75,7 @@ void trace_call_refuse(struct ptrace *p, struct tracee *t, int error)
     if (registers_refuse(t->tid, error) < 0) {
         return; /* gone */
     }
-    event_refused(&p->made, -error);
+    p->made.event.outcome = OUTCOME_DENIED; /* its result is that of the preview */
     pthread_mutex_lock(p->config.lock);
     p->stats.denied++;
     p->stats.events++;
