@@ -124,7 +124,8 @@ static bool snapshot_is_due(struct recorder *r, bool on, uint64_t end)
     return on && (last->fd < 0 || age >= every || (filled && age >= SNAPSHOT_GAP));
 }
 
-/* The youngest that is older than what was asked for; else the oldest the ring still goes back to. */
+/* The youngest that is older than what was asked for; else the oldest the ring still goes back to: then the
+ * file begins with all the ring has, though the first events met an older state. */
 static const struct snapshot *choose_snapshot(const struct recorder *r, uint64_t from_ns,
                                               uint64_t begin)
 {
@@ -176,7 +177,7 @@ static int start_writer(struct recorder *r, uint64_t begin)
     if (result < 0 || !snapshot) {
         return result < 0 ? result : -ENOMEM;
     }
-    file->pos = snapshot->pos < begin || snapshot->boot_ns > r->asked_ns ? begin : snapshot->pos;
+    file->pos = snapshot->boot_ns <= from ? snapshot->pos : begin;
     return copy_snapshot(r, snapshot);
 }
 
