@@ -36,3 +36,9 @@ void alert_text(const struct alert_format *format, const struct rule *rule,
  */
 void alert_json(const struct alert_format *format, const struct rule *rule,
                 const struct output *output, struct view *view, struct buf *buf);
+
+/* The parts, for lines that no event stands behind: evt.time as the format has it; RFC 3339 in UTC. */
+void alert_put_time(const struct alert_format *format, uint64_t ts_ns, struct buf *buf);
+void alert_put_utc(uint64_t ts_ns, struct buf *buf);
+/* Control characters escaped as in JSON, other bytes as they are. */
+void alert_put_plain(struct str s, struct buf *buf);

@@ -345,4 +345,7 @@ void engine_get_stats(struct engine *engine, struct engine_stats *ret)
     ret->capture_error = engine->capture_err.code ? engine->capture_err.message : NULL;
     pthread_mutex_unlock(&engine->lock);
     ret->dropped_alerts = outlet_dropped(engine->outlet);
+    ret->gaps = atomic_load(&engine->gaps.closed);
+    ret->gap_calls = atomic_load(&engine->gaps.calls);
+    ret->gap_ns = atomic_load(&engine->gaps.ns);
 }

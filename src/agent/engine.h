@@ -92,5 +92,6 @@ struct engine_stats {
                                      * under the lock if it is kept */
     uint64_t dropped_alerts, replaced; /* rules, so often */
     const char *capture_error;         /* NULL; the first failure of writing it */
+    uint64_t gaps, gap_calls, gap_ns;  /* closed ones that notice_gap() was told of */
 };
 void engine_get_stats(struct engine *engine, struct engine_stats *ret); /* takes the lock */

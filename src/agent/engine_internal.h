@@ -9,7 +9,14 @@
 #include "sensor/live/users.h"
 #include "sensor/replay/replay.h"
 
+#include <stdatomic.h>
+
 #define ENGINE_HOSTNAME 256
+
+/* Of gaps that ended; any thread. */
+struct engine_gaps {
+    _Atomic uint64_t closed, calls, ns;
+};
 
 struct engine {
     struct engine_config config;
@@ -27,5 +34,6 @@ struct engine {
     struct capture_writer *capture;
     bool capture_started;
     struct err capture_err; /* the first failure of writing it */
+    struct engine_gaps gaps;
     char hostname[ENGINE_HOSTNAME];
 };
