@@ -59,6 +59,7 @@ int respond_new(const struct respond_config *config, struct respond **ret, struc
     if (result < 0 || !r->queue || live_task_new(&r->task) < 0) {
         return err_set(err, -ENOMEM, "out of memory");
     }
+    respond_know_own(r);
     *ret = TAKE(r);
     return 0;
 }

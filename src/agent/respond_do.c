@@ -32,6 +32,27 @@ static void end(struct outcome *ret, enum respond_result result, int error, cons
     snprintf(ret->reason, sizeof(ret->reason), "%s", reason);
 }
 
+void respond_know_own(struct respond *r)
+{
+    if (live_task_read(r->task, getpid(), LIVE_CGROUP) < 0) {
+        return;
+    }
+    for (struct str rest = r->task->cgroups; rest.n && !r->own[0];) {
+        struct str one = str_until_nul(rest.p, rest.n);
+        ptrdiff_t at = str_find_char(one, '=');
+        struct str id = cgroup_container_id(str_from_offset(one, (size_t)(at + 1)));
+        snprintf(r->own, sizeof(r->own), "%.*s", STR_ARG(id));
+        rest = str_from_offset(rest, one.n + 1);
+    }
+}
+
+/* By the id, for a process that is gone, too. */
+static bool is_own_container(const struct respond *r, const struct request *q)
+{
+    struct str own = str_of(r->own);
+    return act_is_beside_us(q->target.pid) || (own.n && str_starts(str_of(q->container), own));
+}
+
 /* NULL: it may be done. */
 static const char *why_not(struct respond *r, const struct request *q)
 {
@@ -48,7 +69,7 @@ static const char *why_not(struct respond *r, const struct request *q)
     if (!q->in_container) {
         return q->bit == KILL_BIT && c->allow_host ? NULL : "the process is in no container";
     }
-    if (act_is_beside_us(q->target.pid)) {
+    if (is_own_container(r, q)) {
         return q->bit == KILL_BIT && c->local ? NULL : "the container is the agent's own";
     }
     return NULL;
@@ -159,7 +180,8 @@ static uint32_t kill_known(struct respond *r, const struct request *q)
         uint32_t n = collect(r, q, targets);
         last = 0;
         for (uint32_t i = 0; i < n; i++) {
-            bool may = !respond_is_protected(r, targets[i].pid);
+            bool may =
+                !respond_is_protected(r, targets[i].pid) && !act_is_beside_us(targets[i].pid);
             last += may && act_kill(&targets[i], r->task) == 0;
         }
         killed += last;

@@ -54,6 +54,7 @@ struct respond {
     uint32_t nprotected;
     pthread_t thread;
     bool started;
+    char own[RESPOND_ID];   /* our own container's id; empty: none, or not known */
     struct live_task *task; /* the thread's */
     struct limit limits[RESPOND_ACTIONS];
     struct limits *containers;
@@ -62,6 +63,8 @@ struct respond {
     _Atomic uint64_t counts[RESPOND_ACTIONS][RESPOND_RESULTS];
 };
 
+/* Finds out which container this process is in. */
+void respond_know_own(struct respond *respond);
 bool respond_is_protected(struct respond *respond, int64_t pid);
 
 /* ---- respond_do.c: the actions */

@@ -89,7 +89,7 @@ static int set_up(void **data)
     struct engine_config config = { .rules = { .ruleset = b->rules.ruleset,
                                                .selection = &b->selection },
                                     .output = b->null,
-                                    .watch = { watch, b } };
+                                    .watch = { .event = watch, .data = b } };
     assert_int_equal(engine_new(&config, &b->engine, &err), 0);
     add_thread(b, 40, "web");
     assert_int_equal(state_add_container(engine_state(b->engine), &container), 0);
