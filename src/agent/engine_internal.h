@@ -11,6 +11,9 @@
 
 #define ENGINE_HOSTNAME 256
 
+#define ENGINE_ASKING_CALLS 2
+extern const uint16_t engine_asking_calls[ENGINE_ASKING_CALLS];
+
 struct engine {
     struct engine_config config;
     pthread_mutex_t lock; /* guards all below but the outlet */

@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #define DNS_PORT    53
 #define ANSWER_MAX  4096
@@ -43,8 +44,8 @@ struct cached {
 struct owner_finder {
     int netlink; /* -1: not to be had */
     uint32_t seq;
-    uint64_t second; /* of the searches counted */
-    unsigned searches;
+    uint64_t allowance_ns, counted_ns; /* for searches, and when it grew last */
+    uint64_t namespace;                /* of the network: an inode; 0 not known */
     struct owner_stats stats;
     struct cached cache[OWNER_CACHE];
     int64_t recent[OWNER_RECENT]; /* owners, the latest first; 0 free */
@@ -62,6 +63,10 @@ int owner_finder_new(struct owner_finder **ret)
         struct timeval wait = { 0, ANSWER_MS * 1000 };
         setsockopt(finder->netlink, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
     }
+    struct stat st;
+    finder->namespace = stat("/proc/self/ns/net", &st) == 0 ? st.st_ino : 0;
+    finder->allowance_ns = OWNER_SEARCH_NS;
+    finder->counted_ns = clock_boot_ns();
     *ret = finder;
     return 0;
 }
@@ -260,31 +265,63 @@ static unsigned list_processes(struct owner_finder *finder)
 
 static bool may_search(struct owner_finder *finder)
 {
-    uint64_t second = clock_boot_ns() / NS_PER_S;
-    if (second != finder->second) {
-        finder->second = second;
-        finder->searches = 0;
+    uint64_t now_ns = clock_boot_ns();
+    uint64_t grown_ns = (now_ns - finder->counted_ns) / OWNER_SEARCH_SHARE;
+    finder->counted_ns = now_ns;
+    finder->allowance_ns += grown_ns;
+    if (finder->allowance_ns > OWNER_SEARCH_NS) {
+        finder->allowance_ns = OWNER_SEARCH_NS;
     }
-    if (finder->searches >= OWNER_SEARCHES_MAX) {
-        finder->stats.refused++;
-        return false;
-    }
-    finder->searches++;
-    finder->stats.searches++;
-    return true;
+    bool may = finder->allowance_ns > 0;
+    finder->stats.searches += may;
+    finder->stats.refused += !may;
+    return may;
 }
 
-/* /proc lists ids in order: from the end, the newest come first. */
+static void charge(struct owner_finder *finder)
+{
+    uint64_t cost_ns = clock_boot_ns() - finder->counted_ns;
+    finder->allowance_ns -= cost_ns < finder->allowance_ns ? cost_ns : finder->allowance_ns;
+}
+
+/* The id given last; what was started lately is at or below it. */
+static int64_t newest_process(void)
+{
+    char text[LINK_SIZE * 2];
+    ssize_t n = proc_read(AT_FDCWD, "/proc/loadavg", text, sizeof(text) - 1);
+    text[n > 0 ? n : 0] = '\0';
+    const char *last = strrchr(text, ' ');
+    return last ? strtol(last, NULL, 10) : INT32_MAX;
+}
+
+/* Sockets of other network namespaces are none of ours. */
+static bool is_neighbour(const struct owner_finder *finder, int64_t pid)
+{
+    char path[PATH_SIZE];
+    struct stat st;
+    snprintf(path, sizeof(path), "/proc/%lld/ns/net", (long long)pid);
+    return !finder->namespace || (stat(path, &st) == 0 && st.st_ino == finder->namespace);
+}
+
+/* /proc lists ids in order: downwards from the newest, then what is left above it. */
 static int64_t search_all(struct owner_finder *finder, uint64_t ino, unsigned budget)
 {
-    unsigned n = may_search(finder) ? list_processes(finder) : 0;
-    while (n > 0 && budget > 0) {
-        int64_t pid = finder->pids[--n];
-        if (has_socket(finder, pid, ino, &budget)) {
-            return pid;
+    if (!may_search(finder)) {
+        return -1;
+    }
+    unsigned n = list_processes(finder), newest = n;
+    int64_t last = newest_process(), found = -1;
+    while (newest > 0 && finder->pids[newest - 1] > last) {
+        newest--;
+    }
+    for (unsigned i = 0; i < n && budget > 0 && found < 0; i++) {
+        int64_t pid = finder->pids[(newest + n - 1 - i) % n];
+        if (is_neighbour(finder, pid) && has_socket(finder, pid, ino, &budget)) {
+            found = pid;
         }
     }
-    return -1;
+    charge(finder);
+    return found;
 }
 
 int64_t owner_find(struct owner_finder *finder, const struct owner_socket *socket, int64_t hint)

@@ -3,7 +3,7 @@
  * /proc/self/net), from there to a process by its descriptors in /proc.
  *
  * Of this network namespace and the processes that /proc shows. Bounded: processes and descriptors looked at,
- * and whole searches a second; those asked for lately are looked at first.
+ * and the time that searches take; those asked for lately are looked at first.
  */
 #pragma once
 
@@ -12,11 +12,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define OWNER_PROCESSES_MAX 32768 /* of a search; the newest ids first */
+#define OWNER_PROCESSES_MAX 32768 /* of a search; the newest first */
 #define OWNER_FDS_MAX       131072
-#define OWNER_SEARCHES_MAX  50 /* a second, through all of /proc */
-#define OWNER_CACHE         256
-#define OWNER_RECENT        16
+#define OWNER_SEARCH_SHARE                                                                         \
+    10 /* searches through all of /proc take at most this part of the time, */
+#define OWNER_SEARCH_NS UINT64_C(200000000) /* but for so much of it at once */
+#define OWNER_CACHE     256
+#define OWNER_RECENT    16
 
 struct owner_socket {
     uint8_t proto; /* IPPROTO_UDP, IPPROTO_TCP */
