@@ -71,7 +71,7 @@ static unsigned access_of(uint32_t open_flags)
 /* Rules about names want events of the calls that ask for them. */
 static bool tells_asker(struct engine *engine, uint16_t name)
 {
-    for (size_t i = 0; i < ENGINE_ASKING_CALLS; i++) {
+    for (size_t i = 0; engine->config.names && i < ENGINE_ASKING_CALLS; i++) {
         if (name == engine_asking_calls[i]) {
             return wants_event(engine->wants, pipeline_view(engine->pipeline), NULL, NAME_dns, 0);
         }

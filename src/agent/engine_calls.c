@@ -38,7 +38,7 @@ static void choose_calls(const struct engine *engine, struct callset *ret)
             callset_add_name(ret, name);
         }
     }
-    if (demand_of(demand_now(engine), NAME_dns)->wanted) {
+    if (engine->config.names && demand_of(demand_now(engine), NAME_dns)->wanted) {
         for (size_t i = 0; i < COUNT(engine_asking_calls); i++) {
             callset_add_name(ret, engine_asking_calls[i]);
         }

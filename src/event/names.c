@@ -12,6 +12,7 @@
 
 #define NS_PER_S   UINT64_C(1000000000)
 #define EVICT_LOOK 16
+#define FRESH_NS   NS_PER_S
 #define DNS_PORT   53
 #define NAME_MAX_N 1024
 
@@ -145,13 +146,13 @@ static struct known_address *address_of(struct names *names, const struct ip *ip
     return address;
 }
 
-/* The same name of the same asker, else a free place, else the oldest. */
+/* The same name of the same asker (who may have been unknown), else a free place, else the oldest. */
 static struct known_name *place_for(struct known_address *address, struct str text, int64_t pid)
 {
     struct known_name *place = &address->names[0];
     for (unsigned i = 0; i < NAMES_PER_ADDRESS_MAX; i++) {
         struct known_name *name = &address->names[i];
-        if (name->name && name->pid == pid && str_eq(name->name->s, text)) {
+        if (name->name && (name->pid == pid || name->pid < 0) && str_eq(name->name->s, text)) {
             return name;
         }
         bool is_better = !name->name || name->learned_ns < place->learned_ns;
@@ -200,10 +201,13 @@ int state_learn_name(struct state *state, const struct name_fact *fact)
     return 0;
 }
 
-/* 3: asked for by this process; 2: by its container; 1: by anybody. */
-static unsigned nearness(const struct known_name *name, const struct thread *thread)
+/* 3: asked for by this process, or just now by somebody who is still being looked for; 2: by its container;
+ * 1: by anybody. */
+static unsigned nearness(const struct state *state, const struct known_name *name,
+                         const struct thread *thread)
 {
-    bool own = thread && name->pid == thread->pid;
+    bool is_fresh = name->pid < 0 && state->now_ns < name->learned_ns + FRESH_NS;
+    bool own = thread && (is_fresh || name->pid == thread->pid);
     uint32_t container = container_of(thread);
     return own ? 3 : container && name->container == container ? 2 : 1;
 }
@@ -224,7 +228,8 @@ struct str state_name_of(const struct state *state, const struct thread *thread,
         if (!name->name || name->expires_ns <= state->now_ns) {
             continue;
         }
-        unsigned now = nearness(name, thread), then = best ? nearness(best, thread) : 0;
+        unsigned now = nearness(state, name, thread),
+                 then = best ? nearness(state, best, thread) : 0;
         if (now > then || (now == then && name->learned_ns > best->learned_ns)) {
             best = name;
         }

@@ -4,8 +4,8 @@
  *
  * Part of the state: same writer, same lock. Names are kept as long as the answer allows, but at least
  * NAMES_TTL_MIN_NS (programs keep addresses longer than they should) and at most NAMES_TTL_MAX_NS. Several
- * names can lead to one address: the one that the process itself asked for comes first, then its container's,
- * then anybody's; among those the newest.
+ * names can lead to one address: the one that the process itself asked for comes first (or that was asked
+ * for just now by nobody knows whom), then its container's, then anybody's; among those the newest.
  */
 #pragma once
 

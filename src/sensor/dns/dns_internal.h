@@ -17,6 +17,7 @@ struct told {
     struct question *question; /* of an answer: what it answers, of a query: itself; NULL */
     uint64_t question_ts_ns;   /* to see it replaced */
     bool learned;
+    int64_t learned_pid; /* for this asker */
     int64_t pid;
 };
 
