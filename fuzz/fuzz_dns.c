@@ -34,7 +34,7 @@ static void packets(const uint8_t *p, size_t n)
         uint8_t *exact = malloc(length ? length : 1);
         FUZZ_CHECK(exact);
         memcpy(exact, p + 2, length);
-        parse_packet(parse, exact, length, 1);
+        parse_packet(parse, exact, length, (struct parse_origin){ 1, 0 });
         free(exact);
         p += 2 + length;
         n -= 2 + length;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The dns sensor with a real resolver and real clients, in a network namespace of their own.
-Usage: run.py DNS_WATCH"""
+Usage: run.py DNS_WATCH HINOMI_RULES"""
 import os
 import pathlib
 import re
@@ -14,7 +14,7 @@ import threading
 import time
 import unittest
 
-WATCH = sys.argv[1]
+WATCH, STOCK = sys.argv[1:3]
 WAIT = 20
 
 RULES = """
@@ -102,8 +102,8 @@ def wait_for_resolver(address, family=socket.AF_INET):
 class Watch:
     """The sensor while the block runs; then .out and .stats."""
 
-    def __init__(self, *arguments):
-        self.process = subprocess.Popen([WATCH, str(RULES_FILE), "0", *arguments],
+    def __init__(self, *arguments, rules=RULES_FILE):
+        self.process = subprocess.Popen([WATCH, str(rules), "0", *arguments],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True)
         first = self.process.stderr.readline()
@@ -300,6 +300,42 @@ class Dns(unittest.TestCase):
         self.assertEqual(watch.stats["restarts"], 1)
         self.assertRegex(watch.out, "QUERY pool.example A 127.0.0.1 17 python")
 
+    def test_rules(self):
+        """Hinomi's own rules about names: what they are for, and what is near it."""
+        long = "a" * 30 + "." + "b" * 40
+        code = f"""
+import socket, struct, time
+def ask(name, kind=1):
+    labels = b"".join(bytes([len(x)]) + x for x in name.encode().split(b"."))
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.connect(("127.0.0.1", 53))
+    s.send(struct.pack(">HHHHHH", 9, 0x100, 1, 0, 0, 0) + labels + bytes(1) + struct.pack(">HH", kind, 1))
+    s.recv(512)
+    time.sleep(0.02)
+for name in ("xmr.SupportXMR.com", "notsupportxmr.com", "c2.guarddutyc2activityb.com", "web.example",
+             "crypto.guarddutyc2activityb.com", "rebind.example", "metadata.google.internal"):
+    ask(name)
+ask("{long}.x.example", 16)
+ask("short.x.example", 16)
+ask("{long}.x.example", 1)
+try: socket.create_connection(("pool.supportxmr.com", 8099), 1)
+except OSError: pass
+"""
+        with socket.create_server(("127.0.0.1", 8099)):
+            with Watch(sys.executable, "-c", code, rules=STOCK) as watch:
+                pass
+        self.assertEqual(watch.status, 0, watch.err)
+        for text in ("mining pool was asked for (name=xmr.supportxmr.com type=A",
+                     "mining pool was asked for (name=crypto.guarddutyc2activityb.com",
+                     "mining pool was asked for (name=pool.supportxmr.com",
+                     "command and control server was asked for (name=c2.guarddutyc2activityb.com",
+                     "metadata service (name=rebind.example answers=(169.254.169.254)",
+                     f"carry data (name={long}.x.example type=TXT",
+                     "connection to a mining pool was made (name=pool.supportxmr.com"):
+            self.expect(watch, text)
+        for text in ("notsupportxmr", "web.example", "short.x", "google", f"{long}.x.example type=A "):
+            self.assertNotIn(text, re.sub("process=.*", "", watch.out))
+
     def test_hello(self):
         """The name that a TLS client asks for; not where it is not wanted."""
         listener = socket.create_server(("127.0.0.1", 0))
@@ -330,6 +366,8 @@ def main():
         skip(done.stderr.strip())
     options = ["--no-resolv", "--address=/pool.example/10.9.8.7", "--host-record=web.example,127.0.0.1",
                "--cname=alias.web.example,web.example", "--address=/no.example/",
+               "--address=/supportxmr.com/127.0.0.1", "--address=/rebind.example/169.254.169.254",
+               "--address=/metadata.google.internal/169.254.169.254",
                "--host-record=six.example,127.0.0.1", "--host-record=stream.example,127.0.0.1"]
     resolvers = [dnsmasq("127.0.0.1", *options), dnsmasq("::1", *options)]
     try:

@@ -29,6 +29,7 @@
 #define PATIENCE_NS       (10 * NS_PER_MS)
 #define PATIENCE_PAUSE_NS NS_PER_MS
 #define PATIENT_MAX       16 /* with more reports waiting, none is waited for */
+#define REPORT_AGE_NS     (10 * NS_PER_S)
 #define RESTART_FIRST_MS  10
 #define RESTART_MAX_MS    5000
 #define CALM_NS           (10 * NS_PER_S) /* after so long a parser counts as well */
@@ -59,7 +60,10 @@ static void count(struct dns *dns, const struct told *told)
 static bool accept_report(struct dns *dns, struct told *told)
 {
     const struct dns_report *report = &told->report;
-    told->ts_ns = clock_real_ns();
+    uint64_t now_ns = clock_real_ns();
+    bool is_sane = report->ts_ns <= now_ns && now_ns - report->ts_ns < REPORT_AGE_NS;
+    told->ts_ns = is_sane ? report->ts_ns : now_ns;
+    told->seen_ns = now_ns;
     told->pid = -1;
     told->learned = false;
     told->latency_ns = 0;
@@ -75,7 +79,8 @@ static bool accept_report(struct dns *dns, struct told *told)
     }
     if (told->question) {
         told->question_ts_ns = told->question->ts_ns;
-        told->latency_ns = told->ts_ns - told->question_ts_ns;
+        bool is_later = told->ts_ns > told->question_ts_ns;
+        told->latency_ns = is_later ? told->ts_ns - told->question_ts_ns : 0;
         told->pid = told->question->pid;
     }
     count(dns, told);
@@ -199,7 +204,7 @@ static int64_t wait_for_hint(struct dns *dns, const struct told *told)
     struct timespec pause = { 0, PATIENCE_PAUSE_NS };
     bool many;
     int64_t pid = hint_of(dns, told, &many);
-    while (pid < 0 && !many && clock_real_ns() - told->ts_ns < PATIENCE_NS) {
+    while (pid < 0 && !many && clock_real_ns() - told->seen_ns < PATIENCE_NS) {
         nanosleep(&pause, NULL);
         pid = hint_of(dns, told, &many);
     }
@@ -215,10 +220,11 @@ static void find_owner(struct dns *dns, struct told *told, int64_t hint)
     ask_again(told);
     pthread_mutex_unlock(&dns->mutex);
     int64_t pid = told->pid >= 0 ? told->pid : owner_find(dns->finder, &s, hint);
-    hint = pid < 0 && hint < 0 ? wait_for_hint(dns, told) : hint;
+    bool is_known = pid >= 0 && pid != getpid(); /* a duplicate here says little */
+    hint = !is_known && hint < 0 ? wait_for_hint(dns, told) : hint;
     pthread_mutex_lock(&dns->mutex);
-    dns->stats.by_state += pid < 0 && hint >= 0;
-    pid = pid < 0 ? hint : pid;
+    dns->stats.by_state += !is_known && hint >= 0;
+    pid = !is_known && hint >= 0 ? hint : pid;
     dns->stats.unowned += pid < 0;
     owner_get_stats(dns->finder, &dns->owner_stats);
     told->pid = pid;

@@ -4,7 +4,7 @@
  * Of UDP the kernel's exact request has its two ends swapped ("for historical reasons"), and does what the
  * delivery of a datagram would: it finds a socket that is not connected too. Where a netfilter rule rewrote
  * the server's port (Docker's resolver), a connected socket still has port 53 for its peer: asked for as
- * well. Inodes of sockets are reused late; what is cached is checked by one readlink(2).
+ * well. This process itself comes last: other sensors in it hold duplicates of watched sockets. Inodes of sockets are reused late; what is cached is checked by one readlink(2).
  */
 #include "sensor/dns/owner.h"
 
@@ -46,6 +46,7 @@ struct owner_finder {
     uint32_t seq;
     uint64_t allowance_ns, counted_ns; /* for searches, and when it grew last */
     uint64_t namespace;                /* of the network: an inode; 0 not known */
+    int64_t self;
     struct owner_stats stats;
     struct cached cache[OWNER_CACHE];
     int64_t recent[OWNER_RECENT]; /* owners, the latest first; 0 free */
@@ -65,6 +66,7 @@ int owner_finder_new(struct owner_finder **ret)
     }
     struct stat st;
     finder->namespace = stat("/proc/self/ns/net", &st) == 0 ? st.st_ino : 0;
+    finder->self = getpid();
     finder->allowance_ns = OWNER_SEARCH_NS;
     finder->counted_ns = clock_boot_ns();
     *ret = finder;
@@ -236,7 +238,7 @@ static bool has_socket(struct owner_finder *finder, int64_t pid, uint64_t ino, u
         }
         --*budget;
         found = is_socket(pid, (int)fd, ino);
-        if (found) {
+        if (found && pid != finder->self) {
             remember(finder, ino, pid, (int)fd);
         }
     }
@@ -316,9 +318,13 @@ static int64_t search_all(struct owner_finder *finder, uint64_t ino, unsigned bu
     }
     for (unsigned i = 0; i < n && budget > 0 && found < 0; i++) {
         int64_t pid = finder->pids[(newest + n - 1 - i) % n];
-        if (is_neighbour(finder, pid) && has_socket(finder, pid, ino, &budget)) {
+        bool is_self = pid == finder->self;
+        if (!is_self && is_neighbour(finder, pid) && has_socket(finder, pid, ino, &budget)) {
             found = pid;
         }
+    }
+    if (found < 0 && has_socket(finder, finder->self, ino, &budget)) {
+        found = finder->self;
     }
     charge(finder);
     return found;

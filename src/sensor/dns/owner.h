@@ -34,7 +34,7 @@ struct owner_finder;
 
 int owner_finder_new(struct owner_finder **ret);
 void owner_finder_free(struct owner_finder *finder);
-/* Process id; -1: no such socket, or nobody's that can be seen. `hint` (-1 none) is looked at first. Not
+/* Process id; -1: no such socket, or nobody's that can be seen. This process only if no other has it. `hint` (-1 none) is looked at first. Not
  * thread-safe. */
 int64_t owner_find(struct owner_finder *finder, const struct owner_socket *socket, int64_t hint);
 void owner_get_stats(const struct owner_finder *finder, struct owner_stats *ret);

@@ -27,9 +27,12 @@ static void learn(struct state *state, unsigned i, const char *name, int64_t pid
     assert_int_equal(state_learn_name(state, &fact), 0);
 }
 
+static uint64_t now_ns;
+
 /* An event, so that the state's time is this. */
 static void pass(struct state *state, uint64_t ts_ns)
 {
+    now_ns = ts_ns;
     struct event *event = make_event(KIND_DNS_X, 1, ts_ns, "s", "x");
     state_apply(state, event);
     state_settle(state, event);
@@ -38,7 +41,7 @@ static void pass(struct state *state, uint64_t ts_ns)
 static struct str name_of(struct state *state, int64_t tid, unsigned i)
 {
     struct ip ip = address(i);
-    return state_name_of(state, tid < 0 ? NULL : state_thread(state, tid), &ip);
+    return state_name_of(state, tid < 0 ? NULL : state_thread(state, tid), &ip, now_ns);
 }
 
 static void add_thread(struct state *state, int64_t pid, const char *cgroups, size_t n)
@@ -64,7 +67,7 @@ static void test_nearest(void **unused)
     add_thread(state, 10, A, sizeof(A));
     add_thread(state, 11, A, sizeof(A));
     add_thread(state, 20, B, sizeof(B));
-    pass(state, 100 * S);
+    pass(state, 102 * S);
     assert_str(name_of(state, 10, 1), "");
     learn(state, 1, "own", 10, 100 * S);
     learn(state, 1, "other", 20, 101 * S);
@@ -81,7 +84,9 @@ static void test_nearest(void **unused)
     assert_str(name_of(state, 10, 1), "unknown");
     learn(state, 1, "newer", 10, 103 * S);
     assert_str(name_of(state, 10, 1), "newer");
-    learn(state, 1, "newest", 10, 104 * S); /* the fifth: the oldest gives way */
+    learn(state, 1, "newest", 10, 104 * S);     /* the fifth: the oldest gives way */
+    assert_str(name_of(state, 10, 1), "newer"); /* that one was not known then */
+    pass(state, 104 * S);
     struct names_stats stats;
     state_get_names_stats(state, &stats);
     assert_int_equal(stats.addresses, 1);
@@ -129,6 +134,7 @@ static void test_bounds(void **unused)
         assert_int_equal(stats.addresses, i < NAMES_ADDRESSES_MAX ? i + 1 : NAMES_ADDRESSES_MAX);
     }
     assert_int_equal(stats.evicted, 100);
+    pass(state, 1000 + NAMES_ADDRESSES_MAX + 99);
     assert_str(name_of(state, -1, NAMES_ADDRESSES_MAX + 99), "a.example");
     struct name_fact bad = { .ip = address(1), .pid = -1 };
     assert_int_equal(state_learn_name(state, &bad), -EINVAL);

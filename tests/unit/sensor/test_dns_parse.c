@@ -47,28 +47,28 @@ static void test_udp(void **unused)
     struct parse *parse = parser();
     struct bytes message = query("a.example"), b = { 0 };
     put_udp4(&b, 5000, 53, &message);
-    parse_packet(parse, b.p, b.n, 2);
+    parse_packet(parse, b.p, b.n, (struct parse_origin){ 2, 0 });
     assert_int_equal(reports, 1);
     assert_int_equal(last.sport, 5000);
     assert_int_equal(last.interface, 2);
     for (size_t n = 0; n < b.n; n++) { /* cut anywhere: nothing, or what is there */
         uint8_t *exact = malloc(n ? n : 1);
         memcpy(exact, b.p, n);
-        parse_packet(parse, exact, n, 2);
+        parse_packet(parse, exact, n, (struct parse_origin){ 2, 0 });
         free(exact);
     }
     assert_int_equal(reports, 1);
     b.p[6] = 0x20; /* the first of several fragments is read */
-    parse_packet(parse, b.p, b.n, 2);
+    parse_packet(parse, b.p, b.n, (struct parse_origin){ 2, 0 });
     assert_int_equal(reports, 2);
     assert_int_equal(last.message.cut, 1);
     b.p[7] = 1; /* a later one is not */
-    parse_packet(parse, b.p, b.n, 2);
+    parse_packet(parse, b.p, b.n, (struct parse_origin){ 2, 0 });
     assert_int_equal(reports, 2);
     assert_int_equal(shared.fragments, 2);
     b.n = 0; /* a query from a server's port to somebody's */
     put_udp4(&b, 53, 5000, &message);
-    parse_packet(parse, b.p, b.n, 2);
+    parse_packet(parse, b.p, b.n, (struct parse_origin){ 2, 0 });
     assert_int_equal(reports, 2);
     free(parse);
 }
@@ -99,12 +99,12 @@ static void test_ipv6(void **unused)
     struct parse *parse = parser();
     struct bytes message = query("six.example"), b = { 0 };
     put_udp6(&b, NULL, 0, 17, &message);
-    parse_packet(parse, b.p, b.n, 2);
+    parse_packet(parse, b.p, b.n, (struct parse_origin){ 2, 0 });
     assert_int_equal(reports, 1);
     assert_int_equal(last.message.cut, 0);
     b.n = 0;
     put_udp6(&b, extensions, sizeof(extensions), 0, &message);
-    parse_packet(parse, b.p, b.n, 2);
+    parse_packet(parse, b.p, b.n, (struct parse_origin){ 2, 0 });
     assert_int_equal(reports, 2);
     assert_int_equal(last.message.cut, 1); /* more fragments to come */
     b.n = 0;
@@ -113,11 +113,11 @@ static void test_ipv6(void **unused)
         many[8 * i] = i == PACKET_HEADERS_MAX ? 17 : 60;
     }
     put_udp6(&b, many, sizeof(many), 60, &message);
-    parse_packet(parse, b.p, b.n, 2);
+    parse_packet(parse, b.p, b.n, (struct parse_origin){ 2, 0 });
     assert_int_equal(reports, 2);
     b.n = 0;
     put_udp6(&b, many + 8, sizeof(many) - 8, 60, &message);
-    parse_packet(parse, b.p, b.n, 2);
+    parse_packet(parse, b.p, b.n, (struct parse_origin){ 2, 0 });
     assert_int_equal(reports, 3);
     free(parse);
 }
