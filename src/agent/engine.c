@@ -114,6 +114,9 @@ static void sink_met(void *data, const struct thread *thread)
     struct engine *engine = data;
     struct str container = thread->container ? thread->container->id : (struct str){ 0 };
     users_refresh(engine->users, thread->pid, container, clock_boot_ns());
+    if (engine->config.watch.met) {
+        engine->config.watch.met(engine->config.watch.data, thread);
+    }
 }
 
 /* What sha256_of() will find. */

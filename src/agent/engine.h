@@ -39,6 +39,8 @@ struct engine_rules {
 struct engine_watch {
     void (*event)(void *data, const struct event *event, const struct rule *const *rules,
                   uint32_t nrules);
+    /* A process was met, its container perhaps unknown yet (metadata_met()); under the lock. NULL: nobody. */
+    void (*met)(void *data, const struct thread *thread);
     void *data;
 };
 
