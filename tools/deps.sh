@@ -6,7 +6,7 @@ set -eu
 packages()
 {
     case $1 in
-    build) echo gcc g++ make meson musl-tools ninja-build pkg-config python3 libyaml-dev libjson-c-dev \
+    build) echo gcc g++ make meson ninja-build pkg-config python3 libyaml-dev libjson-c-dev \
         libre2-dev zlib1g-dev libisal-dev libssl-dev libmicrohttpd-dev musl-tools \
         libcurl4-openssl-dev libcmocka-dev ;;
     # What the scenarios run, and the programs that must not notice that they are watched.
