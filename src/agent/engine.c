@@ -6,6 +6,7 @@
  */
 #include "agent/engine_internal.h"
 
+#include "agent/policy.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -62,20 +63,39 @@ static bool sink_wants(void *data, const struct thread *thread, uint16_t name, u
                                           name, access_of(open_flags));
 }
 
-static bool is_denied(const struct engine *engine, const struct rule *const *rules, uint32_t n)
+static bool rule_denies(const struct engine *engine, const struct rule *rule)
 {
-    const uint8_t *actions = engine->config.rules.actions;
-    bool denied = engine->config.deny;
-    for (uint32_t i = 0; i < n && actions && !denied; i++) {
-        denied = actions[rules[i]->index] & ACTION_DENY;
+    const struct engine_rules *rules = &engine->config.rules;
+    struct policy_verdict verdict;
+    if (!rules->actions || !(rules->actions[rule->index] & ACTION_DENY)) {
+        return false;
     }
-    return denied && n > 0;
+    if (!rules->policies) {
+        return true;
+    }
+    policies_judge(rules->policies, rule, pipeline_view(engine->pipeline), &verdict);
+    return verdict.actions & ACTION_DENY;
 }
 
-static enum verdict verdict_on(const struct engine *engine, const struct rule *const *rules,
-                               uint32_t n)
+static bool is_denied(const struct engine *engine, const struct rule *const *rules, uint32_t n)
 {
-    return n == 0 ? VERDICT_NONE : is_denied(engine, rules, n) ? VERDICT_DENY : VERDICT_MATCH;
+    bool denied = engine->config.deny;
+    for (uint32_t i = 0; i < n && !denied; i++) {
+        denied = rule_denies(engine, rules[i]);
+    }
+    return denied;
+}
+
+/* The state has settled since the rules ran: the event's thread may be another, or none. */
+static enum verdict verdict_on(const struct engine *engine, struct event *event,
+                               const struct rule *const *rules, uint32_t n)
+{
+    if (n == 0) {
+        return VERDICT_NONE;
+    }
+    event->thread = state_thread(engine->state, event->tid);
+    event->fd = NULL;
+    return is_denied(engine, rules, n) ? VERDICT_DENY : VERDICT_MATCH;
 }
 
 static enum verdict sink_preview(void *data, struct event *event)
@@ -84,7 +104,7 @@ static enum verdict sink_preview(void *data, struct event *event)
     const struct rule *const *rules;
     event->num = engine->nevents + 1;
     uint32_t n = pipeline_preview(engine->pipeline, event, &rules);
-    return verdict_on(engine, rules, n);
+    return verdict_on(engine, event, rules, n);
 }
 
 static enum verdict sink_event(void *data, struct event *event)
@@ -103,10 +123,11 @@ static enum verdict sink_event(void *data, struct event *event)
         n = pipeline_event(engine->pipeline, event, &engine->text, &rules);
     }
     put_alerts(engine, event->ts_ns);
+    enum verdict verdict = verdict_on(engine, event, rules, n);
     if (engine->config.watch.event) {
         engine->config.watch.event(engine->config.watch.data, event, rules, n);
     }
-    return verdict_on(engine, rules, n);
+    return verdict;
 }
 
 static void sink_met(void *data, const struct thread *thread)
@@ -254,6 +275,16 @@ pthread_mutex_t *engine_lock(struct engine *engine)
 struct state *engine_state(struct engine *engine)
 {
     return engine->state;
+}
+
+struct view *engine_view(struct engine *engine)
+{
+    return pipeline_view(engine->pipeline);
+}
+
+const struct engine_rules *engine_rules(const struct engine *engine)
+{
+    return &engine->config.rules;
 }
 
 bool engine_keeps_all(const struct engine *engine)
