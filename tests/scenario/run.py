@@ -349,14 +349,18 @@ def main():
     scenarios = {n: s for n, s in read_table(options.table).items() if options.only in n}
     if options.docker:
         scenarios = under_docker(scenarios)
-    sensors = {n: c for n, c in read_pairs(os.path.join(HERE, "sensors.t")).items() if options.sensor in (None, n)}
+    sensors, steps = {}, {}
+    for word, command in read_pairs(os.path.join(HERE, "sensors.t")).items():
+        name, _, step = word.partition("/")
+        if options.sensor in (None, name):
+            sensors[name], steps[name] = command, 1 if options.sensor else int(step or 1)
     suite = Suite(options)
     totals = {"passed": 0, "failed": 0, "skipped": 0}
     told = {}
     try:
         if any("needs" in s for s in scenarios.values()):
             suite.database = suite.boxes.add_database()
-        work = [(sensor, n) for sensor in sensors for n in scenarios]
+        work = [(sensor, n) for sensor in sensors for n in list(scenarios)[::steps[sensor]]]
         with ThreadPoolExecutor(options.jobs) as pool:
             found = pool.map(lambda w: run_steadily(suite, sensors[w[0]], w[1], scenarios[w[1]]), work)
             for (sensor, name), results in zip(work, found):
