@@ -67,7 +67,7 @@ static int32_t offset_at(struct alert_clock *clock, uint64_t s)
     return clock->offset_s;
 }
 
-static void put_time(const struct alert_format *format, uint64_t ts_ns, struct buf *buf)
+void alert_put_time(const struct alert_format *format, uint64_t ts_ns, struct buf *buf)
 {
     uint64_t s = ts_ns / NS_PER_S;
     if (format->time_iso8601) {
@@ -84,7 +84,7 @@ static void put_time(const struct alert_format *format, uint64_t ts_ns, struct b
 static void put_prefix(const struct alert_format *format, const struct rule *rule,
                        const struct view *view, struct buf *buf)
 {
-    put_time(format, view->event->ts_ns, buf);
+    alert_put_time(format, view->event->ts_ns, buf);
     buf_puts(buf, STR(": "));
     buf_putz(buf, priority_text(rule->priority));
     buf_putc(buf, ' ');
@@ -111,7 +111,7 @@ static bool is_control(unsigned char c)
 }
 
 /* Terminals and log readers get nothing that could steer them; other bytes pass as they are. */
-static void put_without_controls(struct buf *buf, struct str s)
+void alert_put_plain(struct str s, struct buf *buf)
 {
     size_t start = 0;
     for (size_t i = 0; i < s.n; i++) {
@@ -135,7 +135,7 @@ void alert_text(const struct alert_format *format, const struct rule *rule,
     buf_init_fixed(&message, scratch->p + scratch->n, scratch->capacity - scratch->n);
     output_put_text(output, values, &message);
     scratch->truncated |= message.failed;
-    put_without_controls(buf, buf_str(&message));
+    alert_put_plain(buf_str(&message), buf);
     buf_putc(buf, '\n');
     scratch->n = kept;
 }
@@ -152,7 +152,7 @@ static void put_tags(const struct rule *rule, struct buf *buf)
     buf_putc(buf, ']');
 }
 
-static void put_utc(uint64_t ts_ns, struct buf *buf)
+void alert_put_utc(uint64_t ts_ns, struct buf *buf)
 {
     put_date(buf, (int64_t)(ts_ns / NS_PER_S));
     buf_putc(buf, 'T');
@@ -181,7 +181,12 @@ void alert_json(const struct alert_format *format, const struct rule *rule,
     buf_puts(buf, STR(",\"tags\":"));
     put_tags(rule, buf);
     buf_puts(buf, STR(",\"time\":\""));
-    put_utc(view->event->ts_ns, buf);
-    buf_puts(buf, STR("\"}\n"));
+    alert_put_utc(view->event->ts_ns, buf);
+    buf_putc(buf, '"');
+    if (format->hinomi) {
+        buf_putc(buf, ',');
+        alert_hinomi_put(format->hinomi, format->matcher, rule, view, buf);
+    }
+    buf_puts(buf, STR("}\n"));
     view->scratch.n = kept;
 }

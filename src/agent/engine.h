@@ -11,11 +11,14 @@
  */
 #pragma once
 
+#include "agent/outlet.h"
 #include "agent/pipeline.h"
 #include "sensor/notify/filter.h"
 #include "sensor/sink.h"
 
 #include <pthread.h>
+
+struct policies;
 
 #define ENGINE_QUEUE_MAX ((size_t)16 << 20)
 
@@ -32,12 +35,17 @@ struct engine_rules {
     const struct ruleset *ruleset;     /* borrowed, until replaced */
     const struct selection *selection; /* borrowed as long */
     const uint8_t *actions;            /* enum engine_action by rule index; NULL: none. Borrowed */
+    /* NULL, or: actions are only what may be asked for, these decide by scope. Borrowed as long */
+    const struct policies *policies;
 };
 
-/* Sees each event that happened or was refused, after its alerts were written; under the lock. */
+/* Sees each event that happened or was refused, after its alerts were written; under the lock. With rules
+ * that matched, the event's thread is the state's (NULL: gone). */
 struct engine_watch {
     void (*event)(void *data, const struct event *event, const struct rule *const *rules,
                   uint32_t nrules);
+    /* A process was met, its container perhaps unknown yet (metadata_met()); under the lock. NULL: nobody. */
+    void (*met)(void *data, const struct thread *thread);
     void *data;
 };
 
@@ -61,11 +69,16 @@ void engine_free(struct engine *engine); /* after its sensors; flushes */
 const struct sink *engine_sink(struct engine *engine);
 pthread_mutex_t *engine_lock(struct engine *engine);
 struct state *engine_state(struct engine *engine);
+/* Under the lock: what rules are evaluated on, and the present rules. */
+struct view *engine_view(struct engine *engine);
+const struct engine_rules *engine_rules(const struct engine *engine);
 /* Every notified call has to be made an event, though no rule would match. */
 bool engine_keeps_all(const struct engine *engine);
 /* The seccomp program that watched commands have to install: demand of the rules, and of state. With
  * trace: calls stop for a tracer instead of the listener. */
 int engine_filter(struct engine *engine, bool trace, struct filter *ret, struct err *err);
+/* The same calls as a set, for a sensor that sees all of them anyway. */
+void engine_calls(const struct engine *engine, struct callset *ret);
 /*
  * Between two events: the next one meets the new rules, state stays. On failure the old rules go on. When
  * it returns 0, nothing borrowed for the old rules is used any more. Takes the lock.
@@ -81,9 +94,14 @@ void engine_drain(struct engine *engine);
 void engine_finish_capture(struct engine *engine);
 
 struct engine_stats {
-    struct pipeline_stats pipeline; /* alerts_by_rule: of the present rules, copied by the caller
+    struct pipeline_stats pipeline;    /* alerts_by_rule: of the present rules, copied by the caller
                                      * under the lock if it is kept */
     uint64_t dropped_alerts, replaced; /* rules, so often */
     const char *capture_error;         /* NULL; the first failure of writing it */
+    struct matcher_stats matcher; /* of the present rules */
+    struct outlet_stats outlet;
+    uint64_t gaps, gap_calls, gap_ns;  /* closed ones that notice_gap() was told of */
 };
 void engine_get_stats(struct engine *engine, struct engine_stats *ret); /* takes the lock */
+/* Alerts of the present rules since they were loaded, by rule index; returns how many rules. Takes the lock. */
+uint32_t engine_alerts_by_rule(struct engine *engine, uint64_t *ret, uint32_t max);

@@ -26,7 +26,7 @@ static const struct demand *demand_now(const struct engine *engine)
     return matcher_demand(pipeline_matcher(engine->pipeline));
 }
 
-static void choose_calls(const struct engine *engine, struct callset *ret)
+void engine_calls(const struct engine *engine, struct callset *ret)
 {
     if (is_whole(engine)) {
         callset_all(ret);
@@ -88,6 +88,10 @@ int engine_filter(struct engine *engine, bool trace, struct filter *ret, struct 
                                       .foreign = true };
     options.opens = wanted_opens(engine);
     options.socket_families = wanted_families(engine);
-    choose_calls(engine, &options.calls);
+    engine_calls(engine, &options.calls);
+    if (trace) { /* a listener would hide calls from a tracer; a page that never comes would hold it up */
+        callset_add_name(&options.calls, NAME_seccomp);
+        callset_add_name(&options.calls, NAME_userfaultfd);
+    }
     return filter_build(&options, ret, err);
 }

@@ -92,6 +92,7 @@ class Suite:
         self.count = 0
         self.unseen = 0
         self.bare = {}
+        self.steps = {}
 
     def fresh(self):
         with self.lock:
@@ -206,7 +207,13 @@ class Suite:
         return known
 
 
-def differences(bare, seen, case):
+def masked_in(mode, case, text):
+    for word, _, pattern in (x.partition(" ") for x in case.get("mask-in", [])):
+        text = re.sub(pattern, "#", text, flags=re.M) if mode.startswith(word) else text
+    return text
+
+
+def differences(bare, seen, case, mode):
     if seen.stuck_tasks is not None or bare.stuck_tasks is not None:
         which = "with" if seen.stuck_tasks is not None else "without"
         return [f"it does not end {which} the sensor", *(seen.stuck_tasks or bare.stuck_tasks)]
@@ -214,11 +221,12 @@ def differences(bare, seen, case):
     if bare.status != seen.status:
         problems.append(f"status {seen.status}, not {bare.status}")
     output = bare.output
-    for change in case.get("differs", []):
+    for change in case.get("differs", []) if mode not in case.get("same-in", []) else []:
         before, _, after = change.partition(" => ")
         output = output.replace(before, after)
-    if output != seen.output:
-        before, after = output.splitlines(), seen.output.splitlines()
+    output, now = masked_in(mode, case, output), masked_in(mode, case, seen.output)
+    if output != now:
+        before, after = output.splitlines(), now.splitlines()
         changed = [("- " + x) for x in before if x not in after] + [("+ " + x) for x in after if x not in before]
         problems.append("the output differs (- without, + with):")
         problems += (changed or ["in order:"] + after)[:40]
@@ -240,7 +248,7 @@ def run_one(suite, name, case, each, mode, options, user):
         if wrong:
             return "failed", ["it cannot be built:", wrong]
         bare = suite.bare_outcome(name, case, each, user)
-        problems = differences(bare, suite.run(case, each, options, user), case)
+        problems = differences(bare, suite.run(case, each, options, user), case, mode)
     except AssertionError as error:
         problems = [str(error)]
     return ("failed" if problems else "passed"), problems
@@ -264,15 +272,14 @@ def users_of(case):
 
 def work_of(suite, modes, options):
     cases = read_cases(os.path.join(HERE, "cases.t"))
-    for name, case, each in spread(cases):
+    for number, (name, case, each) in enumerate(spread(cases)):
         if options.only not in name or SCALE < int(case.get("from-scale", [1])[0]):
             continue
         for user in users_of(case):
             for mode, words in modes.items():
-                if mode in case.get("not-in", []) or (user and "user" not in words):
+                if mode in case.get("not-in", []) or (user and "user" not in words) or number % suite.steps[mode]:
                     continue
                 yield name, case, each, mode, [w for w in words if w != "user"], user
-    del suite
 
 
 def usable(suite):
@@ -315,9 +322,12 @@ def main():
             print(f"skipped: {why}")
             return SKIPPED
         stuck.adopt_orphans()
-        modes = {line.split(None, 1)[0]: (line.split(None, 1) + [""])[1].split()
-                 for _, line in lines_of(os.path.join(HERE, "modes.t"))}
-        modes = {n: w for n, w in modes.items() if options.mode in (None, n)}
+        modes = {}
+        for _, line in lines_of(os.path.join(HERE, "modes.t")):
+            word, *words = line.split()
+            name, _, step = word.partition("/")
+            if options.mode in (None, name):
+                modes[name], suite.steps[name] = words, 1 if options.mode else int(step or 1)
         totals = run_all(suite, modes, options)
     finally:
         if options.keep:

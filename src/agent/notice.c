@@ -1,0 +1,162 @@
+/*
+ * notice: lines in the alerts' two forms that no event stands behind.
+ *
+ * A line is put together in one buffer of a fixed limit and handed to the engine's outlet whole, so that it
+ * never stands inside an alert. Texts come from containers: they are cut, and lose their control characters.
+ */
+#include "agent/notice.h"
+
+#include "agent/alert.h"
+#include "agent/engine_internal.h"
+#include "base/clock.h"
+
+#include <errno.h>
+
+#define LINE_MAX_BYTES ((size_t)NOTICE_TEXT_MAX * 8 * (NOTICE_FIELDS_MAX + 2))
+
+static void put_message(const struct alert_format *format, const struct notice *notice,
+                        uint64_t ts_ns, struct buf *buf)
+{
+    alert_put_time(format, ts_ns, buf);
+    buf_puts(buf, STR(": "));
+    buf_putz(buf, priority_text(notice->priority));
+    buf_putc(buf, ' ');
+    buf_puts(buf, str_first(notice->message, NOTICE_TEXT_MAX));
+}
+
+static void put_time_value(uint64_t ts_ns, struct jsonw *w, const char *key)
+{
+    char storage[64];
+    struct buf text;
+    buf_init_fixed(&text, storage, sizeof(storage));
+    alert_put_utc(ts_ns, &text);
+    jsonw_str(w, key, buf_str(&text));
+}
+
+static void put_field(const struct notice_field *field, struct jsonw *w)
+{
+    switch (field->kind) {
+    case NOTICE_TEXT:
+        jsonw_str(w, field->key, str_first(field->text, NOTICE_TEXT_MAX));
+        break;
+    case NOTICE_NUMBER:
+        jsonw_u64(w, field->key, field->number);
+        break;
+    case NOTICE_TIME:
+        put_time_value(field->number, w, field->key);
+        break;
+    case NOTICE_NULL:
+        jsonw_null(w, field->key);
+        break;
+    }
+}
+
+static void put_json(const struct alert_format *format, const struct notice *notice, uint64_t ts_ns,
+                     struct buf *buf)
+{
+    struct jsonw w = { .buf = buf };
+    char storage[NOTICE_TEXT_MAX + 128];
+    struct buf output;
+    buf_init_fixed(&output, storage, sizeof(storage));
+    put_message(format, notice, ts_ns, &output);
+    jsonw_object(&w, NULL);
+    jsonw_str(&w, "hostname", format->hostname);
+    jsonw_str(&w, "output", buf_str(&output));
+    jsonw_object(&w, "output_fields");
+    for (uint32_t i = 0; i < notice->nfields && i < NOTICE_FIELDS_MAX; i++) {
+        put_field(&notice->fields[i], &w);
+    }
+    jsonw_end(&w);
+    jsonw_strz(&w, "priority", priority_text(notice->priority));
+    jsonw_strz(&w, "rule", notice->rule);
+    jsonw_strz(&w, "source", NOTICE_SOURCE);
+    jsonw_array(&w, "tags");
+    jsonw_end(&w);
+    put_time_value(ts_ns, &w, "time");
+    jsonw_end(&w);
+}
+
+void notice_write(const struct alert_format *format, const struct notice *notice, struct buf *buf)
+{
+    uint64_t ts_ns = notice->ts_ns ? notice->ts_ns : clock_real_ns();
+    if (format->json) {
+        put_json(format, notice, ts_ns, buf);
+    } else {
+        char storage[NOTICE_TEXT_MAX + 128];
+        struct buf text;
+        buf_init_fixed(&text, storage, sizeof(storage));
+        put_message(format, notice, ts_ns, &text);
+        alert_put_plain(buf_str(&text), buf);
+    }
+    buf_putc(buf, '\n');
+}
+
+int notice_say(struct engine *engine, const struct notice *notice)
+{
+    /* Not the engine's own: its clock is kept between alerts, under the lock. */
+    struct alert_format format = engine->config.options.format;
+    struct buf line;
+    format.clock = NULL;
+    buf_init(&line, LINE_MAX_BYTES);
+    notice_write(&format, notice, &line);
+    int r = line.failed ? -ENOMEM : engine_say(engine, line.p, line.n);
+    buf_done(&line);
+    return r;
+}
+
+static void describe(const struct notice_gap *gap, uint64_t now_ns, struct buf *buf)
+{
+    buf_puts(buf, STR(NOTICE_GAP_RULE ": calls passed unseen (start="));
+    alert_put_utc(gap->start_ns, buf);
+    buf_puts(buf, STR(" end="));
+    if (gap->end_ns) {
+        alert_put_utc(gap->end_ns, buf);
+    } else {
+        buf_printf(buf, "open, since %.1f s", (double)(now_ns - gap->start_ns) / (double)NS_PER_S);
+    }
+    buf_puts(buf, STR(" cause="));
+    buf_puts(buf, str_first(gap->cause, 256));
+    buf_printf(buf, " calls=%llu rescued=%llu container=", (unsigned long long)gap->passed,
+               (unsigned long long)gap->rescued);
+    buf_puts(buf, gap->container.n ? str_first(gap->container, 256) : STR("<NA>"));
+    buf_putc(buf, ')');
+}
+
+static void count(struct engine *engine, const struct notice_gap *gap)
+{
+    struct engine_gaps *gaps = &engine->gaps;
+    if (gap->end_ns) {
+        uint64_t lasted = gap->end_ns > gap->start_ns ? gap->end_ns - gap->start_ns : 0;
+        atomic_fetch_add(&gaps->closed, 1);
+        atomic_fetch_add(&gaps->calls, gap->passed);
+        atomic_fetch_add(&gaps->ns, lasted);
+    }
+}
+
+int notice_gap(struct engine *engine, const struct notice_gap *gap)
+{
+    uint64_t now = clock_real_ns();
+    if (!gap->end_ns && (now < gap->start_ns || now - gap->start_ns < NOTICE_OPEN_GAP_NS)) {
+        return -EAGAIN;
+    }
+    char storage[1024];
+    struct buf message;
+    buf_init_fixed(&message, storage, sizeof(storage));
+    describe(gap, now, &message);
+    const struct notice_field fields[] = {
+        { "gap.start", NOTICE_TIME, { 0 }, gap->start_ns },
+        { "gap.end", gap->end_ns ? NOTICE_TIME : NOTICE_NULL, { 0 }, gap->end_ns },
+        { "gap.cause", NOTICE_TEXT, gap->cause, 0 },
+        { "gap.calls", NOTICE_NUMBER, { 0 }, gap->passed },
+        { "gap.rescued", NOTICE_NUMBER, { 0 }, gap->rescued },
+        { "container.id", gap->container.n ? NOTICE_TEXT : NOTICE_NULL, gap->container, 0 },
+    };
+    const struct notice notice = { .rule = NOTICE_GAP_RULE,
+                                   .priority = PRIORITY_WARNING,
+                                   .ts_ns = now,
+                                   .message = buf_str(&message),
+                                   .fields = fields,
+                                   .nfields = sizeof(fields) / sizeof(*fields) };
+    count(engine, gap);
+    return notice_say(engine, &notice);
+}
