@@ -113,6 +113,15 @@ static int serve_metrics(struct daemon *d)
     return r < 0 ? told(&err, DAEMON_FAILED) : 0;
 }
 
+static int start_sensors(struct daemon *d)
+{
+    struct err err = { 0 };
+    d->sensors.config = &d->config;
+    d->sensors.engine = d->engine;
+    int r = sensors_start(&d->sensors, &err);
+    return r < 0 ? told(&err, r == -ENOTSUP ? DAEMON_LACKS : DAEMON_FAILED) : 0;
+}
+
 static int drop_rights(void)
 {
     struct err err = { 0 };
@@ -125,11 +134,12 @@ static int start(struct daemon *d)
     r = r == 0 ? open_output(d) : r;
     r = r == 0 ? listen_for_metrics(d) : r;
     if (r == 0) {
-        d->features = feature_probe();
+        d->sensors.features = feature_probe();
         r = drop_rights();
     }
     r = r == 0 ? load_first_rules(d) : r;
     r = r == 0 ? make_engine(d) : r;
+    r = r == 0 ? start_sensors(d) : r;
     return r == 0 ? serve_metrics(d) : r;
 }
 
@@ -189,6 +199,7 @@ static void daemon_done(struct daemon *d)
 {
     atomic_store(&d->stopping, true);
     metrics_http_free(d->http);
+    sensors_done(&d->sensors);
     if (d->engine) {
         engine_drain(d->engine);
         report_losses(d);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "agent/daemon.h"
+#include "agent/daemon_sensors.h"
 #include "agent/engine.h"
 #include "agent/metrics_http.h"
 #include "agent/reload.h"
@@ -14,8 +15,8 @@ struct daemon {
     struct config config; /* as it was at the start; what reloads change is in `rules` */
     int output;           /* of alerts; -1: standard output */
     int listening;        /* of metrics, until the server has it; -1 none */
-    uint32_t features;    /* of user notification, probed at the start */
     struct engine *engine;
+    struct sensors sensors;
     struct metrics_http *http;
     uint64_t started_ns;        /* CLOCK_REALTIME */
     pthread_mutex_t rules_lock; /* guards `rules` against being replaced; before the engine's */
