@@ -145,8 +145,12 @@ static int start(struct daemon *d)
 
 static void say_ready(const struct daemon *d)
 {
-    log_info("ready: %u of %u rules, nothing watched", d->rules->enabled,
-             d->rules->ruleset->nrules);
+    char storage[512];
+    struct buf sensors;
+    buf_init_fixed(&sensors, storage, sizeof(storage));
+    sensors_describe(&d->sensors, &sensors);
+    log_info("ready: %u of %u rules; sensors: %.*s", d->rules->enabled, d->rules->ruleset->nrules,
+             STR_ARG(buf_str(&sensors)));
 }
 
 /* SIGHUP reloads; returns at SIGTERM or SIGINT. */
