@@ -18,6 +18,8 @@
 
 #include <pthread.h>
 
+struct policies;
+
 #define ENGINE_QUEUE_MAX ((size_t)16 << 20)
 
 /* What a matched rule asks for beside its alert; bits. */
@@ -33,12 +35,17 @@ struct engine_rules {
     const struct ruleset *ruleset;     /* borrowed, until replaced */
     const struct selection *selection; /* borrowed as long */
     const uint8_t *actions;            /* enum engine_action by rule index; NULL: none. Borrowed */
+    /* NULL, or: actions are only what may be asked for, these decide by scope. Borrowed as long */
+    const struct policies *policies;
 };
 
-/* Sees each event that happened or was refused, after its alerts were written; under the lock. */
+/* Sees each event that happened or was refused, after its alerts were written; under the lock. With rules
+ * that matched, the event's thread is the state's (NULL: gone). */
 struct engine_watch {
     void (*event)(void *data, const struct event *event, const struct rule *const *rules,
                   uint32_t nrules);
+    /* A process was met, its container perhaps unknown yet (metadata_met()); under the lock. NULL: nobody. */
+    void (*met)(void *data, const struct thread *thread);
     void *data;
 };
 
@@ -61,6 +68,9 @@ void engine_free(struct engine *engine); /* after its sensors; flushes */
 const struct sink *engine_sink(struct engine *engine);
 pthread_mutex_t *engine_lock(struct engine *engine);
 struct state *engine_state(struct engine *engine);
+/* Under the lock: what rules are evaluated on, and the present rules. */
+struct view *engine_view(struct engine *engine);
+const struct engine_rules *engine_rules(const struct engine *engine);
 /* Every notified call has to be made an event, though no rule would match. */
 bool engine_keeps_all(const struct engine *engine);
 /* The seccomp program that watched commands have to install: demand of the rules, and of state. With
@@ -83,7 +93,7 @@ void engine_drain(struct engine *engine);
 void engine_finish_capture(struct engine *engine);
 
 struct engine_stats {
-    struct pipeline_stats pipeline; /* alerts_by_rule: of the present rules, copied by the caller
+    struct pipeline_stats pipeline;    /* alerts_by_rule: of the present rules, copied by the caller
                                      * under the lock if it is kept */
     uint64_t dropped_alerts, replaced; /* rules, so often */
     const char *capture_error;         /* NULL; the first failure of writing it */

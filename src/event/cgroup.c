@@ -6,8 +6,9 @@
  * (Fargate) /lxc/NAME  /lxc.payload.NAME  /libvirt/lxc/NAME  machine-lxc\x2dPID\x2dNAME.scope
  * /garden/ID /mesos/UUID
  *
- * ID is 64 hexadecimal digits; its first 12 are what people know. Components are looked at from the
- * last to the first, for runtimes make groups below a container's own.
+ * ID is 64 hexadecimal digits; its first 12 are what people know. All containers of a Fargate task begin
+ * with the task's 32, so theirs are not cut. Components are looked at from the last to the first, for
+ * runtimes make groups below a container's own.
  */
 #include "event/state.h"
 
@@ -16,6 +17,7 @@
 #define ID_DIGITS       64
 #define SHORT_DIGITS    12
 #define FARGATE_DIGITS  32
+#define FARGATE_ID_MAX  53 /* 20 digits behind the dash; there are ten */
 #define NAME_LENGTH_MAX 128
 
 static size_t hex_run(struct str s)
@@ -56,11 +58,11 @@ static struct str id_in_component(struct str s)
 static struct str fargate_id(struct str s)
 {
     size_t hex = hex_run(s);
-    if (hex != FARGATE_DIGITS || s.n <= hex + 1 || s.p[hex] != '-') {
+    if (hex != FARGATE_DIGITS || s.n <= hex + 1 || s.n > FARGATE_ID_MAX || s.p[hex] != '-') {
         return (struct str){ 0 };
     }
     struct str digits = str_from_offset(s, hex + 1);
-    return digit_run(digits) == digits.n ? str_first(s, SHORT_DIGITS) : (struct str){ 0 };
+    return digit_run(digits) == digits.n ? s : (struct str){ 0 };
 }
 
 /* The component after `marker`, which stands anywhere in the path. */
@@ -105,7 +107,8 @@ static struct str named_container(struct str path)
 
 struct str cgroup_container_id(struct str path)
 {
-    bool is_ecs = str_find(path, STR("/ecs/")) >= 0;
+    /* Seen from a sibling's own cgroup namespace the path begins with "/../". */
+    bool is_ecs = str_find(path, STR("/ecs/")) >= 0 || str_starts(path, STR("/../"));
     struct str rest = path;
     while (rest.n > 0) {
         ptrdiff_t slash = str_find_last(rest, '/');

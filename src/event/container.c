@@ -167,12 +167,16 @@ static int slot_new(struct state *state, const struct container *c, struct arena
 static struct container_slot *container_get(struct state *state, struct str id)
 {
     struct container_slot *slot = container_find(state, id);
+    if (slot && slot->c.true_id.n) {
+        id = slot->c.true_id;
+        slot = container_find(state, id);
+    }
     if (slot) {
         return slot;
     }
     struct arena arena;
     arena_init(&arena, CONTAINER_BYTES_MAX);
-    struct container c = { .id = arena_str(&arena, id), .pending = true };
+    struct container c = { .id = arena_str(&arena, container_short_id(id)), .pending = true };
     if (!c.id.p || slot_new(state, &c, &arena, &slot) < 0) {
         arena_done(&arena);
         return NULL;
@@ -237,6 +241,10 @@ static bool copy_strings(struct arena *arena, struct container *c)
         &c->ecs_task_family,
         &c->ecs_task_revision,
         &c->ecs_service,
+        &c->ecs_launch_type,
+        &c->ecs_availability_zone,
+        &c->user,
+        &c->true_id,
         &c->aws_account,
         &c->aws_region,
     };
@@ -343,6 +351,29 @@ int container_add_json(struct state *state, struct str json, struct container_sl
         return r;
     }
     return container_put(state, &c, &arena, ret);
+}
+
+int state_name_container(struct state *state, struct str made, struct str id)
+{
+    made = container_short_id(made);
+    id = container_short_id(id);
+    if (made.n == 0 || id.n == 0 || str_eq(made, id)) {
+        return -EINVAL;
+    }
+    struct container_slot *real = container_get(state, id);
+    if (real && !str_eq(real->c.id, id)) {
+        return -EINVAL;
+    }
+    struct container c = { .id = made, .pending = true, .true_id = id };
+    int r = real ? state_add_container(state, &c) : -ENOSPC;
+    struct container_slot *slot = r == 0 ? container_find(state, made) : NULL;
+    while (slot && slot->first_task) {
+        struct task *task = slot->first_task;
+        task_set_container(task, real);
+        task_changed(task, VOLATILE_CONTAINER);
+        task_changed(task, VOLATILE_CRED);
+    }
+    return r;
 }
 
 /* Tasks in it keep it, without metadata. */

@@ -7,10 +7,11 @@
  * Kubernetes facts are labels that the kubelet gives its containers.
  */
 #include "event/field_extractors.h"
+#include "event/state_internal.h"
 
 #include <stdlib.h>
 
-#define SHORT_ID 12
+#define SANDBOX_DIGITS 12
 
 /* lint: table */
 static const struct container host = {
@@ -70,7 +71,7 @@ static struct str event_container_id(const struct event *event)
     default:
         break;
     }
-    return str_first(id, SHORT_ID);
+    return container_short_id(id);
 }
 
 /* The container of the event or of its task; NULL: neither is known. */
@@ -121,6 +122,7 @@ void extract_container_text(const struct field_ref *field, struct view *view, st
         AT(CONTAINER_READINESS_PROBE, readiness_probe),
         AT(CONTAINER_IP, ip),
         AT(CONTAINER_CNI_JSON, cni_json),
+        AT(CONTAINER_USER, user),
 #undef AT
     };
     const struct container *container = container_of_event(view);
@@ -187,6 +189,20 @@ void extract_container_flag(const struct field_ref *field, struct view *view, st
         return;
     default:
         put_bool(ret, container->host_ipc);
+    }
+}
+
+/* Missing where there is no limit. */
+void extract_container_limit(const struct field_ref *field, struct view *view,
+                             struct extracted *ret)
+{
+    const struct container *container = container_of_event(view);
+    bool is_cpu = field->id == FIELD_CONTAINER_CPU_LIMIT;
+    uint64_t limit = !container ? 0
+                     : is_cpu   ? container->cpu_limit_milli
+                                : container->memory_limit_bytes;
+    if (limit) {
+        put_u64(ret, TYPE_UINT64, limit);
     }
 }
 
@@ -423,7 +439,7 @@ void extract_k8s_label(const struct field_ref *field, struct view *view, struct 
 static const struct container *sandbox_of(const struct view *view,
                                           const struct container *container)
 {
-    struct str id = str_first(container->pod_sandbox_id, SHORT_ID);
+    struct str id = str_first(container->pod_sandbox_id, SANDBOX_DIGITS);
     const struct container *sandbox = id.n ? state_container(view->state, id) : NULL;
     return sandbox && !sandbox->pending ? sandbox : container;
 }
@@ -438,7 +454,7 @@ void extract_k8s_pod(const struct field_ref *field, struct view *view, struct ex
     const struct container *own = container->cni_json.n ? container : sandbox_of(view, container);
     switch (field->id) {
     case FIELD_K8S_POD_SANDBOX_ID:
-        put_str(ret, str_first(container->pod_sandbox_id, SHORT_ID));
+        put_str(ret, str_first(container->pod_sandbox_id, SANDBOX_DIGITS));
         return;
     case FIELD_K8S_POD_FULL_SANDBOX_ID:
         put_str(ret, container->pod_sandbox_id);
@@ -486,6 +502,12 @@ void extract_ecs(const struct field_ref *field, struct view *view, struct extrac
         break;
     case FIELD_ECS_SERVICE:
         s = container->ecs_service;
+        break;
+    case FIELD_ECS_LAUNCH_TYPE:
+        s = container->ecs_launch_type;
+        break;
+    case FIELD_ECS_AVAILABILITY_ZONE:
+        s = container->ecs_availability_zone;
         break;
     case FIELD_AWS_ACCOUNT:
         s = container->aws_account;

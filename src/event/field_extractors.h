@@ -39,6 +39,7 @@ extractor extract_container_start;
 extractor extract_container_label;
 extractor extract_k8s_label;
 extractor extract_k8s_pod;
+extractor extract_container_limit;
 extractor extract_ecs;
 
 /* field_event.c */

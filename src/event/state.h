@@ -62,7 +62,8 @@ struct shared_str {
 };
 
 struct container {
-    struct str id; /* 12 characters; "host" is the host's */
+    /* The first 12 of 64 digits; whole where containers differ behind that (Fargate); "host" is the host's */
+    struct str id;
     struct str full_id, name, image, image_id, image_repository, image_tag, image_digest, type, ip,
         cni_json, pod_sandbox_id;
     struct str healthcheck, liveness_probe, readiness_probe; /* command lines */
@@ -77,7 +78,12 @@ struct container {
     bool pending; /* metadata not here yet: fields are empty and undecidable */
     /* ECS, from the task metadata endpoint */
     struct str ecs_cluster, ecs_task_arn, ecs_task_id, ecs_task_family, ecs_task_revision,
-        ecs_service, aws_account, aws_region;
+        ecs_service, ecs_launch_type, ecs_availability_zone, aws_account, aws_region;
+    struct str user;             /* as configured; empty: the image's */
+    uint64_t cpu_limit_milli;    /* thousandths of a processor; 0: none, or not known */
+    uint64_t memory_limit_bytes; /* the same */
+    /* A name made up of a namespace's number, for want of the container's own: see state_name_container() */
+    struct str true_id;
     uint32_t index;
 };
 
@@ -302,7 +308,10 @@ int state_add_container(struct state *state, const struct container *container);
 /* Container metadata as JSON, the form captures carry. -EINVAL when it is not that. */
 int state_add_container_json(struct state *state, struct str json);
 int state_remove_container(struct state *state, struct str id);
-/* The id (12 characters) in a cgroup path, v1 or v2; empty for the host. */
+/* The container known as `made` is the one named `id`: its tasks, now and later, are that one's.
+ * -EINVAL when both are the same, one is empty, or `id` is a made-up name itself. */
+int state_name_container(struct state *state, struct str made, struct str id);
+/* The id in a cgroup path, v1 or v2, as in struct container; empty for the host. */
 struct str cgroup_container_id(struct str cgroup_path);
 
 int state_add_interface(struct state *state, const struct interface *interface);

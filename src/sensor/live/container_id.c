@@ -8,16 +8,21 @@
 
 #include "base/buf.h"
 #include "base/fd.h"
+#include "event/state.h"
 
 #include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#define MOUNTINFO_MAX ((size_t)4 << 20)
-#define ID_DIGITS     64
-#define HOST_PID_NS   0xEFFFFFFC /* PROC_PID_INIT_INO of the kernel */
+#define MOUNTINFO_MAX      ((size_t)4 << 20)
+#define ID_DIGITS          64
+#define FARGATE_HEX        32
+#define FARGATE_DIGITS_MAX 20
+#define CPUSET_MAX         ((size_t)8192)
+#define HOST_PID_NS        0xEFFFFFFC /* PROC_PID_INIT_INO of the kernel */
 
 static struct str next_word(struct str *rest, char end)
 {
@@ -27,25 +32,39 @@ static struct str next_word(struct str *rest, char end)
     return word;
 }
 
-static bool is_id(struct str s)
+static bool is_hex(struct str s, size_t n)
 {
     for (size_t i = 0; i < s.n; i++) {
         if (!isdigit((unsigned char)s.p[i]) && (s.p[i] < 'a' || s.p[i] > 'f')) {
             return false;
         }
     }
-    return s.n == ID_DIGITS;
+    return s.n == n;
 }
 
-/* The folder right behind "containers/" or "overlay-containers/". */
+static bool is_fargate_id(struct str s)
+{
+    struct str digits = str_from_offset(s, FARGATE_HEX + 1);
+    for (size_t i = 0; i < digits.n; i++) {
+        if (!isdigit((unsigned char)digits.p[i])) {
+            return false;
+        }
+    }
+    return digits.n > 0 && digits.n <= FARGATE_DIGITS_MAX && s.p[FARGATE_HEX] == '-' &&
+           is_hex(str_first(s, FARGATE_HEX), FARGATE_HEX);
+}
+
+/* The folder behind "containers/" or "overlay-containers/", at most one between (a namespace's). */
 static struct str id_in_path(struct str path)
 {
-    struct str before = { 0 };
+    struct str before = { 0 }, earlier = { 0 };
     while (path.n) {
         struct str component = next_word(&path, '/');
-        if (is_id(component) && str_ends(before, STR("containers"))) {
+        bool behind = str_ends(before, STR("containers")) || str_eq(earlier, STR("containers"));
+        if ((is_hex(component, ID_DIGITS) && behind) || is_fargate_id(component)) {
             return component;
         }
+        earlier = before;
         before = component;
     }
     return (struct str){ 0 };
@@ -84,11 +103,50 @@ static size_t from_mounts(int64_t pid, char ret[CONTAINER_CGROUP_MAX])
     if (file_read(path, &text, NULL) == 0) {
         struct str id = container_id_in_mounts(buf_str(&text));
         if (id.n) {
-            n = snprintf(ret, CONTAINER_CGROUP_MAX, "mountinfo=/container/%.*s", STR_ARG(id));
+            n = snprintf(ret, CONTAINER_CGROUP_MAX, "mountinfo=/ecs/%.*s", STR_ARG(id));
         }
     }
     buf_done(&text);
     return (size_t)n;
+}
+
+/* The group's path as a file of its own, where reading the list of all did not get that far. */
+static size_t from_cpuset(int64_t pid, char ret[CONTAINER_CGROUP_MAX])
+{
+    char path[64], storage[CPUSET_MAX];
+    struct buf text;
+    snprintf(path, sizeof(path), "/proc/%lld/cpuset", (long long)pid);
+    buf_init_fixed(&text, storage, sizeof(storage));
+    if (file_read(path, &text, NULL) < 0) {
+        return 0;
+    }
+    struct str id = cgroup_container_id(str_trim(buf_str(&text)));
+    if (id.n == 0 || id.n > FARGATE_HEX + 1 + FARGATE_DIGITS_MAX) {
+        return 0;
+    }
+    /* Behind "/lxc/" any name is one, also an id that was cut already. */
+    return (size_t)snprintf(ret, CONTAINER_CGROUP_MAX, "cpuset=/lxc/%.*s", STR_ARG(id));
+}
+
+bool container_is_made_up(struct str cgroups)
+{
+    while (cgroups.n) {
+        struct str one = str_until_nul(cgroups.p, cgroups.n);
+        if (str_starts(one, STR("pidns=/container/")) ||
+            str_starts(one, STR("mntns=/container/"))) {
+            return true;
+        }
+        cgroups = str_from_offset(cgroups, one.n + 1);
+    }
+    return false;
+}
+
+uint64_t container_mounts(int64_t pid)
+{
+    char path[64];
+    struct stat st;
+    snprintf(path, sizeof(path), "/proc/%lld/ns/mnt", (long long)pid);
+    return stat(path, &st) < 0 ? 0 : st.st_ino;
 }
 
 uint64_t container_namespace_of(uint64_t pidns)
@@ -104,13 +162,25 @@ uint64_t container_namespace(int64_t pid)
     return stat(path, &st) < 0 ? 0 : container_namespace_of(st.st_ino);
 }
 
+/* Containers that share this process' namespace are told apart by what they mount. */
+static size_t made_up(int64_t pid, uint64_t namespace, char ret[CONTAINER_CGROUP_MAX])
+{
+    int64_t self = getpid();
+    uint64_t mounts = container_mounts(pid);
+    bool is_sibling =
+        namespace == container_namespace(self) && mounts && mounts != container_mounts(self);
+    return (size_t)snprintf(
+        ret, CONTAINER_CGROUP_MAX, "%s=/container/%012llx%052d", is_sibling ? "mntns" : "pidns",
+        (unsigned long long)(is_sibling ? mounts : namespace) & 0xffffffffffff, 0);
+}
+
 size_t container_cgroup(int64_t pid, char ret[CONTAINER_CGROUP_MAX])
 {
     uint64_t namespace = container_namespace(pid);
-    size_t n = namespace ? from_mounts(pid, ret) : 0;
-    if (n || !namespace) {
-        return n;
+    if (!namespace) {
+        return 0;
     }
-    return (size_t)snprintf(ret, CONTAINER_CGROUP_MAX, "pidns=/container/%012llx%052d",
-                            (unsigned long long)namespace & 0xffffffffffff, 0);
+    size_t n = from_mounts(pid, ret);
+    n = n ? n : from_cpuset(pid, ret);
+    return n ? n : made_up(pid, namespace, ret);
 }

@@ -56,7 +56,7 @@ struct reader {
     struct pidns pidns[NAMESPACES_MAX];
     char root[PROC_LINK_MAX];
     struct str root_link;
-    uint64_t namespace; /* whose container is `container` */
+    uint64_t namespace, mounts; /* whose container is `container` */
     size_t container_n;
     char container[CONTAINER_CGROUP_MAX];
     char scratch[SCRATCH_SIZE];
@@ -267,12 +267,15 @@ static uint64_t pidns_of(const struct reader *reader, int dir)
     return fstatat(dir, "ns/pid", &st, 0) == 0 ? st.st_ino : 0;
 }
 
-/* What else tells the container; the same for all of a process namespace. */
+/* What else tells the container; the same for all of a process and a mount namespace. */
 static void put_container(struct reader *reader, int dir, struct buf *buf)
 {
     uint64_t namespace = container_namespace_of(pidns_of(reader, dir));
-    if (namespace && namespace != reader->namespace) {
+    struct stat st;
+    uint64_t mounts = namespace && fstatat(dir, "ns/mnt", &st, 0) == 0 ? st.st_ino : 0;
+    if (namespace && (namespace != reader->namespace || mounts != reader->mounts)) {
         reader->namespace = namespace;
+        reader->mounts = mounts;
         reader->container_n = container_cgroup(reader->task.pid, reader->container);
     }
     if (namespace && buf->capacity - buf->n > reader->container_n) {

@@ -166,7 +166,12 @@ static inline void add_container(struct world *world)
         .ecs_task_family = STR("f"),
         .ecs_task_revision = STR("3"),
         .ecs_service = STR("s"),
+        .ecs_launch_type = STR("FARGATE"),
+        .ecs_availability_zone = STR("eu-1b"),
         .aws_account = STR("123"),
+        .user = STR("www"),
+        .cpu_limit_milli = 250,
+        .memory_limit_bytes = 1 << 29,
         .aws_region = STR("eu-1"),
     };
     assert_int_equal(state_add_container(world->state, &container), 0);

@@ -547,6 +547,11 @@ static void test_container(void **unused)
         { "ecs.task.family", "f" },
         { "ecs.task.revision", "3" },
         { "ecs.service", "s" },
+        { "ecs.launch_type", "FARGATE" },
+        { "ecs.availability_zone", "eu-1b" },
+        { "container.user", "www" },
+        { "container.cpu.limit", "250" },
+        { "container.memory.limit", "536870912" },
         { "aws.account", "123" },
         { "aws.region", "eu-1" },
     };

@@ -37,7 +37,18 @@ static void test_cgroup_ids(void **unused)
         { "/default/" ID64, "0123456789ab" },
         { "/ecs/cluster/0123456789abcdef0123456789abcdef/" ID64, "0123456789ab" },
         { "/ecs/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-1234567890",
-          "bbbbbbbbbbbb" },
+          "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-1234567890" },
+        { "/../bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-1234567890",
+          "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-1234567890" },
+        { "/ecs/x/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-12345678901234567890",
+          "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-12345678901234567890" },
+        { "/ecs/x/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-123456789012345678901", "" },
+        { "/../../system.slice/docker-" ID64 ".scope", "0123456789ab" },
+        { "/system.slice/cri-containerd-" ID64 ".scope/init", "0123456789ab" },
+        { "/k8s.io/" ID64, "0123456789ab" },
+        { "/machine.slice/libpod-" ID64 ".scope/container/nested", "0123456789ab" },
+        { "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" ID64 ".scope",
+          "0123456789ab" },
         { "/x/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-1234567890", "" },
         { "/ecs/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-12a", "" },
         { "/ecs/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-", "" },
@@ -163,6 +174,34 @@ static void test_bad_json(void **unused)
                                                      "\"Mounts\":{},\"type\":99,\"name\":[]}}")),
                      0);
     assert_non_null(state_container(s, STR("x")));
+    state_free(s);
+}
+
+static void test_made_up_name(void **unused)
+{
+    (void)unused;
+    struct state *s = state_with(0);
+    add_in_container(s, 10);
+    struct container real = { .id = STR("bbbb-1"), .name = STR("app") };
+    assert_int_equal(state_name_container(s, STR("x"), STR("x")), -EINVAL);
+    assert_int_equal(state_name_container(s, STR(""), STR("x")), -EINVAL);
+    assert_int_equal(state_name_container(s, STR("x"), STR("")), -EINVAL);
+    assert_int_equal(state_name_container(s, STR(ID64), real.id), 0);
+    assert_text(state_thread(s, 10)->container->id, "bbbb-1");
+    assert_true(state_thread(s, 10)->container->pending);
+    assert_int_equal(state_add_container(s, &real), 0);
+    assert_text(state_thread(s, 10)->container->name, "app");
+    add_in_container(s, 11);
+    assert_text(state_thread(s, 11)->container->name, "app");
+    /* no circles: a made-up name names nobody */
+    assert_int_equal(state_name_container(s, STR("bbbb-1"), STR(ID64)), -EINVAL);
+    assert_int_equal(state_name_container(s, STR("other"), STR(ID64)), -EINVAL);
+    /* again, and to another one */
+    assert_int_equal(state_name_container(s, STR(ID64), real.id), 0);
+    assert_int_equal(state_name_container(s, STR(ID64), STR("bbbb-2")), 0);
+    add_in_container(s, 12);
+    assert_text(state_thread(s, 12)->container->id, "bbbb-2");
+    assert_text(state_thread(s, 10)->container->id, "bbbb-1");
     state_free(s);
 }
 
@@ -321,6 +360,7 @@ int main(void)
         cmocka_unit_test(test_cgroup_ids),
         cmocka_unit_test(test_metadata_arrives_late),
         cmocka_unit_test(test_bad_json),
+        cmocka_unit_test(test_made_up_name),
         cmocka_unit_test(test_container_limit),
         cmocka_unit_test(test_users),
         cmocka_unit_test(test_user_limit),
