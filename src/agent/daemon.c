@@ -92,14 +92,26 @@ static int load_first_rules(struct daemon *d)
 static int make_engine(struct daemon *d)
 {
     struct err err = { 0 };
+    d->responders.config = &d->config;
+    int r = responders_new(&d->responders, &err);
+    if (r < 0) {
+        return told(&err, r == -EINVAL ? DAEMON_USAGE : DAEMON_FAILED);
+    }
     const struct engine_config config = {
         .rules = loaded_rules_of(d->rules),
         .options = { .matcher = { .all = d->config.rule_matching == CONFIG_MATCH_ALL },
                      .format = { .json = d->config.output == CONFIG_OUTPUT_JSON } },
         .all_calls = d->config.calls == CONFIG_CALLS_ALL,
         .output = d->output < 0 ? STDOUT_FILENO : d->output,
+        .watch = responders_watch(&d->responders),
     };
-    return engine_new(&config, &d->engine, &err) < 0 ? told(&err, DAEMON_FAILED) : 0;
+    r = engine_new(&config, &d->engine, &err);
+    r = r == 0 ? responders_start(&d->responders, d->engine, &err) : r;
+    if (r < 0) {
+        return told(&err, DAEMON_FAILED);
+    }
+    responders_rules_changed(&d->responders);
+    return 0;
 }
 
 static int serve_metrics(struct daemon *d)
@@ -118,6 +130,7 @@ static int start_sensors(struct daemon *d)
     struct err err = { 0 };
     d->sensors.config = &d->config;
     d->sensors.engine = d->engine;
+    d->sensors.responders = &d->responders;
     int r = sensors_start(&d->sensors, &err);
     return r < 0 ? told(&err, r == -ENOTSUP ? DAEMON_LACKS : DAEMON_FAILED) : 0;
 }
@@ -204,6 +217,7 @@ static void daemon_done(struct daemon *d)
     atomic_store(&d->stopping, true);
     metrics_http_free(d->http);
     sensors_done(&d->sensors);
+    responders_done(&d->responders);
     if (d->engine) {
         engine_drain(d->engine);
         report_losses(d);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "agent/daemon.h"
+#include "agent/daemon_respond.h"
 #include "agent/daemon_sensors.h"
 #include "agent/engine.h"
 #include "agent/metrics_http.h"
@@ -17,6 +18,7 @@ struct daemon {
     int listening;        /* of metrics, until the server has it; -1 none */
     struct engine *engine;
     struct sensors sensors;
+    struct responders responders;
     struct metrics_http *http;
     uint64_t started_ns;        /* CLOCK_REALTIME */
     pthread_mutex_t rules_lock; /* guards `rules` against being replaced; before the engine's */

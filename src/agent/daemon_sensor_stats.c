@@ -61,6 +61,21 @@ static const struct figure ptrace_figures[] = {
     { offsetof(struct ptrace_stats, tasks), "hinomi_ptrace_tasks", "Tasks watched.", true },
 };
 
+#define DISCOVER(member, what, text)                                                               \
+    {                                                                                              \
+        offsetof(struct discover_stats, member), "hinomi_discover_" what, text, false              \
+    }
+
+static const struct figure discover_figures[] = {
+    DISCOVER(looks, "looks_total", "Looks over /proc."),
+    DISCOVER(examined, "examined_total", "Processes examined."),
+    DISCOVER(found, "found_total", "Processes in watched containers that no sensor watched."),
+    DISCOVER(taken, "taken_total", "Of them, those that the ptrace sensor took."),
+    DISCOVER(unwatched, "unwatched_total", "Of them, those that nobody watches."),
+    DISCOVER(interactive, "interactive_total", "Interactive sessions from outside."),
+    DISCOVER(forgotten, "forgotten_total", "Processes beyond what is remembered."),
+};
+
 static const struct figure dns_figures[] = {
     DNS(packets, "packets_total", "Packets looked at."),
     DNS(dropped, "dropped_total", "Packets lost because the parser was too slow."),
@@ -120,6 +135,11 @@ void sensors_metrics(const struct sensors *s, struct buf *buf)
         struct ptrace_stats stats = { 0 };
         ptrace_get_stats(s->ptrace, &stats);
         put(buf, &stats, ptrace_figures, COUNT(ptrace_figures));
+    }
+    if (s->discover) {
+        struct discover_stats stats = { 0 };
+        discover_get_stats(s->discover, &stats);
+        put(buf, &stats, discover_figures, COUNT(discover_figures));
     }
     if (s->dns) {
         struct dns_stats stats = { 0 };

@@ -4,6 +4,7 @@
  *     notify    applications that a shim hands over; the default where there is user notification
  *     ptrace    those that could not be given a filter
  *     dns       names, of all of them
+ *     discover  processes in their containers that entered from outside: for ptrace
  *
  * With the priority `availability` an agent that can watch nothing stays: where it is an essential container its
  * end would be the end of the task. With `security`, or when one sensor is asked for by name, it does not start.
@@ -68,6 +69,29 @@ static void start_ptrace(struct sensors *s)
     }
 }
 
+static bool is_covered(void *data, int64_t pid)
+{
+    const struct sensors *s = data;
+    return s->ptrace && ptrace_has(s->ptrace, pid);
+}
+
+static int seize(void *data, const struct discover_found *found)
+{
+    const struct sensors *s = data;
+    return s->ptrace ? ptrace_attach(s->ptrace, found->pid, NULL) : -ENODEV;
+}
+
+static void start_discover(struct sensors *s)
+{
+    struct err err = { 0 };
+    const struct discover_config config = {
+        .engine = s->engine, .covered = is_covered, .found = seize, .data = s
+    };
+    if (discover_new(&config, &s->discover, &err) < 0) {
+        lacks(s, "discovery", err.message);
+    }
+}
+
 static void start_notify(struct sensors *s)
 {
     struct err err = { 0 };
@@ -105,6 +129,7 @@ int sensors_start(struct sensors *s, struct err *err)
 {
     start_dns(s);
     start_ptrace(s);
+    start_discover(s);
     start_notify(s);
     return has_what_is_wanted(s) ? 0 : err_set(err, -ENOTSUP, "cannot watch: %s", s->lacking);
 }
@@ -112,6 +137,7 @@ int sensors_start(struct sensors *s, struct err *err)
 void sensors_done(struct sensors *s)
 {
     handoff_free(s->handoff);
+    discover_free(s->discover);
     if (s->ptrace) {
         ptrace_drain(s->ptrace);
     }

@@ -5,6 +5,8 @@
 #pragma once
 
 #include "agent/config.h"
+#include "agent/daemon_respond.h"
+#include "agent/discover.h"
 #include "agent/engine.h"
 #include "agent/handoff.h"
 #include "base/buf.h"
@@ -14,16 +16,18 @@
 #define SENSORS_LACKING_MAX 1024 /* bytes of text */
 
 struct sensors {
-    const struct config *config; /* borrowed */
-    struct engine *engine;       /* borrowed */
-    uint32_t features;           /* enum notify_feature */
-    struct dns *dns;             /* NULL: not there, as the others */
+    const struct config *config;   /* borrowed */
+    struct engine *engine;         /* borrowed */
+    struct responders *responders; /* borrowed: they hear of applications */
+    uint32_t features;             /* enum notify_feature */
+    struct dns *dns;               /* NULL: not there, as the others */
     struct ptrace *ptrace;
+    struct discover *discover;
     struct handoff *handoff;
     char lacking[SENSORS_LACKING_MAX]; /* what cannot be had, and why; "" nothing */
 };
 
-/* Into zeroed storage with the first three members set. -ENOTSUP: what the configuration insists on is not
+/* Into zeroed storage with the first four members set. -ENOTSUP: what the configuration insists on is not
  * to be had; err says so. Others: failed. To be done whatever comes of it. */
 int sensors_start(struct sensors *sensors, struct err *err);
 /* What happened becomes alerts, and holders take over. Before the engine goes. */

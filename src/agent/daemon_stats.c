@@ -55,6 +55,7 @@ void daemon_metrics(void *data, struct buf *buf)
     put_rules(d, buf);
     put_reloads(d, buf);
     sensors_metrics(&d->sensors, buf);
+    responders_metrics(&d->responders, buf);
     metrics_process(buf, d->started_ns);
 }
 

@@ -66,6 +66,35 @@ static void without_filter(struct sensors *s, const struct handoff_container *c,
     say_unwatched(s, c, "an application is not watched", err.code ? err.message : why);
 }
 
+/* What others have to know of an application that is watched from now on. */
+static void pass_on(struct sensors *s, const struct handoff_container *c)
+{
+    struct who who = who_of(c);
+    struct str task = str_until_nul(c->hello->task, sizeof(c->hello->task));
+    struct metadata *metadata = s->responders->metadata;
+    if (c->holder > 0) {
+        respond_protect(s->responders->respond, c->holder);
+    }
+    if (metadata && c->pid > 0 && (task.n || who.container.n)) {
+        metadata_hint(metadata, c->pid, task.n ? task : who.container);
+    }
+    int r = s->discover && c->pid > 0 ? discover_watch(s->discover, c->pid, who.container) : 0;
+    if (r < 0 && r != -EPERM) {
+        log_warning("processes that enter the container of process %lld are not found: %s",
+                    (long long)c->pid, strerror(-r));
+    }
+}
+
+static void forget(struct sensors *s, const struct handoff_container *c)
+{
+    if (c->holder > 0) {
+        respond_release(s->responders->respond, c->holder);
+    }
+    if (s->discover && c->pid > 0) {
+        discover_unwatch(s->discover, c->pid);
+    }
+}
+
 void watch_changed(void *data, enum handoff_change change, const struct handoff_container *c,
                    int error)
 {
@@ -80,9 +109,11 @@ void watch_changed(void *data, enum handoff_change change, const struct handoff_
     case HANDOFF_RESUMED:
         log_info("%s: %s%s", text, change == HANDOFF_JOINED ? "watched" : "watched again",
                  c->other_filter ? ", by a filter made for other rules" : "");
+        pass_on(s, c);
         break;
     case HANDOFF_LEFT:
         log_info("%s: ended", text);
+        forget(s, c);
         break;
     case HANDOFF_HOLDER_LOST:
         say_unwatched(s, c,

@@ -93,7 +93,7 @@ static void test_whole(void **state)
                            "metrics:\n  listen: 127.0.0.1:9464\n"
                            "ecs: {endpoint: 'http://x/v4'}\n"
                            "runtime:\n  sockets: /one.sock\n"
-                           "capture: {dir: /c, seconds_before: 0, seconds_after: 300}\n"),
+                           "capture: {dir: /c, seconds_before: 0, seconds_after: 3600}\n"),
                      0);
     assert_int_equal(config.rules_files.n, 2);
     assert_string_equal(config.rules_files.items[1], "/b c");
@@ -112,7 +112,7 @@ static void test_whole(void **state)
     assert_int_equal(config.runtime_sockets.n, 1);
     assert_string_equal(config.runtime_sockets.items[0], "/one.sock");
     assert_int_equal(config.capture_before_s, 0);
-    assert_int_equal(config.capture_after_s, 300);
+    assert_int_equal(config.capture_after_s, 3600);
 }
 
 static void test_places(void **state)
@@ -133,8 +133,8 @@ static void test_places(void **state)
             "notice, "
             "info, debug; not `security`; did you mean the key `priority`?\n");
     refuses("dns: maybe\n", "f.yaml:1:6: `dns` is true or false, not `maybe`\n");
-    refuses("capture:\n  seconds_after: 301\n",
-            "f.yaml:2:18: `capture.seconds_after` takes a number from 0 to 300, not `301`\n");
+    refuses("capture:\n  seconds_after: 3601\n",
+            "f.yaml:2:18: `capture.seconds_after` takes a number from 0 to 3600, not `3601`\n");
     refuses("socket: [a]\n", "f.yaml:1:9: `socket` takes one value, not a list\n");
     refuses("socket: {a: b}\n",
             "f.yaml:1:9: a value is wanted here, or a list of values; not a map\n");
@@ -253,13 +253,16 @@ static void test_reloaded(void **state)
 {
     (void)state;
     static const char *const samples[] = {
-        [KEY_TEXT] = "/other", [KEY_LIST] = "/other", [KEY_BOOL] = "false", [KEY_NUMBER] = "7"
+        [KEY_TEXT] = "/other", [KEY_LIST] = "/other", [KEY_BOOL] = NULL, [KEY_NUMBER] = "7"
     };
     for (size_t i = 0; i < config_nkeys; i++) {
         const struct config_key *key = &config_keys[i];
         struct config fresh;
         config_init(&fresh);
-        struct str value = str_of(key->kind == KEY_CHOICE ? key->words[1] : samples[key->kind]);
+        bool *flag = (bool *)((char *)&fresh + key->at);
+        struct str value = str_of(key->kind == KEY_CHOICE ? key->words[1]
+                                  : key->kind == KEY_BOOL ? (*flag ? "no" : "yes")
+                                                          : samples[key->kind]);
         assert_int_equal(config_set_key(&fresh, key, &value, 1, &err), 0);
         buf_clear(&text);
         config_not_reloaded(&config, &fresh, &text);
