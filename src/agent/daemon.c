@@ -89,7 +89,20 @@ static int load_first_rules(struct daemon *d)
     return r < 0 ? told(&err, DAEMON_FAILED) : 0;
 }
 
-static int make_engine(struct daemon *d)
+/* Under the engine's lock. */
+static void judge(void *data, const struct rule *rule, struct view *view, struct alert_verdict *ret)
+{
+    const struct daemon *d = data;
+    struct policy_verdict verdict;
+    policies_judge(engine_rules(d->engine)->policies, rule, view, &verdict);
+    *ret = (struct alert_verdict){
+        .policy = verdict.policy ? verdict.policy->name : (struct str){ 0 },
+        .severity = verdict.policy ? verdict.severity : ALERT_BY_PRIORITY,
+    };
+}
+
+/* What an engine needs that is there before it. */
+static int prepare_engine(struct daemon *d)
 {
     struct err err = { 0 };
     d->responders.config = &d->config;
@@ -97,15 +110,25 @@ static int make_engine(struct daemon *d)
     if (r < 0) {
         return told(&err, r == -EINVAL ? DAEMON_USAGE : DAEMON_FAILED);
     }
+    r = alert_hinomi_init(&d->hinomi, str_of(d->config.agent_id), &err);
+    d->hinomi.judge = judge;
+    d->hinomi.data = d;
+    return r < 0 ? told(&err, DAEMON_FAILED) : 0;
+}
+
+static int make_engine(struct daemon *d)
+{
+    struct err err = { 0 };
     const struct engine_config config = {
         .rules = loaded_rules_of(d->rules),
         .options = { .matcher = { .all = d->config.rule_matching == CONFIG_MATCH_ALL },
-                     .format = { .json = d->config.output == CONFIG_OUTPUT_JSON } },
+                     .format = { .json = d->config.output == CONFIG_OUTPUT_JSON,
+                                 .hinomi = &d->hinomi } },
         .all_calls = d->config.calls == CONFIG_CALLS_ALL,
         .output = d->output < 0 ? STDOUT_FILENO : d->output,
         .watch = responders_watch(&d->responders),
     };
-    r = engine_new(&config, &d->engine, &err);
+    int r = engine_new(&config, &d->engine, &err);
     r = r == 0 ? responders_start(&d->responders, d->engine, &err) : r;
     if (r < 0) {
         return told(&err, DAEMON_FAILED);
@@ -151,6 +174,7 @@ static int start(struct daemon *d)
         r = drop_rights();
     }
     r = r == 0 ? load_first_rules(d) : r;
+    r = r == 0 ? prepare_engine(d) : r;
     r = r == 0 ? make_engine(d) : r;
     r = r == 0 ? start_sensors(d) : r;
     return r == 0 ? serve_metrics(d) : r;

@@ -1,6 +1,7 @@
 /* daemon_internal: what the daemon's files share; nobody else includes it. */
 #pragma once
 
+#include "agent/alert_hinomi.h"
 #include "agent/daemon.h"
 #include "agent/daemon_respond.h"
 #include "agent/daemon_sensors.h"
@@ -13,9 +14,10 @@
 
 struct daemon {
     const struct config_source *source;
-    struct config config; /* as it was at the start; what reloads change is in `rules` */
-    int output;           /* of alerts; -1: standard output */
-    int listening;        /* of metrics, until the server has it; -1 none */
+    struct config config;       /* as it was at the start; what reloads change is in `rules` */
+    int output;                 /* of alerts; -1: standard output */
+    int listening;              /* of metrics, until the server has it; -1 none */
+    struct alert_hinomi hinomi; /* of JSON alerts */
     struct engine *engine;
     struct sensors sensors;
     struct responders responders;

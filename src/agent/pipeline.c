@@ -67,6 +67,7 @@ int pipeline_new(const struct ruleset *ruleset, const struct selection *selectio
     int r = compile_outputs(p, err);
     if (r == 0) {
         r = matcher_new(ruleset, selection, &options->matcher, &p->matcher, err);
+        p->format.matcher = p->matcher;
     }
     if (r < 0) {
         return r;

@@ -75,7 +75,8 @@ static void use_ptrace(const struct supervisor *s, bool filter, struct live_conf
     s->run->program->way = filter ? RUN_WITH_TRACE : RUN_WITHOUT;
 }
 
-/* An outer listener is asked instead of a tracer, so there a filter would hide calls: none then. */
+/* An outer listener is asked instead of a tracer, so there a filter would hide calls: none then, nor where
+ * filters are refused. */
 static int choose_sensor(const struct supervisor *s, struct live_config *ret)
 {
     enum run_sensor wanted = s->arguments->sensor;
@@ -84,7 +85,7 @@ static int choose_sensor(const struct supervisor *s, struct live_config *ret)
     bool busy = !can_notify && doctor_try_listener() == -EBUSY;
     ret->features = s->arguments->old_kernel ? features & FEATURES_5_10 : features;
     if (wanted == RUN_SENSOR_PTRACE || (wanted == RUN_SENSOR_AUTO && !can_notify)) {
-        use_ptrace(s, !busy, ret);
+        use_ptrace(s, !busy && doctor_try_filter() == 0, ret);
         return 0;
     }
     return can_notify ? 0 : refuse_notify(s, busy);

@@ -99,24 +99,33 @@ def within(namespace):
     return found
 
 
-def kill_within(folder):
-    """Ends whatever a run has left: it would go on under its sensor, and slow all that follow."""
+def namespace_of(folder):
+    """The run's network namespace; empty: none yet."""
     try:
         with open(os.path.join(folder, "namespace"), encoding="ascii") as file:
-            namespace = file.read().strip()
+            return file.read().strip()
     except OSError:
-        return
+        return ""
+
+
+def kill_within(folder, others):
+    """Ends whatever a run has left: it would go on under its sensor, and slow all that follow.
+
+    A namespace's number is given anew once it is gone: `others` may have got it.
+    """
+    namespace = namespace_of(folder)
     if not namespace or namespace == os.readlink("/proc/self/ns/net"):
         return
     for _ in range(KILL_ROUNDS):
         left = within(namespace)
-        for pid in left:
+        theirs = [namespace_of(other) for other in others()]
+        if not left or namespace in theirs:
+            return
+        for pid in left if all(theirs) else ():
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        if not left:
-            return
         time.sleep(0.02)
 
 
@@ -134,6 +143,7 @@ class Boxes:
         self.binds = [self.work] + [os.path.realpath(b) for b in binds]
         self.lock = threading.Lock()
         self.count = 0
+        self.running = set()
         self.lower = os.path.join(self.work, "lower")
         for path, (mode, text) in FILES.items():
             self._write(path, text, mode)
@@ -250,11 +260,17 @@ class Boxes:
     def runc(self, folder, ident):
         return ["runc", "--root", os.path.join(folder, "runc"), "run", "-b", os.path.join(folder, "bundle"), ident]
 
+    def others(self, folder):
+        with self.lock:
+            return self.running - {folder}
+
     def run(self, kind, command, folder=None, timeout=60, stdin=subprocess.DEVNULL, more=None):
         """Runs it in a box; `kind` is box.sh's."""
         folder = folder or self.fresh()
         arguments = [BOX, kind, folder, *self.binds, "--", *command]
         environment = dict(os.environ, PATH=PATH, HOME="/root", BOX_MORE=more or "")
+        with self.lock:
+            self.running.add(folder)
         with tempfile.TemporaryFile() as out:
             with subprocess.Popen(arguments, stdin=stdin, stdout=out, stderr=out, env=environment,
                                   start_new_session=True) as child:
@@ -264,7 +280,9 @@ class Boxes:
                     status = None
                     os.killpg(child.pid, signal.SIGKILL)
                     child.wait()
-            kill_within(folder)
+            kill_within(folder, lambda: self.others(folder))
+            with self.lock:
+                self.running.discard(folder)
             out.seek(0)
             output = out.read().decode("utf-8", "replace")
         return Result(status, output if status is not None else output + f"\nended after {timeout} s\n")

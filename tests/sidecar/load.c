@@ -7,7 +7,6 @@
  *     load kill PID         SIGKILL; prints what came of it
  *     load as UID ARGUMENT...  the rest as this user
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>

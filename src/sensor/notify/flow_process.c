@@ -66,6 +66,7 @@ static void discover_one(struct receiver *r, int64_t tid, bool known)
     if (live_task_read(r->task, tid, LIVE_ALL) < 0) {
         return;
     }
+    n->config.sink.prepare(n->config.sink.data, r->task->pid);
     pthread_mutex_lock(n->lock);
     const struct thread *thread = state_thread(n->config.state, tid);
     if (!known && (!thread || thread->flags & (THREAD_EXITED | THREAD_INVALID))) {
@@ -234,6 +235,7 @@ static enum verdict emit_new_image(struct receiver *r)
         foresee_exec(r);
     }
     stdio_learn(&(struct stdio_state){ n->config.state, n->lock }, r->target.pid);
+    n->config.sink.prepare(n->config.sink.data, r->target.pid);
     event_of_exec(&r->args, &outcome, r->task, &r->made);
     pthread_mutex_lock(n->lock);
     n->stats.events++;

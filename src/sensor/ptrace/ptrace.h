@@ -14,8 +14,9 @@
  * Threads: one thread inside is the tracer; the functions below may be called from any other. State and
  * sink are touched under the lock alone.
  *
- * Waiting: the kernel shows the stops of a watched process to every thread of ours that waits for it as
- * its parent. Who watches its own children waits for them with WNOHANG or by a pidfd, without WSTOPPED.
+ * Waiting: Linux shows the stops of a watched process to every thread of the tracer's process that waits
+ * for it as its parent, even without WSTOPPED, and a stop taken there is lost to the tracer. Who watches
+ * children of this very process waits for a pidfd before it calls wait(2).
  *
  * Limits: a task has one tracer. Debuggers and strace cannot work inside of what is watched, and who is
  * being debugged cannot be watched.

@@ -316,6 +316,27 @@ static const struct call *called(const struct ptrace *p, const struct tracee *t)
     return chosen ? call : NULL;
 }
 
+/* A listener of its own would be asked instead of us, and could let calls go on unseen. With notify the kernel says
+ * the same. */
+static bool asks_for_listener(const struct tracee *t)
+{
+    const __u64 *args = t->data.args;
+    return t->filtered && t->call->name == NAME_seccomp &&
+           (uint32_t)args[0] == SECCOMP_SET_MODE_FILTER &&
+           (uint32_t)args[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER;
+}
+
+/* What is refused whatever the rules are. The call is told of nevertheless. */
+static void refuse_some(const struct ptrace *p, const struct tracee *t)
+{
+    bool io_uring = t->call->name == NAME_io_uring_setup;
+    if (io_uring && p->config.deny_io_uring && !t->filtered) {
+        registers_refuse(t->tid, ENOSYS);
+    } else if (asks_for_listener(t)) {
+        registers_refuse(t->tid, EBUSY);
+    }
+}
+
 void trace_call_begin(struct ptrace *p, struct tracee *t)
 {
     trace_call_give(p, t);
@@ -329,11 +350,11 @@ void trace_call_begin(struct ptrace *p, struct tracee *t)
     t->call = e == 0 ? called(p, t) : NULL;
     if (t->call && is_tampering(p, t)) {
         refuse_tampering(p, t);
-    } else if (t->call && !t->filtered && p->config.deny_io_uring &&
-               t->call->name == NAME_io_uring_setup) {
-        registers_refuse(t->tid, ENOSYS);
-    } else if (t->call && is_wanted(p, t)) {
-        begin_call(p, t);
+    } else if (t->call) {
+        refuse_some(p, t);
+        if (is_wanted(p, t)) {
+            begin_call(p, t);
+        }
     }
     tracer_resume(p, t, 0);
 }

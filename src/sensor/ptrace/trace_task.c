@@ -232,12 +232,13 @@ void trace_birth(struct ptrace *p, struct tracee *parent, pid_t tid)
 {
     struct tracee *child = tid > 0 ? tracee_get(p, tid) : NULL;
     child = child || tid <= 0 ? child : tracee_add(p, tid);
-    bool forking = parent->forking;
-    forget_forking(p, parent);
     if (!child || child->told) {
+        trace_forking_ended(p, parent);
         return;
     }
-    if (!forking || !parent->call || parent->call->manner != MANNER_FORK) {
+    bool forking = parent->forking && parent->call && parent->call->manner == MANNER_FORK;
+    forget_forking(p, parent);
+    if (!forking) { /* it was in the middle of it when it was seized */
         child->filtered = parent->filtered;
         if (child->held) {
             release_unknown(p, child);

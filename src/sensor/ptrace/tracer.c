@@ -79,10 +79,15 @@ void tracer_resume(struct ptrace *p, struct tracee *t, int signal)
     ptrace(to_call ? PTRACE_SYSCALL : PTRACE_CONT, t->tid, NULL, (long)signal);
 }
 
-static unsigned long message_of(pid_t tid)
+/* The number that comes with an event; -1: the task was killed meanwhile, and is at its last stop or gone: the
+ * number is that one's then. */
+static long message_of(pid_t tid, int event)
 {
     unsigned long message = 0;
-    return ptrace(PTRACE_GETEVENTMSG, tid, NULL, &message) == 0 ? message : 0;
+    siginfo_t info;
+    bool there = ptrace(PTRACE_GETEVENTMSG, tid, NULL, &message) == 0 &&
+                 ptrace(PTRACE_GETSIGINFO, tid, NULL, &info) == 0 && info.si_code >> 8 == event;
+    return there ? (long)message : -1;
 }
 
 static void at_call(struct ptrace *p, struct tracee *t)
@@ -99,8 +104,8 @@ static void at_call(struct ptrace *p, struct tracee *t)
 /* The thread that called exec has its process' id now; all others are gone. */
 static void at_exec(struct ptrace *p, struct tracee *t)
 {
-    pid_t former = (pid_t)message_of(t->tid);
-    if (!trace_exec(p, t, former > 0 ? former : t->tid)) {
+    long former = message_of(t->tid, PTRACE_EVENT_EXEC);
+    if (!trace_exec(p, t, former > 0 ? (pid_t)former : t->tid)) {
         kill(t->tid, SIGKILL);
     }
     tracer_resume(p, t, 0);
@@ -115,7 +120,7 @@ static void at_event(struct ptrace *p, struct tracee *t, int event, int signal)
     case PTRACE_EVENT_FORK:
     case PTRACE_EVENT_VFORK:
     case PTRACE_EVENT_CLONE:
-        trace_birth(p, t, (pid_t)message_of(t->tid));
+        trace_birth(p, t, (pid_t)message_of(t->tid, event));
         tracer_resume(p, t, 0);
         return;
     case PTRACE_EVENT_EXEC:
@@ -136,7 +141,7 @@ static void at_event(struct ptrace *p, struct tracee *t, int event, int signal)
 
 static void at_exit(struct ptrace *p, struct tracee *t)
 {
-    int status = (int)message_of(t->tid);
+    int status = (int)message_of(t->tid, PTRACE_EVENT_EXIT);
     pid_t tid = t->tid;
     trace_exit(p, t, status);
     ptrace(PTRACE_DETACH, tid, NULL, NULL);
@@ -177,16 +182,17 @@ static void handle(struct ptrace *p, const struct stop *stop)
 {
     struct tracee *t = tracee_get(p, stop->tid);
     t = t ? t : tracee_add(p, stop->tid);
-    pthread_mutex_lock(p->config.lock);
-    p->stats.stops++;
-    p->stats.lost += !t;
-    p->stats.tasks = p->tracees.count;
-    pthread_mutex_unlock(p->config.lock);
+    bool lost = !t;
     if (t) {
         tracer_handle(p, t, stop->status);
     } else {
         let_pass(stop->tid, stop->status);
     }
+    pthread_mutex_lock(p->config.lock);
+    p->stats.stops++;
+    p->stats.lost += lost;
+    p->stats.tasks = p->tracees.count;
+    pthread_mutex_unlock(p->config.lock);
 }
 
 static unsigned take_stops(struct stop *stops)
