@@ -161,8 +161,8 @@ enum known_as discover_examine(struct discover *d, int64_t pid, uint64_t ino)
     if (!discover_tree_of(d, pid, &tree)) {
         return KNOWN_ELSEWHERE;
     }
-    if (live_task_read(d->task, pid, LIVE_IDS) < 0) {
-        return KNOWN_ELSEWHERE;
+    if (live_task_read(d->task, pid, LIVE_IDS) < 0 || d->task->pid != pid) {
+        return KNOWN_ELSEWHERE; /* gone, or a thread */
     }
     if (is_covered(d, pid, &tree)) {
         return KNOWN_COVERED;
