@@ -74,9 +74,9 @@ install: $(BUILD)/build.ninja
 	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 
 demo:
-	@tools/deps.sh build
+	@tools/deps.sh build demo
 	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
-	@ninja -C $(BUILD) hinomi
+	@ninja -C $(BUILD) hinomi hinomi-agent src/shim/hinomi-shim
 	@BUILD=$(BUILD) tools/demo.sh $(ARGS)
 
 clean:

@@ -1,6 +1,7 @@
 #!/bin/bash
 # make demo: replays a capture with Hinomi's own rules and shows the alerts, then watches a command live
-# and refuses what it does. With --exit it asks nothing. Fails unless exactly the expected rules fired.
+# and refuses what it does, then an application's container from one beside it. With --exit it asks nothing. Fails
+# unless exactly the expected rules fired.
 set -eu
 build=${BUILD:-build}
 hinomi=$build/hinomi
@@ -138,6 +139,17 @@ else
     }
     printf '\ntouch got "Operation not permitted"; there is no file.\n'
 fi
+
+say "7. Beside an application that nobody may touch, as on Fargate"
+echo "An application's container has an endpoint that runs commands, and no privilege; its entry point is hinomi-shim."
+echo "hinomi-agent is in a container beside it, and has SYS_PTRACE. They share a process namespace and a folder."
+echo
+status=0
+python3 tools/demo_task.py "$build" "$rules" || status=$?
+[[ $status -eq 0 || $status -eq 77 ]] || {
+    say "The demo failed: the agent beside the application did not see touch /kinsing."
+    exit 1
+}
 
 say "Try next"
 cat <<END

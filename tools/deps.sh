@@ -1,23 +1,24 @@
 #!/bin/bash
 # Installs what is missing of the Debian packages that a task needs: deps.sh GROUP...
-# Groups: build test lint fuzz cover. Quick and silent when all is there; sudo only when not root.
+# Groups: build test demo lint fuzz cover. Quick and silent when all is there; sudo only when not root.
 set -eu
 
 packages()
 {
     case $1 in
     build) echo gcc g++ make meson ninja-build pkg-config python3 libyaml-dev libjson-c-dev \
-        libre2-dev zlib1g-dev libisal-dev libssl-dev libmicrohttpd-dev \
+        libre2-dev zlib1g-dev libisal-dev libssl-dev libmicrohttpd-dev musl-tools \
         libcurl4-openssl-dev libcmocka-dev ;;
     # What the scenarios run, and the programs that must not notice that they are watched.
     test) echo sysdig gzip runc iproute2 util-linux busybox-static netcat-traditional socat curl \
         wget rsync sudo openssh-client openssh-server podman-docker gdb strace golang \
         default-jdk-headless nodejs postgresql nginx-light redis-server bubblewrap procps bash \
         make gcc redis-tools ;;
+    demo) echo runc busybox-static iproute2 util-linux ;;
     lint) echo clang-14 clang-format clang-tidy cppcheck universal-ctags ;;
     fuzz) echo clang-14 libclang-rt-14-dev ;;
     cover) echo gcovr ;;
-    *) echo "tools/deps.sh: no group '$1'; there are build, test, lint, fuzz, cover" >&2; return 1 ;;
+    *) echo "tools/deps.sh: no group '$1'; there are build, test, demo, lint, fuzz, cover" >&2; return 1 ;;
     esac
 }
 

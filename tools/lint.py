@@ -31,10 +31,10 @@ EDGES = {
     "event": {"base", "event"},
     "rules": {"base", "event", "rules"},
     "sensor": {"base", "event", "sensor"},
-    "agent": {"base", "event", "rules", "sensor", "agent"},
+    "agent": {"base", "event", "rules", "sensor", "agent", "shim"},
     "store": {"base", "store"},
     "server": {"base", "event", "rules", "store", "server"},
-    "shim": {"shim"},
+    "shim": {"base", "sensor", "shim"},
 }
 
 UNSAFE = "strcpy strcat sprintf vsprintf gets alloca strtok system popen tmpnam mktemp goto longjmp " \

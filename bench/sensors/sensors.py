@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 SCALE = float(os.environ.get("SCALE", "1"))
-SHARED = Path(os.environ.get("HINOMI_SHARED", "../shared"))
+SHARED = Path(os.environ.get("HINOMI_SHARED", "../shared")).resolve()
 RULES = [SHARED / "peer-rules" / f"{name}.yaml" for name in
          ("falco_rules", "falco-incubating_rules", "falco-sandbox_rules")]
 STRACE_CALLS = "open,openat,openat2,creat,execve,execveat,clone,clone3,fork,vfork,connect,bind,listen," \

@@ -182,6 +182,11 @@ void alert_json(const struct alert_format *format, const struct rule *rule,
     put_tags(rule, buf);
     buf_puts(buf, STR(",\"time\":\""));
     alert_put_utc(view->event->ts_ns, buf);
-    buf_puts(buf, STR("\"}\n"));
+    buf_putc(buf, '"');
+    if (format->hinomi) {
+        buf_putc(buf, ',');
+        alert_hinomi_put(format->hinomi, format->matcher, rule, view, buf);
+    }
+    buf_puts(buf, STR("}\n"));
     view->scratch.n = kept;
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "agent/alert_hinomi.h"
 #include "base/buf.h"
 #include "event/field.h"
 #include "rules/matcher.h"
@@ -24,7 +25,9 @@ struct alert_format {
     bool
         time_iso8601; /* in text: 2026-01-31T12:00:00.000000000+0000; else 12:00:00.000000000 local */
     struct str hostname;
-    struct alert_clock *clock; /* NULL: the time zone is looked up for each alert */
+    struct alert_clock *clock;   /* NULL: the time zone is looked up for each alert */
+    struct alert_hinomi *hinomi; /* of Alert v1; NULL: only Falco's keys. Borrowed */
+    struct matcher *matcher;     /* tells evidence; the pipeline sets its own */
 };
 
 /* `<evt.time>: <Priority> <message>` and a newline; control characters escaped as in JSON. */
@@ -32,7 +35,7 @@ void alert_text(const struct alert_format *format, const struct rule *rule,
                 const struct output *output, struct view *view, struct buf *buf);
 /*
  * One line of JSON, Falco's keys in its order: hostname output output_fields priority rule source tags
- * time. `output` is the whole text line.
+ * time; with format->hinomi then uuid and hinomi (agent/alert_hinomi.h). `output` is the whole text line.
  */
 void alert_json(const struct alert_format *format, const struct rule *rule,
                 const struct output *output, struct view *view, struct buf *buf);

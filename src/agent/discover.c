@@ -30,6 +30,8 @@
 #define YOUNG_NS     (5 * NS_PER_S)
 #define LOOK_GAP_MS  20 /* at least between two looks */
 #define AGAIN_ROUNDS 8  /* listings until a known process is looked at again */
+#define FULL_ID      64 /* digits of an id; the state has the first 12 of those */
+#define SHORT_ID     12
 #define LISTING_NS   (10 * NS_PER_S)
 #define MARK_NS      (200 * NS_PER_MS)
 #define RANGE_MAX    4096 /* more new ids than that: /proc is listed */
@@ -345,7 +347,8 @@ static int read_tree(const struct discover *d, int64_t pid, struct str container
             container = cgroup_container_id(str_from_offset(one, (size_t)(at + 1)));
             rest = str_from_offset(rest, one.n + 1);
         }
-        struct str id = str_first(container, sizeof(ret->container) - 1);
+        struct str id =
+            str_first(container, container.n == FULL_ID ? SHORT_ID : DISCOVER_ID_MAX - 1);
         if (id.n) {
             memcpy(ret->container, id.p, id.n);
         }

@@ -11,10 +11,10 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "rules/demand.h"
+#include "rules/uses.h"
 #include "sensor/live/task.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 #define ALERT_MAX ((size_t)4 << 20)
@@ -25,34 +25,21 @@
 #define PPM_CREAT   (1u << 2)
 #define PPM_TMPFILE (1u << 13)
 
-#define CAPTURE_LEVEL 1
+#define PREPARED_AT_ONCE 64
+#define PREPARE_NS       (5 * NS_PER_S) /* for all processes that run when new rules come */
 
 CLEANUP_DEFINE(struct engine, engine_free);
 
 static int sha256_of(void *data, const struct thread *thread, char ret_hex[64])
 {
     struct engine *engine = data;
-    return digest_of_exe(engine->digest, thread->pid, ret_hex);
+    return digest_cached(engine->digest, thread->pid, ret_hex);
 }
 
-static void keep_in_capture(struct engine *engine, const struct event *event)
-{
-    if (!engine->capture || engine->capture_err.code) {
-        return;
-    }
-    if (!engine->capture_started) {
-        engine->capture_started = true;
-        capture_write_state(engine->capture, engine->state, &engine->capture_err);
-    }
-    if (!engine->capture_err.code) {
-        capture_write_event(engine->capture, event, &engine->capture_err);
-    }
-}
-
-static void put_alerts(struct engine *engine)
+static void put_alerts(struct engine *engine, uint64_t ts_ns)
 {
     if (engine->text.n) {
-        outlet_put(engine->outlet, engine->text.p, engine->text.n);
+        outlet_put_event(engine->outlet, engine->text.p, engine->text.n, ts_ns);
         buf_clear(&engine->text);
     }
 }
@@ -125,14 +112,17 @@ static enum verdict sink_event(void *data, struct event *event)
     struct engine *engine = data;
     const struct rule *const *rules;
     uint32_t n;
+    if (event->outcome != OUTCOME_DENIED) {
+        engine_start_capture(engine, event->ts_ns);
+    }
     event->num = ++engine->nevents;
     if (event->outcome == OUTCOME_DENIED) {
         n = pipeline_refused(engine->pipeline, event, &engine->text, &rules);
     } else {
-        keep_in_capture(engine, event);
+        engine_keep(engine, event);
         n = pipeline_event(engine->pipeline, event, &engine->text, &rules);
     }
-    put_alerts(engine);
+    put_alerts(engine, event->ts_ns);
     enum verdict verdict = verdict_on(engine, event, rules, n);
     if (engine->config.watch.event) {
         engine->config.watch.event(engine->config.watch.data, event, rules, n);
@@ -147,6 +137,49 @@ static void sink_met(void *data, const struct thread *thread)
     users_refresh(engine->users, thread->pid, container, clock_boot_ns());
     if (engine->config.watch.met) {
         engine->config.watch.met(engine->config.watch.data, thread);
+    }
+}
+
+/* What sha256_of() will find. */
+static void sink_prepare(void *data, int64_t pid)
+{
+    struct engine *engine = data;
+    char hex[DIGEST_HEX];
+    if (atomic_load(&engine->wants_digests)) {
+        digest_of_exe(engine->digest, pid, hex);
+    }
+}
+
+static bool want_digests(const struct engine_rules *rules)
+{
+    return ruleset_uses_field(rules->ruleset, rules->selection, FIELD_PROC_EXE_SHA256);
+}
+
+static unsigned known_processes(struct engine *engine, size_t *at, int64_t ret[PREPARED_AT_ONCE])
+{
+    const struct thread *t;
+    unsigned n = 0;
+    pthread_mutex_lock(&engine->lock);
+    while (n < PREPARED_AT_ONCE && (t = state_thread_next(engine->state, at))) {
+        if (t->tid == t->pid && !(t->flags & (THREAD_EXITED | THREAD_INVALID))) {
+            ret[n++] = t->pid;
+        }
+    }
+    pthread_mutex_unlock(&engine->lock);
+    return n;
+}
+
+/* Before rules come that want digests: those of the processes that run already. */
+static void prepare_known(struct engine *engine)
+{
+    int64_t pids[PREPARED_AT_ONCE];
+    uint64_t end = clock_boot_ns() + PREPARE_NS;
+    size_t at = 0;
+    unsigned n;
+    while ((n = known_processes(engine, &at, pids)) > 0) {
+        for (unsigned i = 0; i < n && clock_boot_ns() < end; i++) {
+            sink_prepare(engine, pids[i]);
+        }
     }
 }
 
@@ -185,23 +218,6 @@ static int make_parts(struct engine *engine, struct err *err)
     return make_rules(engine, &engine->config.rules, &engine->pipeline, &engine->wants, err);
 }
 
-static int open_capture(struct engine *engine, struct err *err)
-{
-    const char *path = engine->config.capture;
-    if (!path) {
-        return 0;
-    }
-    engine->capture_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (engine->capture_fd < 0) {
-        return err_set(err, -errno, "cannot write %s: %s", path, strerror(errno));
-    }
-    int r = capture_writer_new(engine->capture_fd, CAPTURE_LEVEL, &engine->capture, err);
-    if (r == 0) {
-        capture_writer_newest(engine->capture);
-    }
-    return r;
-}
-
 int engine_new(const struct engine_config *config, struct engine **ret, struct err *err)
 {
     CLEANUP(cleanup_engine_free) struct engine *engine = mem_zalloc(sizeof *engine);
@@ -210,34 +226,23 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct e
     }
     engine->config = *config;
     engine->capture_fd = -1;
+    atomic_init(&engine->wants_digests, want_digests(&config->rules));
     engine->sink = (struct sink){ .wants = sink_wants,
                                   .preview = sink_preview,
                                   .event = sink_event,
                                   .met = sink_met,
+                                  .prepare = sink_prepare,
                                   .data = engine };
     pthread_mutex_init(&engine->lock, NULL);
     buf_init(&engine->text, ALERT_MAX);
     int r = outlet_new(config->output, ENGINE_QUEUE_MAX, &engine->outlet, err);
     r = r == 0 ? make_parts(engine, err) : r;
-    r = r == 0 ? open_capture(engine, err) : r;
+    r = r == 0 ? engine_open_capture(engine, err) : r;
     if (r < 0) {
         return r;
     }
     *ret = TAKE(engine);
     return 0;
-}
-
-void engine_finish_capture(struct engine *engine)
-{
-    if (engine->capture) {
-        capture_writer_finish(engine->capture, &engine->capture_err);
-        capture_writer_free(engine->capture);
-        engine->capture = NULL;
-    }
-    if (engine->capture_fd >= 0) {
-        close(engine->capture_fd);
-        engine->capture_fd = -1;
-    }
 }
 
 void engine_free(struct engine *engine)
@@ -295,6 +300,10 @@ int engine_replace(struct engine *engine, const struct engine_rules *rules, stru
     if (r < 0) {
         return r;
     }
+    bool digests = want_digests(rules);
+    if (digests && !atomic_exchange(&engine->wants_digests, true)) {
+        prepare_known(engine);
+    }
     pthread_mutex_lock(&engine->lock);
     struct pipeline *old_pipeline = engine->pipeline;
     struct wants *old_wants = engine->wants;
@@ -304,6 +313,7 @@ int engine_replace(struct engine *engine, const struct engine_rules *rules, stru
     engine->config.rules = *rules;
     engine->replaced++;
     pthread_mutex_unlock(&engine->lock);
+    atomic_store(&engine->wants_digests, digests);
     wants_free(old_wants);
     pipeline_free(old_pipeline);
     return 0;
@@ -314,6 +324,7 @@ int engine_know_lineage(struct engine *engine, int64_t pid, struct err *err)
     struct live_task *task = NULL;
     int r = live_task_new(&task);
     if (r == 0) {
+        sink_prepare(engine, pid);
         pthread_mutex_lock(&engine->lock);
         r = live_lineage_add(engine->state, task, pid);
         const struct thread *thread = r < 0 ? NULL : state_thread(engine->state, pid);
@@ -344,11 +355,25 @@ void engine_get_stats(struct engine *engine, struct engine_stats *ret)
 {
     pthread_mutex_lock(&engine->lock);
     pipeline_get_stats(engine->pipeline, &ret->pipeline);
+    matcher_get_stats(pipeline_matcher(engine->pipeline), &ret->matcher);
     ret->replaced = engine->replaced;
     ret->capture_error = engine->capture_err.code ? engine->capture_err.message : NULL;
     pthread_mutex_unlock(&engine->lock);
-    ret->dropped_alerts = outlet_dropped(engine->outlet);
+    outlet_get_stats(engine->outlet, &ret->outlet);
+    ret->dropped_alerts = ret->outlet.dropped;
     ret->gaps = atomic_load(&engine->gaps.closed);
     ret->gap_calls = atomic_load(&engine->gaps.calls);
     ret->gap_ns = atomic_load(&engine->gaps.ns);
+}
+
+uint32_t engine_alerts_by_rule(struct engine *engine, uint64_t *ret, uint32_t max)
+{
+    struct pipeline_stats stats;
+    pthread_mutex_lock(&engine->lock);
+    pipeline_get_stats(engine->pipeline, &stats);
+    uint32_t n = engine->config.rules.ruleset->nrules;
+    n = n < max ? n : max;
+    memcpy(ret, stats.alerts_by_rule, n * sizeof(*ret));
+    pthread_mutex_unlock(&engine->lock);
+    return n;
 }

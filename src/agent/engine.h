@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "agent/outlet.h"
 #include "agent/pipeline.h"
 #include "sensor/notify/filter.h"
 #include "sensor/sink.h"
@@ -75,6 +76,8 @@ bool engine_keeps_all(const struct engine *engine);
 /* The seccomp program that watched commands have to install: demand of the rules, and of state. With
  * trace: calls stop for a tracer instead of the listener. */
 int engine_filter(struct engine *engine, bool trace, struct filter *ret, struct err *err);
+/* The same calls as a set, for a sensor that sees all of them anyway. */
+void engine_calls(const struct engine *engine, struct callset *ret);
 /*
  * Between two events: the next one meets the new rules, state stays. On failure the old rules go on. When
  * it returns 0, nothing borrowed for the old rules is used any more. Takes the lock.
@@ -94,6 +97,10 @@ struct engine_stats {
                                      * under the lock if it is kept */
     uint64_t dropped_alerts, replaced; /* rules, so often */
     const char *capture_error;         /* NULL; the first failure of writing it */
+    struct matcher_stats matcher; /* of the present rules */
+    struct outlet_stats outlet;
     uint64_t gaps, gap_calls, gap_ns;  /* closed ones that notice_gap() was told of */
 };
 void engine_get_stats(struct engine *engine, struct engine_stats *ret); /* takes the lock */
+/* Alerts of the present rules since they were loaded, by rule index; returns how many rules. Takes the lock. */
+uint32_t engine_alerts_by_rule(struct engine *engine, uint64_t *ret, uint32_t max);

@@ -21,7 +21,7 @@ static const struct demand *demand_now(const struct engine *engine)
     return matcher_demand(pipeline_matcher(engine->pipeline));
 }
 
-static void choose_calls(const struct engine *engine, struct callset *ret)
+void engine_calls(const struct engine *engine, struct callset *ret)
 {
     if (is_whole(engine)) {
         callset_all(ret);
@@ -78,6 +78,9 @@ int engine_filter(struct engine *engine, bool trace, struct filter *ret, struct 
                                       .foreign = true };
     options.opens = wanted_opens(engine);
     options.socket_families = wanted_families(engine);
-    choose_calls(engine, &options.calls);
+    engine_calls(engine, &options.calls);
+    if (trace) { /* a listener's answer would come before the tracer's stop, and hide calls from it */
+        callset_add_name(&options.calls, NAME_seccomp);
+    }
     return filter_build(&options, ret, err);
 }

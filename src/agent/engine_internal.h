@@ -5,6 +5,7 @@
 
 #include "agent/outlet.h"
 #include "agent/wants.h"
+#include "sensor/fake/made_event.h"
 #include "sensor/live/digest.h"
 #include "sensor/live/users.h"
 #include "sensor/replay/replay.h"
@@ -26,6 +27,7 @@ struct engine {
     struct pipeline *pipeline;
     struct wants *wants;
     struct digest *digest;
+    _Atomic bool wants_digests; /* of executables: by a rule; they are computed without the lock */
     struct users *users;
     struct outlet *outlet;
     struct buf text;
@@ -33,7 +35,15 @@ struct engine {
     int capture_fd;
     struct capture_writer *capture;
     bool capture_started;
-    struct err capture_err; /* the first failure of writing it */
+    uint64_t starting_ts_ns; /* while what was known before is told; else 0 */
+    struct made_event *told; /* what did not come from a sensor; NULL: no capture */
+    struct err capture_err;  /* the first failure of writing it */
     struct engine_gaps gaps;
     char hostname[ENGINE_HOSTNAME];
 };
+
+/* engine_capture.c; under the lock */
+int engine_open_capture(struct engine *engine, struct err *err);
+/* Before the first event, whose time this is, gets its number. */
+void engine_start_capture(struct engine *engine, uint64_t ts_ns);
+void engine_keep(struct engine *engine, const struct event *event);

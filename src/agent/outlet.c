@@ -6,11 +6,17 @@
 
 #include "base/arena.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fd.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+
+struct stamps {
+    uint64_t ts_ns[OUTLET_STAMPS]; /* of events */
+    uint32_t n;                    /* may be more */
+};
 
 struct outlet {
     int fd;
@@ -18,17 +24,38 @@ struct outlet {
     pthread_mutex_t lock;
     pthread_cond_t filled, emptied;
     struct buf waiting;
+    struct stamps stamps;  /* of what waits */
+    struct stamps written; /* of what is being written; the writer's */
+    struct lag lag;
     bool writing, stopping, broken, started;
     uint64_t dropped;
 };
 
 CLEANUP_DEFINE(struct outlet, outlet_free);
 
+static void measure(struct outlet *o)
+{
+    uint64_t now = clock_real_ns();
+    for (uint32_t i = 0; i < o->written.n; i++) {
+        uint64_t ts_ns = o->written.ts_ns[i < OUTLET_STAMPS ? i : OUTLET_STAMPS - 1];
+        lag_add(&o->lag, now > ts_ns ? now - ts_ns : 0);
+    }
+}
+
+static void take_stamps(struct outlet *o)
+{
+    uint32_t kept = o->stamps.n < OUTLET_STAMPS ? o->stamps.n : OUTLET_STAMPS;
+    memcpy(o->written.ts_ns, o->stamps.ts_ns, kept * sizeof(*o->stamps.ts_ns));
+    o->written.n = o->stamps.n;
+    o->stamps.n = 0;
+}
+
 static void write_out(struct outlet *o, struct buf *out)
 {
     struct buf taken = o->waiting;
     o->waiting = *out;
     *out = taken;
+    take_stamps(o);
     o->writing = true;
     pthread_mutex_unlock(&o->lock);
     int r = fd_write_all(o->fd, out->p, out->n);
@@ -36,6 +63,9 @@ static void write_out(struct outlet *o, struct buf *out)
     pthread_mutex_lock(&o->lock);
     o->writing = false;
     o->broken |= r < 0;
+    if (r == 0) {
+        measure(o);
+    }
     pthread_cond_broadcast(&o->emptied);
 }
 
@@ -98,9 +128,9 @@ void outlet_free(struct outlet *o)
     free(o);
 }
 
-int outlet_put(struct outlet *o, const void *p, size_t n)
+/* With the lock held. */
+static int put(struct outlet *o, const void *p, size_t n)
 {
-    pthread_mutex_lock(&o->lock);
     int r = 0;
     if (o->broken || o->waiting.n + n > o->waiting.limit) {
         r = -ENOBUFS;
@@ -113,6 +143,25 @@ int outlet_put(struct outlet *o, const void *p, size_t n)
         pthread_cond_signal(&o->filled);
     }
     o->dropped += r < 0;
+    return r;
+}
+
+int outlet_put(struct outlet *o, const void *p, size_t n)
+{
+    pthread_mutex_lock(&o->lock);
+    int r = put(o, p, n);
+    pthread_mutex_unlock(&o->lock);
+    return r;
+}
+
+int outlet_put_event(struct outlet *o, const void *p, size_t n, uint64_t ts_ns)
+{
+    pthread_mutex_lock(&o->lock);
+    int r = put(o, p, n);
+    if (r == 0) {
+        uint32_t at = o->stamps.n++;
+        o->stamps.ts_ns[at < OUTLET_STAMPS ? at : OUTLET_STAMPS - 1] = ts_ns;
+    }
     pthread_mutex_unlock(&o->lock);
     return r;
 }
@@ -132,4 +181,13 @@ uint64_t outlet_dropped(struct outlet *o)
     uint64_t dropped = o->dropped;
     pthread_mutex_unlock(&o->lock);
     return dropped;
+}
+
+void outlet_get_stats(struct outlet *o, struct outlet_stats *ret)
+{
+    pthread_mutex_lock(&o->lock);
+    *ret = (struct outlet_stats){
+        .dropped = o->dropped, .waiting = o->waiting.n, .broken = o->broken, .lag = o->lag
+    };
+    pthread_mutex_unlock(&o->lock);
 }

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/cleanup.h"
+#include "event/names.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -56,6 +57,8 @@ int pipeline_new(const struct ruleset *ruleset, const struct selection *selectio
     p->view.state = state;
     p->view.source = STR("syscall");
     p->view.hostname = options->format.hostname;
+    p->view.name_of = state_view_name;
+    p->view.name_data = &p->view;
     p->outputs = ARENA_ARRAY(&p->arena, struct output *, ruleset->nrules);
     p->alerts_by_rule = ARENA_ARRAY(&p->arena, uint64_t, ruleset->nrules);
     if (!p->outputs || !p->alerts_by_rule || scratch_init(&p->view.scratch) < 0) {
@@ -64,6 +67,7 @@ int pipeline_new(const struct ruleset *ruleset, const struct selection *selectio
     int r = compile_outputs(p, err);
     if (r == 0) {
         r = matcher_new(ruleset, selection, &options->matcher, &p->matcher, err);
+        p->format.matcher = p->matcher;
     }
     if (r < 0) {
         return r;

@@ -203,6 +203,27 @@ void buf_json_str(struct buf *buf, struct str s)
     buf_putc(buf, '"');
 }
 
+void buf_base64(struct buf *buf, struct str s)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < s.n; i += 3) {
+        size_t have = s.n - i < 3 ? s.n - i : 3;
+        uint32_t bits = 0;
+        for (size_t j = 0; j < 3; j++) {
+            bits = bits << 8 | (j < have ? (unsigned char)s.p[i + j] : 0);
+        }
+        char four[4] = { digits[bits >> 18], digits[bits >> 12 & 63], digits[bits >> 6 & 63],
+                         digits[bits & 63] };
+        if (have < 3) {
+            four[3] = '=';
+        }
+        if (have < 2) {
+            four[2] = '=';
+        }
+        buf_put(buf, four, 4);
+    }
+}
+
 /* The bit of the innermost object or array; none where it is too deep for one. */
 static uint64_t jsonw_bit(const struct jsonw *w)
 {

@@ -79,6 +79,9 @@ void buf_json_str(struct buf *buf, struct str s);
 /* The same without the quotes. */
 void buf_json_escaped(struct buf *buf, struct str s);
 
+/* RFC 4648, with padding. */
+void buf_base64(struct buf *buf, struct str s);
+
 /* Is s well-formed UTF-8 (RFC 3629)? */
 bool str_is_utf8(struct str s);
 

@@ -158,7 +158,7 @@ static int report(const struct doctor_facts *facts, const struct doctor_rules *r
         fputs("hinomi doctor: cannot write the report\n", stderr);
         return EXIT_NEGATIVE;
     }
-    return doctor_can_notify(facts) ? EXIT_OK : EXIT_LACKS;
+    return doctor_can_notify(facts) || doctor_can_ptrace(facts) ? EXIT_OK : EXIT_LACKS;
 }
 
 static void arguments_done(struct arguments *a)

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/buf.h"
-#include "cli/options.h"
+#include "agent/options.h"
 #include "sensor/notify/call.h"
 
 #include <stdbool.h>
@@ -23,6 +23,7 @@ struct doctor_facts {
     char release[65], machine[65];
     uint32_t features;                       /* enum notify_feature */
     int listener;                            /* of installing a filter with a listener */
+    int filter;                              /* of installing one without */
     int ptrace, read_memory, get_descriptor; /* of a child of one's own */
     struct doctor_bpf bpf[DOCTOR_BPF_MAX];
     bool btf;
@@ -37,11 +38,14 @@ struct doctor_facts {
 
 void doctor_find(struct doctor_facts *ret);
 bool doctor_can_notify(const struct doctor_facts *facts);
+bool doctor_can_ptrace(const struct doctor_facts *facts);
 /* "cap_chown"; NULL beyond the last one known. */
 const char *doctor_capability(unsigned number);
 
 /* 0 or -errno of installing a filter with a listener: -EBUSY when one is in force. In a child. */
 int doctor_try_listener(void);
+/* The same without a listener. */
+int doctor_try_filter(void);
 void doctor_try_bpf(struct doctor_bpf ret[DOCTOR_BPF_MAX]);
 void doctor_try_child(struct doctor_facts *ret);
 void doctor_find_container(struct doctor_facts *ret);

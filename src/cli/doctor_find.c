@@ -80,6 +80,11 @@ bool doctor_can_notify(const struct doctor_facts *facts)
     return (facts->features & needed) == needed;
 }
 
+bool doctor_can_ptrace(const struct doctor_facts *facts)
+{
+    return facts->ptrace == 0;
+}
+
 /* Empty when it cannot be read. */
 static void read_file(const char *path, struct buf *ret)
 {
@@ -222,6 +227,7 @@ void doctor_find(struct doctor_facts *f)
     }
     f->features = feature_probe();
     f->listener = doctor_try_listener();
+    f->filter = doctor_try_filter();
     f->btf = stat("/sys/kernel/btf/vmlinux", &status) == 0;
     find_status(f);
     find_yama(f);

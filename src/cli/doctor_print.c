@@ -34,8 +34,20 @@ static const char *sensor_reason(const struct doctor_facts *f)
 
 static const char *ptrace_reason(const struct doctor_facts *f)
 {
-    return f->ptrace == 0 ? "not built yet; ptrace itself is allowed"
-                          : "not built yet; ptrace is refused besides";
+    if (!doctor_can_ptrace(f)) {
+        return "ptrace is refused";
+    }
+    if (f->listener == -EBUSY) {
+        return "works here, at every call: the other listener would be asked before a filter's tracer";
+    }
+    return f->filter == 0 ? "works here, slower"
+                          : "works here, at every call: a filter cannot be installed";
+}
+
+/* The one that `--sensor auto` takes; NULL none. */
+static const char *sensor_name(const struct doctor_facts *f)
+{
+    return doctor_can_notify(f) ? "notify" : doctor_can_ptrace(f) ? "ptrace" : NULL;
 }
 
 static bool bpf_works(const struct doctor_facts *f)
@@ -183,7 +195,7 @@ void doctor_text(const struct doctor_facts *f, struct buf *buf)
     struct warning warnings[4];
     unsigned n = find_warnings(f, warnings);
     buf_printf(buf, "kernel %s, %s\n\n", f->release, f->machine);
-    buf_printf(buf, "sensor: %s\n", doctor_can_notify(f) ? "notify" : "none");
+    buf_printf(buf, "sensor: %s\n", sensor_name(f) ? sensor_name(f) : "none");
     buf_printf(buf, "  notify: %s\n", sensor_reason(f));
     buf_printf(buf, "  ptrace: %s\n  ebpf:   %s\n", ptrace_reason(f), ebpf_reason(f));
     for (unsigned i = 0; i < n; i++) {
@@ -203,10 +215,10 @@ static void json_sensors(const struct doctor_facts *f, struct jsonw *w)
         bool works;
     } sensors[] = {
         { "notify", sensor_reason(f), doctor_can_notify(f) },
-        { "ptrace", ptrace_reason(f), false },
+        { "ptrace", ptrace_reason(f), doctor_can_ptrace(f) },
         { "ebpf", ebpf_reason(f), false },
     };
-    jsonw_strz(w, "sensor", doctor_can_notify(f) ? "notify" : NULL);
+    jsonw_strz(w, "sensor", sensor_name(f));
     jsonw_array(w, "sensors");
     for (size_t i = 0; i < 3; i++) {
         jsonw_object(w, NULL);

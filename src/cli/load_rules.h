@@ -1,5 +1,5 @@
 /*
- * load_rules: rule files and directories from the command line into a loader.
+ * load_rules: rule files and directories from the command line, with what is wrong on standard error.
  */
 #pragma once
 
@@ -11,6 +11,3 @@
  * EXIT_USAGE when no file was given.
  */
 int cli_load_rules(char **paths, int n, struct ruleset **ret);
-
-/* The same in steps: adds everything to the loader. -ENOMEM only; what else fails is diagnosed. */
-int cli_add_rules(struct loader *loader, char **paths, int n);

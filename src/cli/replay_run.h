@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/buf.h"
-#include "cli/options.h"
+#include "agent/options.h"
 #include "event/state.h"
 #include "rules/ruleset.h"
 #include "sensor/sensor.h"

@@ -1,11 +1,10 @@
 /*
  * rules check: everything that is wrong in rule files, as text with carets or as Falco's JSON.
  */
-#include "cli/cli.h"
-
+#include "agent/load_rules.h"
 #include "base/buf.h"
 #include "base/map.h"
-#include "cli/load_rules.h"
+#include "cli/cli.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -142,7 +141,7 @@ static int check(char **paths, int n, bool json)
         return EXIT_NEGATIVE;
     }
     int status = EXIT_NEGATIVE;
-    int r = cli_add_rules(loader, paths, n);
+    int r = load_rules_add(loader, paths, (size_t)n);
     if (r == 0) {
         r = loader_finish(loader, true, &ruleset, &err);
     }

@@ -28,7 +28,8 @@ static const char help[] =
     "(or\n"
     "to a file) as they happen. The command's input, output, terminal, signals and exit status "
     "are\n"
-    "its own. Needs no privilege, but seccomp user notification (Linux 5.5; see `hinomi doctor`).\n"
+    "its own. Needs no privilege, but seccomp user notification (Linux 5.5), or ptrace; see\n"
+    "`hinomi doctor`.\n"
     "\n"
     "  --rules FILE|DIRECTORY...  rule files, or directories of them; may be repeated\n"
     "  --json                     alerts as lines of JSON\n"
@@ -36,6 +37,9 @@ static const char help[] =
     "  --deny                     refuse (EPERM) what an enabled rule matches, and say so\n"
     "  -w FILE                    write all events to a capture (.scap)\n"
     "  --calls rules|all          watch the calls that the rules need (the default), or all known\n"
+    "  --sensor auto|notify|ptrace  what watches: notify where it works, else ptrace (auto)\n"
+    "  --no-filter                with ptrace: stop at every call, so that sudo, su and ping keep\n"
+    "                             their rights; slower\n"
     "  --compat 5.10              use nothing that Linux 5.10 lacks\n"
     "  --without FEATURE          do without this, as `hinomi doctor` names it; may be repeated\n"
     "  --all                      alerts of all rules that match an event, not only the first\n"
@@ -60,6 +64,8 @@ enum option {
     OPT_DENY,
     OPT_CAPTURE,
     OPT_CALLS,
+    OPT_SENSOR,
+    OPT_NO_FILTER,
     OPT_COMPAT,
     OPT_WITHOUT,
     OPT_ALL,
@@ -80,6 +86,8 @@ static const struct option_spec options[OPT_COUNT] = {
     [OPT_DENY] = { "--deny", false, false },
     [OPT_CAPTURE] = { "-w", true, false },
     [OPT_CALLS] = { "--calls", true, false },
+    [OPT_SENSOR] = { "--sensor", true, false },
+    [OPT_NO_FILTER] = { "--no-filter", false, false },
     [OPT_COMPAT] = { "--compat", true, false },
     [OPT_WITHOUT] = { "--without", true, false },
     [OPT_ALL] = { "--all", false, false },
@@ -97,6 +105,18 @@ static int usage_error(const char *message, const char *what)
     fprintf(stderr, "hinomi run: %s%s%s\nTry: hinomi run --help\n", message, what ? ": " : "",
             what ? what : "");
     return RUN_FAILED;
+}
+
+static int sensor_named(const char *name, enum run_sensor *ret)
+{
+    static const char *const names[] = { "auto", "notify", "ptrace" };
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *ret = (enum run_sensor)i;
+            return 0;
+        }
+    }
+    return -EINVAL;
 }
 
 /* -EINVAL: not a value of this option. */
@@ -130,6 +150,11 @@ static int take_option(struct run_arguments *a, enum option option, char *value)
         a->without |= feature;
         return feature ? 0 : -EINVAL;
     }
+    case OPT_SENSOR:
+        return sensor_named(value, &a->sensor);
+    case OPT_NO_FILTER:
+        a->no_filter = true;
+        return 0;
     case OPT_JSON:
         a->json = true;
         return 0;
@@ -152,6 +177,8 @@ static const char *why_not(enum option option)
         return PRIORITY_HINT;
     case OPT_CALLS:
         return "--calls is one of rules, all; not";
+    case OPT_SENSOR:
+        return "--sensor is one of auto, notify, ptrace; not";
     case OPT_COMPAT:
         return "--compat knows 5.10 only; not";
     case OPT_WITHOUT:
@@ -196,6 +223,9 @@ static int check_arguments(const struct run_arguments *a)
     }
     if (!a->command) {
         return usage_error("a command is missing; it goes after --", NULL);
+    }
+    if (a->no_filter && a->sensor == RUN_SENSOR_NOTIFY) {
+        return usage_error("--no-filter and --sensor notify exclude each other", NULL);
     }
     if (a->choice.tags.n && a->choice.disabled_tags.n) {
         return usage_error("--tag and --disable-tag exclude each other", NULL);
@@ -263,7 +293,7 @@ void run_holder(struct run *run)
     syscall(SYS_close_range, agent + 1, ~0U, 0);
     if (run_message_receive(agent, &message, &listener) && listener >= 0) {
         struct holder_config config = { .listener = listener,
-                                        .agent = agent,
+                                        .agent = { .socket = agent },
                                         .shared = run->shared };
         holder_serve(&config);
     }

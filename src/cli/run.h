@@ -12,7 +12,7 @@
 #pragma once
 
 #include "base/err.h"
-#include "cli/options.h"
+#include "agent/options.h"
 #include "sensor/notify/filter.h"
 #include "sensor/notify/holder.h"
 
@@ -24,10 +24,20 @@
 /* Exit statuses of env(1). */
 enum { RUN_FAILED = 125, RUN_CANNOT_EXECUTE = 126, RUN_NOT_FOUND = 127 };
 
+enum run_sensor { RUN_SENSOR_AUTO, RUN_SENSOR_NOTIFY, RUN_SENSOR_PTRACE };
+
+/* What the command is put under before it runs. */
+enum run_way {
+    RUN_WITH_LISTENER,
+    RUN_WITH_TRACE, /* a filter whose calls stop for a tracer */
+    RUN_WITHOUT,    /* none */
+};
+
 struct run_arguments {
     struct rule_choice choice;
     const char *output, *capture;
-    bool json, deny, all, stats, all_calls, old_kernel;
+    bool json, deny, all, stats, all_calls, old_kernel, no_filter;
+    enum run_sensor sensor;
     uint32_t without; /* features not to be used */
     char **command;   /* NULL-terminated */
 };
@@ -43,6 +53,7 @@ struct run_origin {
 
 /* Memory that supervisor and keeper share. */
 struct run_program {
+    enum run_way way; /* the front looks at it too */
     uint32_t features;
     struct filter filter;
 };
@@ -73,7 +84,7 @@ enum run_message_kind {
     MESSAGE_START, /* the filter is in run_program */
     MESSAGE_GO,
     /* keeper to supervisor */
-    MESSAGE_LISTENER,  /* value: pid; with the descriptor */
+    MESSAGE_LISTENER,  /* value: pid; with the descriptor, where there is one */
     MESSAGE_NO_FILTER, /* value: errno */
     /* keeper or supervisor to front */
     MESSAGE_FAILED, /* value: exit status; the reason was told */

@@ -103,13 +103,28 @@ static void restore_signals(const struct run_origin *origin)
     sigprocmask(SIG_SETMASK, &origin->mask, NULL);
 }
 
+/* 0 or -errno; *ret_listener: -1 where there is none. */
+static int install(const struct run_program *program, int *ret_listener)
+{
+    *ret_listener = -1;
+    switch (program->way) {
+    case RUN_WITH_LISTENER:
+        return filter_install(&program->filter, program->features, ret_listener);
+    case RUN_WITH_TRACE:
+        return filter_install_traced(&program->filter, program->features);
+    case RUN_WITHOUT:
+        break;
+    }
+    return 0;
+}
+
 static _Noreturn void command_main(const struct run *run, int from, int to)
 {
     char **arguments = run->arguments->command;
     int listener;
     char go;
     setpgid(0, run->origin.group);
-    int r = filter_install(&run->program->filter, run->program->features, &listener);
+    int r = install(run->program, &listener);
     tell(to, r < 0 ? NOTE_NO_FILTER : NOTE_LISTENER, r < 0 ? -r : listener);
     while (r == 0 && (r = (int)read(from, &go, 1)) < 0 && errno == EINTR) {
         r = 0;

@@ -184,7 +184,10 @@ static void hear_supervisor(struct front *f)
             warn("the sensor ended before the command began");
             f->failed = RUN_FAILED;
         } else if (!f->drained) {
-            warn("the sensor was killed: monitoring has ended, the command goes on unwatched");
+            warn(
+                f->run->program->way == RUN_WITH_TRACE
+                    ? "the sensor was killed, and with it what it traced"
+                    : "the sensor was killed: monitoring has ended, the command goes on unwatched");
         }
     }
 }

@@ -263,7 +263,9 @@ static bool start(struct keeper *k)
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     message = (struct run_message){ .kind = MESSAGE_LISTENER, .value = k->command.pid };
     run_message_send_fd(k->supervisor, &message, k->command.listener);
-    close(k->command.listener);
+    if (k->command.listener >= 0) {
+        close(k->command.listener);
+    }
     if (!run_message_receive(k->supervisor, &message, NULL) || message.kind != MESSAGE_GO) {
         kill(k->command.pid, SIGKILL);
         return false;

@@ -58,19 +58,37 @@ static int refused(int error)
     return fail(text);
 }
 
-static int find_features(const struct supervisor *s, uint32_t *ret)
+static int refuse_notify(const struct supervisor *s, bool busy)
 {
-    uint32_t features = feature_probe();
-    if ((features & NEEDED) != NEEDED) {
-        if (doctor_try_listener() == -EBUSY) {
-            return refused(EBUSY);
-        }
-        return fail("this kernel or container has no seccomp user notification, which is what "
-                    "watches here; `hinomi doctor` tells more");
+    if (s->arguments->without & NEEDED) {
+        return fail("--without takes away what watching needs");
     }
-    features &= ~s->arguments->without;
-    *ret = s->arguments->old_kernel ? features & FEATURES_5_10 : features;
-    return (features & NEEDED) == NEEDED ? 0 : fail("--without takes away what watching needs");
+    return busy ? refused(EBUSY)
+                : fail("this kernel or container has no seccomp user notification; --sensor ptrace "
+                       "does without, `hinomi doctor` tells more");
+}
+
+static void use_ptrace(const struct supervisor *s, bool filter, struct live_config *ret)
+{
+    filter = filter && !s->arguments->no_filter;
+    ret->sensor = filter ? LIVE_PTRACE : LIVE_PTRACE_UNFILTERED;
+    s->run->program->way = filter ? RUN_WITH_TRACE : RUN_WITHOUT;
+}
+
+/* An outer listener is asked instead of a tracer, so there a filter would hide calls: none then, nor where
+ * filters are refused. */
+static int choose_sensor(const struct supervisor *s, struct live_config *ret)
+{
+    enum run_sensor wanted = s->arguments->sensor;
+    uint32_t features = feature_probe() & ~s->arguments->without;
+    bool can_notify = (features & NEEDED) == NEEDED;
+    bool busy = !can_notify && doctor_try_listener() == -EBUSY;
+    ret->features = s->arguments->old_kernel ? features & FEATURES_5_10 : features;
+    if (wanted == RUN_SENSOR_PTRACE || (wanted == RUN_SENSOR_AUTO && !can_notify)) {
+        use_ptrace(s, !busy && doctor_try_filter() == 0, ret);
+        return 0;
+    }
+    return can_notify ? 0 : refuse_notify(s, busy);
 }
 
 static int load(struct supervisor *s)
@@ -111,7 +129,7 @@ static int make_live(struct supervisor *s)
         .protected = { s->run->holder, s->run->keeper },
         .shared = s->run->shared,
     };
-    int r = find_features(s, &config.features);
+    int r = choose_sensor(s, &config);
     if (r == 0 && live_new(&config, &s->live, &err) < 0) {
         r = fail(err.message);
     }
@@ -132,13 +150,19 @@ static int start_command(struct supervisor *s)
     if (!run_message_receive(s->keeper, &message, &listener)) {
         return fail("the command's parent ended early");
     }
-    if (message.kind != MESSAGE_LISTENER || listener < 0) {
+    bool notifies = s->run->program->way == RUN_WITH_LISTENER;
+    if (message.kind != MESSAGE_LISTENER || (notifies && listener < 0)) {
         return refused(message.kind == MESSAGE_NO_FILTER ? message.value : EPROTO);
     }
-    struct run_message to_holder = { .kind = MESSAGE_LISTENER };
-    run_message_send_fd(s->holder, &to_holder, listener);
+    if (notifies) {
+        struct run_message to_holder = { .kind = MESSAGE_LISTENER };
+        run_message_send_fd(s->holder, &to_holder, listener);
+    } else {
+        close(s->holder); /* it has nothing to hold: it ends */
+    }
     if (live_know_lineage(s->live, message.value, &err) < 0 ||
-        live_serve(s->live, listener, &err) < 0) {
+        (notifies ? live_serve(s->live, listener, &err)
+                  : live_adopt(s->live, message.value, &err)) < 0) {
         return fail(err.message);
     }
     send_value(s->keeper, MESSAGE_GO, 0);
@@ -170,7 +194,8 @@ static void report_losses(const struct supervisor *s)
                 (unsigned long long)stats.engine.dropped_alerts);
     }
     if (stats.engine.capture_error) {
-        fprintf(stderr, "hinomi run: the capture is not complete: %s\n", stats.engine.capture_error);
+        fprintf(stderr, "hinomi run: the capture is not complete: %s\n",
+                stats.engine.capture_error);
     }
 }
 

@@ -128,7 +128,8 @@ struct view {
     struct str source;    /* evt.source: "syscall" */
     struct str hostname;  /* evt.hostname */
     uint64_t first_ts_ns; /* of the sensor's first event: evt.reltime */
-    /* Name of an address, from DNS answers seen; empty unknown. NULL: no names at all. */
+    /* Name of an address, from DNS answers seen; empty unknown. NULL: no names at all. Looked at before
+     * the next call. */
     struct str (*name_of)(void *data, const struct ip *ip);
     void *name_data;
     struct view_clock clock;

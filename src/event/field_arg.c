@@ -289,3 +289,25 @@ void extract_dns_answers(const struct field_ref *field, struct view *view, struc
     ret->v = values;
     ret->n = n;
 }
+
+#define DNS_RCODE_AT  2
+#define DNS_SERVER_AT 4
+
+/* Only answers have a result. */
+void extract_dns_response(const struct field_ref *field, struct view *view, struct extracted *ret)
+{
+    (void)field;
+    if (view->event->kind == KIND_DNS_X) {
+        put_bool(ret, event_text(view->event, DNS_RCODE_AT).n > 0);
+    }
+}
+
+void extract_dns_server(const struct field_ref *field, struct view *view, struct extracted *ret)
+{
+    (void)field;
+    struct sock_address server = { 0 };
+    if (view->event->kind == KIND_DNS_X &&
+        sockaddr_parse(event_param(view->event, DNS_SERVER_AT), &server) == 0 && server.ip.family) {
+        put_ip(ret, server.ip);
+    }
+}

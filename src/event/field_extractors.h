@@ -24,6 +24,8 @@ extractor extract_evt_rawarg;
 extractor extract_evt_buffer;
 extractor extract_protocol;
 extractor extract_dns_answers;
+extractor extract_dns_response;
+extractor extract_dns_server;
 
 /* field_container.c */
 extractor extract_container_id;

@@ -112,8 +112,11 @@ void extract_fd_side_name(const struct field_ref *field, struct view *view, stru
         return;
     }
     struct str name = view->name_of(view->name_data, side == SIDE_SOURCE ? &fd->sip : &fd->dip);
-    if (name.n) {
-        put_str(ret, name);
+    if (name.n) { /* copied: the next look-up may learn others */
+        struct compose text;
+        compose_begin(&text, view);
+        compose_puts(&text, name);
+        put_composed(ret, &text);
     }
 }
 

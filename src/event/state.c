@@ -84,14 +84,20 @@ static const uint16_t lookup_kinds[] = {
     KIND_PROCEXIT_1_E, KIND_SCHEDSWITCH_1_E, KIND_PROCINFO_E, KIND_SCHEDSWITCH_6_E,
 };
 
-/* Enter kinds without a call: they happen in the middle of one, and leave what is known of it
- * alone. */
+/* Kinds without a call: they happen in the middle of one, and leave what is known of it alone. */
 static bool is_call(uint16_t kind)
 {
-    static const uint16_t instants[] = { KIND_SCHEDSWITCH_1_E, KIND_SCHEDSWITCH_6_E,
-                                         KIND_SIGNALDELIVER_E, KIND_PAGE_FAULT_E,
-                                         KIND_PROCINFO_E,      KIND_PROCEXIT_E,
-                                         KIND_PROCEXIT_1_E };
+    static const uint16_t instants[] = { KIND_SCHEDSWITCH_1_E,
+                                         KIND_SCHEDSWITCH_6_E,
+                                         KIND_SIGNALDELIVER_E,
+                                         KIND_PAGE_FAULT_E,
+                                         KIND_PROCINFO_E,
+                                         KIND_PROCEXIT_E,
+                                         KIND_PROCEXIT_1_E,
+                                         KIND_DNS_E,
+                                         KIND_DNS_X,
+                                         KIND_TLS_E,
+                                         KIND_TLS_X };
     for (size_t i = 0; i < sizeof(instants) / sizeof(*instants); i++) {
         if (kind == instants[i]) {
             return false;
@@ -117,10 +123,8 @@ static void how_init(struct state *state)
         if (k->name && !makes_fd && (k->flags & KIND_USES_FD)) {
             how |= HOW_FD;
         }
-        if (kind_is_exit(kind)) {
-            how |= HOW_EXIT;
-        } else if (is_call(kind)) {
-            how |= HOW_CALL;
+        if (is_call(kind)) {
+            how |= kind_is_exit(kind) ? HOW_EXIT : HOW_CALL;
         }
         state->how[kind] = how;
     }
@@ -153,7 +157,7 @@ int state_new(const struct state_config *config, struct state **ret)
     fd_handlers_add(state, state_file_handlers);
     fd_handlers_add(state, state_socket_handlers);
     handlers_add(state, state_meta_handlers);
-    if (tasks_init(state) < 0) {
+    if (tasks_init(state) < 0 || names_init(state) < 0) {
         state_free(state);
         return -ENOMEM;
     }
@@ -165,6 +169,7 @@ void state_free(struct state *state)
 {
     if (state) {
         fds_unref(state, state->closing);
+        names_done(state);
         tasks_done(state);
         fds_pool_done(state);
         containers_done(state);
@@ -473,7 +478,7 @@ void state_settle(struct state *state, struct event *event)
         fds_unref(state, state->closing);
         state->closing = NULL;
     }
-    if (event->thread && kind_is_exit(event->kind)) {
+    if (event->thread && event->kind < KIND_MAX && state->how[event->kind] & HOW_EXIT) {
         event->thread->call->kind = NO_CALL;
     }
     event->thread = NULL;

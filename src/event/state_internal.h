@@ -146,6 +146,7 @@ struct state {
     struct smap scopes; /* container id -> number of its users' scope (never 0, the host's) */
     uint32_t nscopes;
     struct map users, groups; /* scope << 32 | id */
+    struct names *names;      /* of addresses */
     struct interface *interfaces;
     uint32_t ninterfaces;
 
@@ -289,6 +290,13 @@ struct str container_short_id(struct str id);
 int container_from_json(struct str json, struct container *ret, struct arena *arena);
 /* "docker" for 0, as the format numbers them; empty unknown. */
 struct str container_type_text(int64_t type);
+
+/* names.c */
+int names_init(struct state *state);
+void names_done(struct state *state);
+void names_clear(struct state *state);
+/* A socket got this peer: remembered if it is asked about names. */
+void names_asked(struct state *state, const struct task *task, const struct fdinfo *info);
 
 /* user.c */
 void users_done(struct state *state);

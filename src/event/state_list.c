@@ -88,6 +88,7 @@ void state_clear(struct state *state)
     containers_init(state);
     users_done(state);
     state->nscopes = 0;
+    names_clear(state);
     state->ninterfaces = 0;
     state->epoch++;
 }

@@ -293,8 +293,8 @@ static void trust_enter_address(const struct event *event, struct address *tuple
     }
 }
 
-static void connect_to(struct state *state, struct event *event, struct fd_entry *entry,
-                       const struct address *a)
+static void connect_to(struct state *state, struct task *task, struct event *event,
+                       struct fd_entry *entry, const struct address *a)
 {
     struct fdinfo *info = &entry->info;
     if (a->family == FAMILY_UNIX) {
@@ -312,6 +312,7 @@ static void connect_to(struct state *state, struct event *event, struct fd_entry
     if (!(info->flags & (FD_ROLE_CLIENT | FD_ROLE_SERVER))) {
         info->flags |= FD_ROLE_CLIENT;
     }
+    names_asked(state, task, info);
 }
 
 /* As in the reference, a failed attempt leaves the descriptor's name alone. */
@@ -337,7 +338,7 @@ static void connect_exit(struct state *state, struct task *task, struct event *e
     }
     struct fd_entry *entry = a.family ? edit(state, task, event) : NULL;
     if (entry) {
-        connect_to(state, event, entry, &a);
+        connect_to(state, task, event, entry, &a);
     }
 }
 
@@ -450,6 +451,7 @@ static void transfer_tuple(struct state *state, struct task *task, struct event 
     if (info->flags & (incoming ? FD_ROLE_CLIENT : FD_ROLE_SERVER)) {
         swap_sides(info);
     }
+    names_asked(state, task, info);
     rename_by_tuple(state, event, entry);
 }
 

@@ -205,7 +205,7 @@ static void collect_check(struct collector *c, const struct check *check, uint32
     uint32_t index = 0;
     for (uint32_t i = 0; i < check->nconstants; i++) {
         const struct constants *run = &check->constants[i];
-        for (uint32_t j = 0; j < run->n; j++, index++) {
+        for (uint32_t j = 0; j < run->n && index < EVIDENCE_SCAN_MAX; j++, index++) {
             for (uint32_t k = 0; k < left->n && c->n < c->max; k++) {
                 if (holds_for(check, run, j, index, &left->v[k])) {
                     c->items[c->n++] = (struct evidence){

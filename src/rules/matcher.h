@@ -34,6 +34,9 @@ void matcher_free(struct matcher *matcher);
 uint32_t matcher_run(struct matcher *matcher, struct view *view,
                      const struct rule *const **ret_rules);
 
+#define EVIDENCE_SCAN_MAX                                                                          \
+    65536 /* items of one check that are looked at: it costs a pass over them */
+
 /* Which list items made a matching rule's positive list checks true; after matcher_run(). */
 struct evidence {
     struct str list, item; /* list empty: written in the condition */

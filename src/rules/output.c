@@ -463,27 +463,6 @@ static bool is_not_utf8(const struct extracted *value)
            !str_is_utf8(value->v[0].s);
 }
 
-static void put_base64(struct buf *buf, struct str s)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < s.n; i += 3) {
-        size_t have = s.n - i < 3 ? s.n - i : 3;
-        uint32_t bits = 0;
-        for (size_t j = 0; j < 3; j++) {
-            bits = bits << 8 | (j < have ? (unsigned char)s.p[i + j] : 0);
-        }
-        char four[4] = { digits[bits >> 18], digits[bits >> 12 & 63], digits[bits >> 6 & 63],
-                         digits[bits & 63] };
-        if (have < 3) {
-            four[3] = '=';
-        }
-        if (have < 2) {
-            four[2] = '=';
-        }
-        buf_put(buf, four, 4);
-    }
-}
-
 static void put_field_base64(const struct output_part *part, const struct extracted *value,
                              struct buf *buf)
 {
@@ -491,7 +470,7 @@ static void put_field_base64(const struct output_part *part, const struct extrac
     buf_putc(buf, ',');
     buf_puts(buf, str_first(part->key_json, part->key_json.n - 2));
     buf_puts(buf, STR(".base64\":\""));
-    put_base64(buf, value->v[0].s);
+    buf_base64(buf, value->v[0].s);
     buf_putc(buf, '"');
 }
 

@@ -1,6 +1,6 @@
 /*
- * sink: where live sensors put their events. Every call is made under the sensor's lock, so there is one
- * writer of the state; events are borrowed for the call.
+ * sink: where live sensors put their events. Every call but prepare() is made under the sensor's lock, so
+ * there is one writer of the state; events are borrowed for the call.
  */
 #pragma once
 
@@ -30,5 +30,8 @@ struct sink {
     enum verdict (*event)(void *data, struct event *event);
     /* A process of this container (its main thread, known to the state) was met: exec, discovery. */
     void (*met)(void *data, const struct thread *thread);
+    /* Before the event that tells of a new image, or of a process not known before, without the lock: what
+     * takes long is made ready, while the process stands still or lives. May take seconds. */
+    void (*prepare)(void *data, int64_t pid);
     void *data;
 };

@@ -13,8 +13,9 @@ import unittest
 
 HINOMI = os.path.abspath(sys.argv.pop(1))
 LIMIT_S = 60
-NUMBERS = {"x86_64": {"mkdir": 83, "mkdirat": 258, "mount": 165, "bpf": 321, "seccomp": 317},
-           "aarch64": {"mkdirat": 34, "mount": 40, "bpf": 280, "seccomp": 277}}.get(platform.machine())
+NUMBERS = {"x86_64": {"mkdir": 83, "mkdirat": 258, "mount": 165, "bpf": 321, "seccomp": 317,
+                      "ptrace": 101},
+           "aarch64": {"mkdirat": 34, "mount": 40, "bpf": 280, "seccomp": 277, "ptrace": 117}}.get(platform.machine())
 ERRNO, KILL_PROCESS, ALLOW = 0x00050000, 0x80000000, 0x7fff0000
 KEYS = {"kernel", "machine", "sensor", "sensors", "notify", "bpf", "seccomp", "ptrace",
         "process_vm_readv", "pidfd_getfd", "capabilities", "yama", "cgroups", "container", "warnings"}
@@ -103,9 +104,9 @@ class Doctor(unittest.TestCase):
         self.assertEqual(self.plain["kernel"], platform.release())
         self.assertEqual(set(self.plain["bpf"]["programs"]), {"tracepoint", "raw_tp", "tp_btf", "kprobe",
                                                               "fentry", "lsm", "cgroup_skb"})
-        for sensor in self.plain["sensors"][1:]:
-            self.assertFalse(sensor["works"])
-            self.assertIn("not built yet", sensor["reason"])
+        self.assertEqual(self.plain["sensors"][1]["works"], self.plain["ptrace"] == "yes")
+        self.assertFalse(self.plain["sensors"][2]["works"])
+        self.assertIn("not built yet", self.plain["sensors"][2]["reason"])
 
     def test_same_in_text(self):
         _, out, err = doctor("--rules", self.rules)
@@ -154,13 +155,20 @@ class Doctor(unittest.TestCase):
     def test_no_seccomp(self):
         self.needs_sensor()
         status, found = facts("--rules", self.rules, preexec_fn=filtered({"seccomp": ERRNO | 1}))
-        self.assertEqual((status, found["sensor"]), (3, None))
+        self.assertEqual((status, found["sensor"]), (0, "ptrace"))
+        self.assertIn("cannot be installed", found["sensors"][1]["reason"])
         self.assertEqual(found["seccomp"]["listener"], "refused")
         self.assertFalse(found["rules"]["calls_tried"])
-        done = subprocess.run([HINOMI, "run", "--rules", self.rules, "--", "true"], capture_output=True,
-                              text=True, timeout=LIMIT_S, preexec_fn=filtered({"seccomp": ERRNO | 1}))
-        self.assertEqual(done.returncode, 125)
+        for options, status in (([], 0), (["--sensor", "notify"], 125)):
+            done = subprocess.run([HINOMI, "run", *options, "--rules", self.rules, "--", "true"], capture_output=True,
+                                  text=True, timeout=LIMIT_S, preexec_fn=filtered({"seccomp": ERRNO | 1}))
+            self.assertEqual(done.returncode, status, done.stderr)
         self.assertIn("no seccomp user notification", done.stderr)
+
+    def test_nothing_works(self):
+        self.needs_sensor()
+        status, found = facts("--rules", self.rules, preexec_fn=filtered({"seccomp": ERRNO | 1, "ptrace": ERRNO | 1}))
+        self.assertEqual((status, found["sensor"]), (3, None))
 
     def test_listener_taken(self):
         self.needs_sensor()
@@ -168,7 +176,8 @@ class Doctor(unittest.TestCase):
                                "doctor", "--json", "--rules", self.rules], capture_output=True, text=True,
                               timeout=LIMIT_S, check=False)
         found = json.loads(done.stdout)
-        self.assertEqual((done.returncode, found["sensor"]), (3, None), done.stderr)
+        self.assertEqual((done.returncode, found["sensor"]), (0, "ptrace"), done.stderr)
+        self.assertIn("other listener", found["sensors"][1]["reason"])
         self.assertEqual(found["seccomp"]["listener"], "taken")
         self.assertIn("only one", found["sensors"][0]["reason"])
 

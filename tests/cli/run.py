@@ -428,9 +428,37 @@ class Run(unittest.TestCase):
             until(alerted)
 
     def test_nested(self):
-        done = run(*hinomi("true"))
+        """There is one listener, and one tracer; inside of a listener a tracer works."""
+        done = run(*hinomi("true", options=["--sensor", "notify"]))
         self.assertEqual(done.returncode, 125)
         self.assertIn("only one", done.stderr.replace("\n", " "))
+        with tempfile.TemporaryDirectory() as folder:
+            inner = os.path.join(folder, "alerts")
+            done = run(*hinomi("sh", "-c", "mkdir hinomi-dir; exit 5", options=["-o", inner]), cwd=folder)
+            self.assertEqual(done.returncode, 5, done.stderr)
+            with open(inner, encoding="utf-8") as file:
+                self.assertIn("directory", file.read())
+        done = run(*hinomi("true"), options=["--sensor", "ptrace"])
+        self.assertEqual(done.returncode, 125)
+        self.assertIn("another tracer", done.stderr)
+
+    def test_traced(self):
+        for options in (["--sensor", "ptrace"], ["--sensor", "ptrace", "--no-filter"]):
+            with tempfile.TemporaryDirectory() as folder:
+                done = run("sh", "-c", "mkdir hinomi-dir; kill -TERM $$", cwd=folder, options=options)
+            self.assertEqual(done.returncode, -signal.SIGTERM, done.stderr)
+            self.assertIn("Notice directory", done.stderr)
+
+    def test_tracer_killed(self):
+        """Calls that stop for a tracer fail without one: the command ends too. Without a filter it goes on."""
+        for options, wanted in ((["--sensor", "ptrace"], -signal.SIGKILL),
+                                (["--sensor", "ptrace", "--no-filter"], 9)):
+            pipe = Pipe("sh", "-c", "echo ready; sleep 0.5; exit 9", options=options)
+            self.assertEqual(pipe.line(), "ready")
+            os.kill(until(lambda: find(pipe.pid, "hinomi-sensor")), signal.SIGKILL)
+            status, _, err = pipe.end()
+            self.assertEqual(status, wanted, err)
+            self.assertIn("the sensor was killed", err)
 
     def test_first_process(self):
         """As process 1 of a container: orphans are reaped, signals that have no handler do nothing."""

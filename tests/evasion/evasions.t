@@ -261,6 +261,7 @@ find-regex
 # 19
 
 poke-text
+  traced cannot poke at what it cannot trace: a task has one tracer
   rule   Memory of another process written
   event  evt.type=ptrace and evt.arg.request contains POKE
 

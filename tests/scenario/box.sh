@@ -3,7 +3,7 @@
 #
 # Runs a command as root where it can do no harm: mount, network and IPC namespaces of its own, and an overlay
 # over this machine's root with the fixture's files in it. WORK holds the fixture (lower/; more in
-# BOX_MORE) and has room for a mount (root/); each BIND, a folder, is visible under its own path.
+# BOX_MORE) and has room for a mount (root/) and for the name of the box's network namespace; each BIND, a folder, is visible under its own path.
 #
 #   host       the overlay becomes the root of the mount namespace; the control group stays
 #   container  the overlay becomes a container's root: COMMAND starts it (WORK/bundle), outside of it
@@ -18,6 +18,7 @@ if [ "${BOXED:-}" != 1 ]; then
     exec env BOXED=1 unshare --mount --net --ipc --propagation private -- "$0" "$kind" "$work" "$@"
 fi
 unset BOXED
+readlink /proc/self/ns/net >"$work/namespace"
 
 ip link set lo up
 ip address add 203.0.113.7/32 dev lo

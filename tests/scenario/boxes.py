@@ -11,6 +11,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BOX = os.path.join(HERE, "box.sh")
@@ -24,6 +25,7 @@ MORE_CAPS = DOCKER_CAPS + ["CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_PTRACE"]
 # A block device that containers get under a disk's name, to read.
 DISK = "/dev/sda"
 LOOP_MAJOR = 7
+KILL_ROUNDS = 50
 
 FILES = {
     "root/.ssh/id_rsa": (0o600, "-----BEGIN RSA PRIVATE KEY-----\n"),
@@ -66,7 +68,7 @@ def find_postgres():
 
 
 def lacking():
-    """Why boxes cannot be had here, or None."""
+    """Why no box can be had here, or None."""
     if os.geteuid() != 0:
         return "needs root"
     for program in ("unshare", "ip", "pivot_root", "runc"):
@@ -79,6 +81,52 @@ def lacking():
             pass
         done = subprocess.run([BOX, "host", work, "--", "true"], stderr=subprocess.PIPE, check=False)
         return None if done.returncode == 0 else "no overlay in a namespace: " + done.stderr.decode().strip()
+
+
+def first_line(text):
+    return (text.strip().splitlines() or ["nothing said"])[0][:200]
+
+
+def within(namespace):
+    """Processes of this network namespace, as numbers."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.readlink(f"/proc/{pid}/ns/net") == namespace:
+                found.append(int(pid))
+        except OSError:
+            pass
+    return found
+
+
+def namespace_of(folder):
+    """The run's network namespace; empty: none yet."""
+    try:
+        with open(os.path.join(folder, "namespace"), encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def kill_within(folder, others):
+    """Ends whatever a run has left: it would go on under its sensor, and slow all that follow.
+
+    A namespace's number is given anew once it is gone: `others` may have got it.
+    """
+    namespace = namespace_of(folder)
+    if not namespace or namespace == os.readlink("/proc/self/ns/net"):
+        return
+    for _ in range(KILL_ROUNDS):
+        left = within(namespace)
+        theirs = [namespace_of(other) for other in others()]
+        if not left or namespace in theirs:
+            return
+        for pid in left if all(theirs) else ():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        time.sleep(0.02)
 
 
 class Result:
@@ -95,6 +143,7 @@ class Boxes:
         self.binds = [self.work] + [os.path.realpath(b) for b in binds]
         self.lock = threading.Lock()
         self.count = 0
+        self.running = set()
         self.lower = os.path.join(self.work, "lower")
         for path, (mode, text) in FILES.items():
             self._write(path, text, mode)
@@ -211,11 +260,17 @@ class Boxes:
     def runc(self, folder, ident):
         return ["runc", "--root", os.path.join(folder, "runc"), "run", "-b", os.path.join(folder, "bundle"), ident]
 
+    def others(self, folder):
+        with self.lock:
+            return self.running - {folder}
+
     def run(self, kind, command, folder=None, timeout=60, stdin=subprocess.DEVNULL, more=None):
         """Runs it in a box; `kind` is box.sh's."""
         folder = folder or self.fresh()
         arguments = [BOX, kind, folder, *self.binds, "--", *command]
         environment = dict(os.environ, PATH=PATH, HOME="/root", BOX_MORE=more or "")
+        with self.lock:
+            self.running.add(folder)
         with tempfile.TemporaryFile() as out:
             with subprocess.Popen(arguments, stdin=stdin, stdout=out, stderr=out, env=environment,
                                   start_new_session=True) as child:
@@ -225,9 +280,23 @@ class Boxes:
                     status = None
                     os.killpg(child.pid, signal.SIGKILL)
                     child.wait()
+            kill_within(folder, lambda: self.others(folder))
+            with self.lock:
+                self.running.discard(folder)
             out.seek(0)
             output = out.read().decode("utf-8", "replace")
         return Result(status, output if status is not None else output + f"\nended after {timeout} s\n")
+
+    def why_not(self, kind, caps, seccomp=None):
+        """What a box of this kind says instead of running anything, or None."""
+        folder = self.fresh()
+        if kind == "host":
+            done = self.run(kind, ["true"], folder=folder)
+        else:
+            ident = self.container(folder, ["true"], caps, seccomp)
+            done = self.run(kind, self.runc(folder, ident), folder=folder)
+            self.delete(folder, ident)
+        return None if done.status == 0 else f"status {done.status}: {first_line(done.output)}"
 
     def delete(self, folder, ident):
         """What a killed runc leaves."""

@@ -6,7 +6,6 @@ fd.dev               of descriptors that the sensor met by looking, not by a cal
 fd.dev.minor         of descriptors that the sensor met by looking, not by a call
 fd.ino               of descriptors that the sensor met by looking, not by a call
 fd.types             descriptors that the sensor met by looking, not by a call
-group.name           groups of containers are read while they live; the capture has those of its beginning
 proc.exe.sha256      computed from the file while the process lives; captures have no place for it
 proc.fdopencount     descriptors that the sensor met by looking, not by a call
 proc.fdusage         descriptors that the sensor met by looking, not by a call
@@ -16,7 +15,3 @@ proc.stdin.name      descriptors 0 to 2 are looked at when a program starts
 proc.stdin.type      descriptors 0 to 2 are looked at when a program starts
 proc.stdout.name     descriptors 0 to 2 are looked at when a program starts
 proc.stdout.type     descriptors 0 to 2 are looked at when a program starts
-user.homedir         users of containers are read while they live; the capture has those of its beginning
-user.loginname       users of containers are read while they live; the capture has those of its beginning
-user.name            users of containers are read while they live; the capture has those of its beginning
-user.shell           users of containers are read while they live; the capture has those of its beginning

@@ -14,6 +14,7 @@
 #   differs   fields that differ in replay here, beyond differences.t
 #   live-only why the replay of its capture does not give the same alerts
 #   limit     why it cannot be seen: printed, and none of its rules must fire
+#   traced    under a sensor that is the tracer already: `fails WHY` (status 1, but seen), `cannot WHY`
 #   contained rules that fire as well, in both, when all is run in containers (--docker)
 
 # Files that are secret.
@@ -256,22 +257,26 @@ release-agent
 # The kernel's tools.
 
 ptrace-attach
+  traced fails a task has one tracer
   rule   PTRACE attached to process
   event  evt.type=ptrace
   field  evt.arg.request=PTRACE_ATTACH
 
 ptrace-seize
+  traced fails a task has one tracer
   rule   PTRACE attached to process
   event  evt.type=ptrace
   field  evt.arg.request=PTRACE_SEIZE
 
 ptrace-poke
+  traced   cannot poke at what it cannot trace: a task has one tracer
   rule     PTRACE attached to process
   remains  PTRACE attached to process
   event    evt.type=ptrace and evt.arg.request contains POKE
   field    evt.arg.request=PTRACE_POKEDATA
 
 ptrace-traceme
+  traced fails a task has one tracer
   rule   PTRACE anti-debug attempt
   event  evt.type=ptrace
   field  evt.arg.request=PTRACE_TRACEME

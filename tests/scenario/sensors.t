@@ -2,3 +2,5 @@
 # {rules} is one --rules FILE after the other; alerts go to {alerts}, all events to {capture}.
 notify       {hinomi} run {rules} --json --all -o {alerts} -w {capture} --
 notify-5.10  {hinomi} run --compat 5.10 {rules} --json --all -o {alerts} -w {capture} --
+ptrace       {hinomi} run --sensor ptrace {rules} --json --all -o {alerts} -w {capture} --
+ptrace-bare  {hinomi} run --sensor ptrace --no-filter {rules} --json --all -o {alerts} -w {capture} --

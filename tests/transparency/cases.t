@@ -5,6 +5,7 @@
 #   as       root, user or both (both if not told); a user only where the mode says so
 #   needs    programs without which it is skipped; build: SOURCE TARGET COMMAND, once
 #   mask     what differs from run to run anyway; differs: A => B under the sensor, a documented limit
+#   mask-in  MODE EXPRESSION: a mask in modes that begin so; same-in: a mode without that difference
 #   wants    what it says when all is well, limit: seconds; not-in: a mode
 
 # Ends
@@ -24,14 +25,18 @@ statuses of children
 
 # Surroundings
 plain surroundings
+  mask-in ptrace ^TracerPid:\t\d+
   command {probe} environment one 'two three' ''
 odd surroundings
+  mask-in ptrace ^TracerPid:\t\d+
   outside ulimit -Sn 200; ulimit -Hn 300; ulimit -s 4096; ulimit -c 0; ulimit -f 100000; umask 027; renice -n 5 $$ >/dev/null; trap '' HUP USR1; export A= B='x y'; cd /; exec 7</etc/hostname
   command {probe} environment
 closed surroundings
+  mask-in ptrace ^TracerPid:\t\d+
   outside exec 0<&-
   command {probe} environment
 argv0
+  mask-in ptrace ^TracerPid:\t\d+
   command bash -c 'exec -a "" "$0" environment' {probe}
   as root
 script without #!
@@ -82,11 +87,14 @@ job control outside
   needs bash
   wants status 17
 terminal surroundings
+  mask-in ptrace ^TracerPid:\t\d+
   command script -qec '{probe} environment' /dev/null
   needs script
 
 # Tracers
 gdb
+  not-in ptrace
+  not-in ptrace-bare
   build nested.c nested cc -g -O0 -no-pie -o {target} {source} -lpthread
   command gdb -nx -batch -ex 'set startup-with-shell off' -ex 'break inner' -ex run -ex bt -ex c -ex bt -ex 'delete' -ex c {made}/nested
   needs gdb cc
@@ -94,12 +102,16 @@ gdb
   mask 0x[0-9a-f]+
   wants exited with code 031
 gdb that follows children
+  not-in ptrace
+  not-in ptrace-bare
   build nested.c nested cc -g -O0 -no-pie -o {target} {source} -lpthread
   command gdb -nx -batch -ex 'set follow-fork-mode child' -ex 'set detach-on-fork off' -ex run -ex 'print \$_inferior' {made}/nested
   needs gdb cc
   mask (process|LWP|Thread|thread|pid) ?(0x)?[0-9a-f]+( \(LWP \d+\))?
   mask 0x[0-9a-f]+
 strace
+  not-in ptrace
+  not-in ptrace-bare
   build nested.c nested cc -g -O0 -no-pie -o {target} {source} -lpthread
   command sh -c 'strace -ff -o trace -e trace=execve,openat,exit_group,clone,clone3 "$0"; echo $?; cat trace.* | sort' {made}/nested
   needs strace cc
@@ -107,10 +119,14 @@ strace
   mask \d{3,}
 # What the sensor asks about, a filter's SECCOMP_RET_TRACE does not stop: this tracer sees less, the program nothing.
 strace --seccomp-bpf
+  not-in ptrace
+  not-in ptrace-bare
   build nested.c nested cc -g -O0 -no-pie -o {target} {source} -lpthread
   command sh -c 'strace -f --seccomp-bpf -o trace -e trace=execve,openat "$0" 2>/dev/null; echo $?' {made}/nested
   needs strace cc
 tracers that attach
+  not-in ptrace
+  not-in ptrace-bare
   command sh {here}/tracers.sh {probe} 5
   needs strace gdb
   as root
@@ -152,6 +168,7 @@ make -j4
 own filter
   command {probe} own-filter
 own listener
+  same-in ptrace-bare
   command {probe} own-listener
   differs listener: there => listener: Device or resource busy
 bwrap

@@ -2,3 +2,5 @@
 newest       user
 compat-5.10  --compat 5.10 user
 all-calls    --calls all
+ptrace       --sensor ptrace user
+ptrace-bare  --sensor ptrace --no-filter user

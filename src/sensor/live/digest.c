@@ -259,18 +259,29 @@ static int compute(struct digest *digest, int *fd, const struct file_key *key,
 }
 
 /* An executable cannot be a device or a FIFO, and opening it for reading starts nothing. */
-int digest_of_exe(struct digest *digest, int64_t pid, char ret_hex[DIGEST_HEX])
+static int open_exe(int64_t pid, int flags)
 {
     char path[PATH_SIZE];
-    struct file_key key;
     snprintf(path, sizeof(path), "/proc/%lld/exe", (long long)pid);
-    int fd CLEANUP(cleanup_close) = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0) {
-        return errno == ENOENT ? -ESRCH : errno == EPERM ? -EACCES : -errno;
-    }
-    int r = key_of(fd, &key);
+    int fd = open(path, flags | O_CLOEXEC);
+    return fd >= 0 ? fd : errno == ENOENT ? -ESRCH : errno == EPERM ? -EACCES : -errno;
+}
+
+int digest_of_exe(struct digest *digest, int64_t pid, char ret_hex[DIGEST_HEX])
+{
+    struct file_key key;
+    int fd CLEANUP(cleanup_close) = open_exe(pid, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    int r = fd < 0 ? fd : key_of(fd, &key);
     if (r < 0 || cache_get(digest, &key, ret_hex)) {
         return r;
     }
     return compute(digest, &fd, &key, ret_hex);
+}
+
+int digest_cached(struct digest *digest, int64_t pid, char ret_hex[DIGEST_HEX])
+{
+    struct file_key key;
+    int fd CLEANUP(cleanup_close) = open_exe(pid, O_PATH);
+    int r = fd < 0 ? fd : key_of(fd, &key);
+    return r < 0 ? r : cache_get(digest, &key, ret_hex) ? 0 : -EAGAIN;
 }

@@ -24,3 +24,5 @@ void digest_free(struct digest *digest);
  * -ETIMEDOUT, -EBUSY.
  */
 int digest_of_exe(struct digest *digest, int64_t pid, char ret_hex[DIGEST_HEX]);
+/* The same without reading the file: -EAGAIN when it is not in the cache. */
+int digest_cached(struct digest *digest, int64_t pid, char ret_hex[DIGEST_HEX]);

@@ -62,6 +62,8 @@ struct users {
     struct state *state;
     struct limiter *limiter;
     struct smap scopes;
+    void (*told)(void *data, const struct users_change *change);
+    void *data; /* its */
 };
 
 static const char *const files[FILES] = { "etc/passwd", "etc/group" };
@@ -84,6 +86,13 @@ int users_new(struct state *state, struct users **ret)
     users->state = state;
     *ret = users;
     return 0;
+}
+
+void users_listen(struct users *users, void (*told)(void *data, const struct users_change *change),
+                  void *data)
+{
+    users->told = told;
+    users->data = data;
 }
 
 void users_free(struct users *users)
@@ -256,20 +265,34 @@ static bool is_first(struct reading *reading, uint32_t id)
     return true;
 }
 
+static void tell(const struct reading *reading, struct users_change change)
+{
+    change.container_id = scope_id(reading->scope);
+    if (reading->users->told) {
+        reading->users->told(reading->users->data, &change);
+    }
+}
+
 static int give_user(struct reading *reading, struct str line)
 {
     struct user user;
-    return users_passwd_line(line, &user) && is_first(reading, user.uid)
-               ? state_add_user(reading->users->state, scope_id(reading->scope), &user)
-               : 0;
+    if (!users_passwd_line(line, &user) || !is_first(reading, user.uid)) {
+        return 0;
+    }
+    int r = state_add_user(reading->users->state, scope_id(reading->scope), &user);
+    tell(reading, (struct users_change){ .user = &user });
+    return r;
 }
 
 static int give_group(struct reading *reading, struct str line)
 {
     struct group group;
-    return users_group_line(line, &group) && is_first(reading, group.gid)
-               ? state_add_group(reading->users->state, scope_id(reading->scope), &group)
-               : 0;
+    if (!users_group_line(line, &group) || !is_first(reading, group.gid)) {
+        return 0;
+    }
+    int r = state_add_group(reading->users->state, scope_id(reading->scope), &group);
+    tell(reading, (struct users_change){ .group = &group });
+    return r;
 }
 
 static void forget(struct reading *reading, unsigned file, uint32_t id)
@@ -277,8 +300,41 @@ static void forget(struct reading *reading, unsigned file, uint32_t id)
     struct str scope = scope_id(reading->scope);
     if (file == 0) {
         state_remove_user(reading->users->state, scope, id);
+        tell(reading, (struct users_change){ .user = &(struct user){ .uid = id }, .gone = true });
     } else {
         state_remove_group(reading->users->state, scope, id);
+        tell(reading, (struct users_change){ .group = &(struct group){ .gid = id }, .gone = true });
+    }
+}
+
+static void tell_known(struct users *users, struct scope *scope)
+{
+    const struct reading reading = { .users = users, .scope = scope };
+    const struct container *container = state_container(users->state, scope_id(scope));
+    for (unsigned file = 0; container && file < FILES; file++) {
+        for (uint32_t i = 0; i < scope->known[file].n; i++) {
+            uint32_t id = scope->known[file].ids[i];
+            struct users_change change = { 0 };
+            if (file == 0) {
+                change.user = state_user(users->state, container, id);
+            } else {
+                change.group = state_group(users->state, container, id);
+            }
+            if (change.user || change.group) {
+                tell(&reading, change);
+            }
+        }
+    }
+}
+
+void users_tell(struct users *users)
+{
+    size_t cursor = 0;
+    for (const struct smap_slot *slot; (slot = smap_next(&users->scopes, &cursor));) {
+        struct scope *scope = slot->value;
+        if (scope->id_n) {
+            tell_known(users, scope);
+        }
     }
 }
 

@@ -25,7 +25,20 @@
 
 struct users; /* remembers what was read of which root */
 
+/* One of .user, .group. Gone: of it only the id counts. */
+struct users_change {
+    struct str container_id; /* empty: the host's */
+    const struct user *user;
+    const struct group *group;
+    bool gone;
+};
+
 int users_new(struct state *state, struct users **ret);
+/* From now on `told` is called for all that a reading gave to the state, by its thread. */
+void users_listen(struct users *users, void (*told)(void *data, const struct users_change *change),
+                  void *data);
+/* Calls it for all containers' users and groups that were read so far. */
+void users_tell(struct users *users);
 void users_free(struct users *users);
 /*
  * Makes the state know the users and groups of the container whose process this is ("" the host's). 0: read,

@@ -31,6 +31,7 @@
 
 #define SHARED_US    100
 #define SHARED_TRIES 1000
+#define STRAYS_MAX   8 /* looks; there are two at most, the parent and its child */
 
 static pid_t own_tid(void)
 {
@@ -185,15 +186,18 @@ bool exact_next_stop(struct exact_run_state *run, struct exact_stop *ret)
     return false;
 }
 
-/* The child's own first stop may come before or after its parent's. */
+/* The child's own first stop may come before or after its parent's. A parent that is killed here does not
+ * tell any more which it is. */
 static void child_of(struct exact_run_state *run, pid_t tid)
 {
     struct exact_result *ret = run->ret;
-    ret->end = EXACT_FORK;
-    ret->child = exact_message_read(tid);
     struct exact_stop stop;
-    if (ret->child > 0 && exact_wait_stop(&run->wait, ret->child, false, &stop) != 0) {
-        leave_behind(run->exact, ret->child);
+    ret->child = exact_message_read(tid);
+    if (ret->child > 0) {
+        ret->end = EXACT_FORK;
+        if (exact_wait_stop(&run->wait, ret->child, false, &stop) != 0) {
+            leave_behind(run->exact, ret->child);
+        }
     }
 }
 
@@ -329,6 +333,28 @@ static bool gives_way(const struct exact_run_state *run, const struct exact_slot
     return atomic_load(&other->interrupted) == run->call->tid && exact_put_off(run->call) == 0;
 }
 
+/* Who makes a child and is killed before it could say so leaves one behind that is traced and that nobody
+ * knows: it would stand still for ever, or keep its dead process from ending. */
+static void let_strays_go(struct exact_run_state *run)
+{
+    struct exact_stop stop;
+    int found;
+    exact_wait_extend(&run->wait, EXACT_STOP_MS);
+    for (int i = 0; i < STRAYS_MAX && !exact_must_end(run->exact); i++) {
+        found = exact_wait_tracee(&run->wait, &stop);
+        if (found == -ECHILD) {
+            return;
+        }
+        if (found == -ETIMEDOUT) {
+            break;
+        }
+        if (stop.kind != STOP_DEAD) {
+            detach(&stop);
+        }
+    }
+    leave_behind(run->exact, run->call->tid);
+}
+
 static void follow(struct exact_run_state *run)
 {
     struct exact_stop stop;
@@ -393,8 +419,12 @@ void exact_run(struct exact *exact, const struct exact_call *call, struct exact_
     if (exact_wait_start(&run.wait, run.timeout_ms) == 0) {
         run.wait.late = call->late;
         run.wait.data = call->data;
+        run.wait.makes_tasks = call->want == EXACT_A_CHILD;
         if (begin(&run)) {
             follow(&run);
+            if (call->want == EXACT_A_CHILD && ret->end == EXACT_GONE) {
+                let_strays_go(&run);
+            }
         }
         if (ret->restarts) {
             exact_note_restart(&run);

@@ -29,7 +29,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LOOK        (WEXITED | WSTOPPED | WNOWAIT | __WALL | __WNOTHREAD)
+#define LOOK_AT     (WEXITED | WSTOPPED | WNOWAIT | __WNOTHREAD)
+#define LOOK        (LOOK_AT | __WALL)
+#define TRACEES     (LOOK_AT | (int)__WCLONE) /* children of one's own making do not count */
 #define STATUS_MAX  2048
 #define STRANGER_US 200 /* between looks while the thread's other children are in the way */
 
@@ -204,6 +206,19 @@ static bool is_renamed(pid_t tid, pid_t now)
     return exact_message_read(now) == tid;
 }
 
+/* A process' first thread that died is not shown while others are left, even dead ones that only their tracer
+ * can bury. */
+static bool is_held_back(pid_t tid)
+{
+    char path[40], text[STATUS_MAX];
+    snprintf(path, sizeof(path), "/proc/%d/stat", tid);
+    int fd CLEANUP(cleanup_close) = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+    text[n > 0 ? n : 0] = '\0';
+    const char *name_end = strrchr(text, ')');
+    return name_end && strncmp(name_end, ") Z", 3) == 0;
+}
+
 /* One look. -EAGAIN: nothing yet, or someone else's. */
 static int look(idtype_t type, pid_t tid, int flags, struct exact_stop *ret)
 {
@@ -252,10 +267,34 @@ int exact_wait_stop(struct exact_wait *wait, pid_t tid, bool moves, struct exact
         if (got == 0 || look_inside(tid, ret)) {
             return 0;
         }
+        if (wait->makes_tasks && is_held_back(tid)) {
+            return dead(tid, ret);
+        }
         if (clock_boot_ns() > wait->deadline_ns) {
             return -ETIMEDOUT;
         }
         exact_wait_late(wait);
+    }
+}
+
+int exact_wait_tracee(const struct exact_wait *wait, struct exact_stop *ret)
+{
+    for (;;) {
+        siginfo_t info = { .si_pid = 0 };
+        if (waitid(P_ALL, 0, &info, TRACEES) == 0) {
+            if (info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED) {
+                classify(info.si_pid, info.si_status, ret);
+                return 0;
+            }
+            bury(info.si_pid);
+            return dead(info.si_pid, ret);
+        }
+        if (errno == ECHILD) {
+            return -ECHILD;
+        }
+        if (clock_boot_ns() > wait->deadline_ns) {
+            return -ETIMEDOUT;
+        }
     }
 }
 

@@ -30,6 +30,7 @@ struct exact_wait {
     uint64_t deadline_ns;
     void (*late)(void *data); /* NULL, or called once when it first does */
     void *data;
+    bool makes_tasks; /* so a dead one may be held back by what it made: STOP_DEAD, not buried */
 };
 
 int exact_wait_signals(void); /* once per process */
@@ -41,7 +42,9 @@ void exact_wait_late(struct exact_wait *wait); /* what depends on others begins 
 /* The next stop of tid. `moves`: an exec may give it its process' id. -ETIMEDOUT. A dead task is buried
  * where that is this thread's part. */
 int exact_wait_stop(struct exact_wait *wait, pid_t tid, bool moves, struct exact_stop *ret);
-/* The same without waiting: -EAGAIN. */
+/* The next of any task that the calling thread traces. -ECHILD: there is none. */
+int exact_wait_tracee(const struct exact_wait *wait, struct exact_stop *ret);
+/* The same as exact_wait_stop() without waiting: -EAGAIN. */
 int exact_look(pid_t tid, struct exact_stop *ret);
 
 /* What a call's end left in the registers. Not 0: they cannot be read. */

@@ -99,6 +99,20 @@ int filter_install(const struct filter *filter, uint32_t features, int *ret_list
     return install(&program, features, ret_listener);
 }
 
+int filter_install_traced(const struct filter *filter, uint32_t features)
+{
+    struct sock_fprog program = { .len = filter->n, .filter = (struct sock_filter *)filter->code };
+    unsigned long flags = features & FEATURE_SPEC_ALLOW ? SECCOMP_FILTER_FLAG_SPEC_ALLOW : 0;
+    errno = EACCES;
+    if (features & FEATURE_WITHOUT_NNP && set_filter(flags, &program) == 0) {
+        return 0;
+    }
+    if (errno == EACCES && no_new_privs() == 0 && set_filter(flags, &program) == 0) {
+        return 0;
+    }
+    return -errno;
+}
+
 int listener_setup(int listener, uint32_t features)
 {
     if (!(features & FEATURE_SYNC_WAKE_UP)) {

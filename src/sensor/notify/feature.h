@@ -45,5 +45,7 @@ uint32_t feature_named(const char *text);
  */
 struct filter;
 int filter_install(const struct filter *filter, uint32_t features, int *ret_listener);
+/* The same of one whose calls stop for a tracer: no listener, and none needed. */
+int filter_install_traced(const struct filter *filter, uint32_t features);
 /* Supervisor's side: SYNC_WAKE_UP where it is among the features. */
 int listener_setup(int listener, uint32_t features);

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "sensor/live/flags.h"
 #include "sensor/live/socket.h"
+#include "sensor/notify/foresee.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,8 +28,6 @@
 #include <sys/ioctl.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
-
-#define PREVIEW_FD 3 /* of an open that is only imagined */
 
 enum verdict flow_emit(struct receiver *r, const struct call_outcome *outcome)
 {
@@ -48,33 +47,11 @@ void flow_emit_locked(struct receiver *r, const struct call_outcome *outcome)
     pthread_mutex_unlock(r->notify->lock);
 }
 
-static bool makes_fd(const struct call *call)
-{
-    return call->flags & CALL_OPEN || kind_table[call->kind].flags & KIND_CREATES_FD;
-}
-
-/* The descriptor that a call will return if it succeeds; 0 of calls that return none. */
-static int64_t foreseen_fd(const struct receiver *r)
-{
-    const struct call *call = r->args.call;
-    const uint64_t *reg = r->args.reg;
-    bool duplicates =
-        call->name == NAME_fcntl && ((int)reg[1] == F_DUPFD || (int)reg[1] == F_DUPFD_CLOEXEC);
-    if (call->name == NAME_dup2 || call->name == NAME_dup3) {
-        return (int32_t)reg[1];
-    }
-    if (!duplicates && call->name != NAME_dup && !makes_fd(call)) {
-        return 0;
-    }
-    int64_t fd = live_fd_lowest(r->args.tid, duplicates ? (int32_t)reg[2] : 0);
-    return fd >= 0 ? fd : PREVIEW_FD;
-}
-
 enum verdict flow_preview(struct receiver *r, struct call_outcome outcome)
 {
     struct notify *n = r->notify;
     if (outcome.result >= 0) {
-        outcome.result = r->args.call->flags & CALL_OPEN ? PREVIEW_FD : foreseen_fd(r);
+        outcome.result = r->args.call->flags & CALL_OPEN ? FORESEE_OPENED : foresee_fd(&r->args);
     }
     event_of_call(&r->args, &outcome, &r->made);
     pthread_mutex_lock(n->lock);
@@ -210,7 +187,7 @@ static void relearn(struct receiver *r)
 void flow_emit_predicted(struct receiver *r, struct call_outcome outcome)
 {
     if (outcome.result >= 0) {
-        outcome.result = foreseen_fd(r);
+        outcome.result = foresee_fd(&r->args);
     }
     if (!r->answered && receiver_answer(r, 0) < 0) {
         return;

@@ -9,7 +9,9 @@
 #include "sensor/notify/notify_internal.h"
 
 #include "base/clock.h"
+#include "sensor/live/birth.h"
 #include "sensor/live/flags.h"
+#include "sensor/notify/stdio.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -64,6 +66,7 @@ static void discover_one(struct receiver *r, int64_t tid, bool known)
     if (live_task_read(r->task, tid, LIVE_ALL) < 0) {
         return;
     }
+    n->config.sink.prepare(n->config.sink.data, r->task->pid);
     pthread_mutex_lock(n->lock);
     const struct thread *thread = state_thread(n->config.state, tid);
     if (!known && (!thread || thread->flags & (THREAD_EXITED | THREAD_INVALID))) {
@@ -231,7 +234,8 @@ static enum verdict emit_new_image(struct receiver *r)
     if (r->task->exepath.n == 0) {
         foresee_exec(r);
     }
-    flow_learn_stdio(r, r->target.pid);
+    stdio_learn(&(struct stdio_state){ n->config.state, n->lock }, r->target.pid);
+    n->config.sink.prepare(n->config.sink.data, r->target.pid);
     event_of_exec(&r->args, &outcome, r->task, &r->made);
     pthread_mutex_lock(n->lock);
     n->stats.events++;
@@ -286,37 +290,6 @@ void flow_exec(struct receiver *r)
     }
 }
 
-/* argv[0] and the other arguments in one piece, as they lie in memory. */
-static struct str join_argv(struct live_task *task, const struct image *image)
-{
-    char *p = task->storage;
-    size_t n = image->exe.n + 1 + image->args.n;
-    if (n > task->size) {
-        return image->exe;
-    }
-    memcpy(p, image->exe.p, image->exe.n);
-    p[image->exe.n] = '\0';
-    memcpy(p + image->exe.n + 1, image->args.p, image->args.n);
-    return str_from(p, n);
-}
-
-/* Under the lock: ids are read already; the rest is the parent's. */
-static void fill_from_state(struct live_task *task, const struct state *state,
-                            const struct thread *parent)
-{
-    const struct image *image = parent->image;
-    task->comm = image->comm;
-    task->exepath = image->exepath;
-    task->exe_facts = *image;
-    task->argv = join_argv(task, image);
-    task->cwd = state_cwd(state, parent);
-    task->cgroups = parent->cgroups ? parent->cgroups->s : (struct str){ 0 };
-    task->loginuid = parent->loginuid;
-    task->fdlimit = parent->fdlimit;
-    task->vmsize_kb = parent->vmsize_kb;
-    task->vmrss_kb = parent->vmrss_kb;
-}
-
 static void track_child(struct receiver *r, const struct thread *parent, int64_t child)
 {
     struct notify *n = r->notify;
@@ -352,26 +325,7 @@ static bool ids_from_state(struct receiver *r, int64_t child)
                  !(t->flags & THREAD_INVALID) &&
                  !(flags & (CLONE_NEWPID | CLONE_NEWUSER | CLONE_PARENT));
     if (plain) {
-        struct live_task *mine = r->task;
-        struct live_task *its = r->other;
-        mine->tid = mine->vtid = t->tid;
-        mine->pid = mine->vpid = t->pid;
-        mine->ptid = t->ptid;
-        mine->uid = mine->euid = t->uid;
-        mine->gid = mine->egid = t->gid;
-        mine->sid = t->sid;
-        mine->pgid = t->pgid;
-        mine->vpgid = t->vpgid;
-        mine->pidns_init_start_ns = t->pidns_init_start_ts_ns;
-        its->tid = its->vtid = child;
-        its->pid = its->vpid = flags & CLONE_THREAD ? t->pid : child;
-        its->ptid = flags & CLONE_THREAD ? t->ptid : t->pid;
-        its->uid = its->euid = t->uid;
-        its->gid = its->egid = t->gid;
-        its->sid = t->sid;
-        its->pgid = t->pgid;
-        its->vpgid = t->vpgid;
-        its->pidns_init_start_ns = t->pidns_init_start_ts_ns;
+        live_birth_ids(t, child, flags, r->task, r->other);
     }
     pthread_mutex_unlock(n->lock);
     return plain;
@@ -393,10 +347,10 @@ static void emit_fork(struct receiver *r, int64_t child)
         notify_process_ended(n, child, -1);
     }
     if (parent) {
-        fill_from_state(r->task, n->config.state, parent);
+        live_birth_inherit(r->task, n->config.state, parent);
         event_of_fork(&r->args, &outcome, r->task, &r->made);
         sink_made(r, &r->made);
-        fill_from_state(r->other, n->config.state, parent);
+        live_birth_inherit(r->other, n->config.state, parent);
         event_of_child(&r->args, r->other, outcome.ts_ns, &r->made);
         sink_made(r, &r->made);
         track_child(r, parent, child);
@@ -418,7 +372,7 @@ static bool refuse_fork(struct receiver *r)
     pthread_mutex_lock(n->lock);
     const struct thread *parent = state_thread(n->config.state, r->args.tid);
     if (parent) {
-        fill_from_state(r->task, n->config.state, parent);
+        live_birth_inherit(r->task, n->config.state, parent);
         event_of_fork(&r->args, &outcome, r->task, &r->made);
         verdict = n->config.sink.preview(n->config.sink.data, &r->made.event);
     }

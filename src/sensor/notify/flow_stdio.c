@@ -3,7 +3,9 @@
  * ways to get there that no call of the sensor's tells (SCM_RIGHTS, pidfd_getfd, close and socket). What /proc
  * says is compared with what the state knows; only what differs is looked at closely.
  */
-#include "sensor/notify/notify_internal.h"
+#include "sensor/notify/stdio.h"
+
+#include "sensor/live/task.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,31 +21,30 @@ static uint64_t inode_in(const char *text)
     return at ? strtoull(at + 2, NULL, 10) : 0;
 }
 
-static bool is_known(struct receiver *r, int64_t pid, int fd, const char *text)
+static bool is_known(const struct stdio_state *known, int64_t pid, int fd, const char *text)
 {
-    struct notify *n = r->notify;
     uint64_t ino = inode_in(text);
-    pthread_mutex_lock(n->lock);
-    const struct thread *thread = state_thread(n->config.state, pid);
-    const struct fdinfo *info = thread ? state_fd(n->config.state, thread, fd) : NULL;
+    pthread_mutex_lock(known->lock);
+    const struct thread *thread = state_thread(known->state, pid);
+    const struct fdinfo *info = thread ? state_fd(known->state, thread, fd) : NULL;
     bool same = info && (ino ? info->ino == ino : str_eq(info->name, str_of(text)));
-    pthread_mutex_unlock(n->lock);
+    pthread_mutex_unlock(known->lock);
     return same;
 }
 
-static void learn(struct receiver *r, int64_t pid, int fd)
+static void learn(const struct stdio_state *known, int64_t pid, int fd)
 {
     struct fdinfo info;
     char storage[LIVE_FD_STORAGE];
     if (live_fd_read(pid, fd, &info, storage, sizeof(storage)) < 0) {
         return;
     }
-    pthread_mutex_lock(r->notify->lock);
-    state_add_fd(r->notify->config.state, pid, fd, &info);
-    pthread_mutex_unlock(r->notify->lock);
+    pthread_mutex_lock(known->lock);
+    state_add_fd(known->state, pid, fd, &info);
+    pthread_mutex_unlock(known->lock);
 }
 
-void flow_learn_stdio(struct receiver *r, int64_t pid)
+void stdio_learn(const struct stdio_state *known, int64_t pid)
 {
     for (int fd = 0; fd <= 2; fd++) {
         char path[48], text[LINK_MAX_TEXT];
@@ -53,8 +54,8 @@ void flow_learn_stdio(struct receiver *r, int64_t pid)
             continue;
         }
         text[n] = '\0';
-        if (!is_known(r, pid, fd, text)) {
-            learn(r, pid, fd);
+        if (!is_known(known, pid, fd, text)) {
+            learn(known, pid, fd);
         }
     }
 }

@@ -7,6 +7,7 @@
  * a caller in one below cannot name us. A thread of ours is named by tkill and tgkill.
  */
 #include "sensor/notify/notify_internal.h"
+#include "sensor/notify/tamper.h"
 
 #include "base/cleanup.h"
 
@@ -63,20 +64,37 @@ static bool is_task_of(int64_t pid, int64_t tid)
     return access(path, F_OK) == 0;
 }
 
-bool flow_is_tampering(const struct receiver *r, const struct call *call)
+bool tamper_is_aimed(const struct tamper_aim *aimed, const struct call *call)
 {
-    const struct seccomp_notif *notif = &r->slot->notif;
-    const int64_t *protected = r->notify->config.protected;
     if (!call || !(call->flags & CALL_TAMPERS)) {
         return false;
     }
-    int64_t aim = aim_of(call, &notif->data, notif->pid);
-    for (size_t i = 0; i < NOTIFY_PROTECTED_MAX && aim > 0; i++) {
-        if (protected[i] > 0 && is_task_of(protected[i], aim)) {
+    int64_t aim = aim_of(call, aimed->data, aimed->tid);
+    for (size_t i = 0; i < aimed->n && aim > 0; i++) {
+        if (aimed->protected[i] > 0 && is_task_of(aimed->protected[i], aim)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < aimed->nalso_protected && aim > 0; i++) {
+        int64_t pid = atomic_load(&aimed->also_protected[i]);
+        if (pid > 0 && is_task_of(pid, aim)) {
             return true;
         }
     }
     return false;
+}
+
+bool flow_is_tampering(const struct receiver *r, const struct call *call)
+{
+    const struct seccomp_notif *notif = &r->slot->notif;
+    const struct notify_config *config = &r->notify->config;
+    const struct tamper_aim aimed = { .tid = notif->pid,
+                                      .data = &notif->data,
+                                      .protected = config->protected,
+                                      .n = NOTIFY_PROTECTED_MAX,
+                                      .also_protected = config->also_protected,
+                                      .nalso_protected = config->nalso_protected };
+    return tamper_is_aimed(&aimed, call);
 }
 
 void flow_refuse_tampering(struct receiver *r)

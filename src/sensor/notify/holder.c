@@ -11,6 +11,10 @@
  * somebody else was quicker, whatever the listener's flags, and would then take calls from an agent that
  * has come back: a timer interrupts it.
  *
+ * An agent that is gone may be followed by another, with slots of its own, which only it can write: `find`
+ * brings it. Its receivers may take calls from the moment that it knows the listener, which is before it is
+ * found; both serve then, and no call is lost.
+ *
  * A stopped agent may be the tracer of stopped threads, which nobody else can let go: it is sent SIGCONT as
  * long as it does nothing.
  *
@@ -24,6 +28,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -31,7 +36,10 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define VERSION       1
@@ -40,10 +48,21 @@
 #define RECV_LIMIT_US 1000
 #define GUESSES       1024 /* ids on each side of the newest known one; they are handed out in a row */
 
+/* Pauses between looks for an agent: one is coming, none is there, none has been for long. */
+#define FIND_SOON_MS  5
+#define FIND_MS       100
+#define FIND_RARE_MS  1000
+#define FIND_OFTEN_MS 60000 /* from the beginning of a gap */
+
 struct holder {
+    const struct holder_config *config;
     struct holder_shared *shared;
+    const struct holder_slot *slots;
     int listener, agent;
     int sample_ms;
+    bool refuses;           /* calls are answered EPERM; with `refuse`, before that not at all */
+    uint64_t since_ns;      /* monotonic; of the gap */
+    uint64_t next_find_ns;  /* monotonic */
     struct holder_gap *gap; /* NULL: the agent serves */
     uint64_t seen[HOLDER_SLOTS];
     uint32_t age[HOLDER_SLOTS]; /* samples that saw the same id */
@@ -57,11 +76,12 @@ struct holder {
 
 int holder_shared_new(int *ret_fd, struct holder_shared **ret)
 {
-    int fd = memfd_create("hinomi-slots", MFD_CLOEXEC);
+    int fd = memfd_create("hinomi-slots", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0) {
         return -errno;
     }
-    if (ftruncate(fd, sizeof(struct holder_shared)) < 0) {
+    if (ftruncate(fd, sizeof(struct holder_shared)) < 0 ||
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0) {
         int r = -errno;
         close(fd);
         return r;
@@ -79,6 +99,38 @@ int holder_shared_new(int *ret_fd, struct holder_shared **ret)
     return 0;
 }
 
+int holder_shared_close(int fd)
+{
+    return fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0 ? -errno : 0;
+}
+
+int holder_shared_check(int fd)
+{
+    struct statfs filesystem;
+    struct stat status;
+    int seals = fcntl(fd, F_GET_SEALS);
+    if (seals < 0 || fstat(fd, &status) < 0 || fstatfs(fd, &filesystem) < 0) {
+        return -errno;
+    }
+    bool holds = (unsigned long)filesystem.f_type == TMPFS_MAGIC && seals & F_SEAL_SHRINK &&
+                 seals & F_SEAL_GROW && status.st_size == (off_t)sizeof(struct holder_shared);
+    return holds ? 0 : -EINVAL;
+}
+
+int holder_shared_view(int fd, const struct holder_shared **ret)
+{
+    int r = holder_shared_check(fd);
+    if (r < 0) {
+        return r;
+    }
+    void *p = mmap(NULL, sizeof(struct holder_shared), PROT_READ, MAP_SHARED, fd, 0);
+    if (p == MAP_FAILED) {
+        return -errno;
+    }
+    *ret = p;
+    return 0;
+}
+
 void holder_shared_free(struct holder_shared *shared)
 {
     if (shared) {
@@ -86,17 +138,21 @@ void holder_shared_free(struct holder_shared *shared)
     }
 }
 
-void holder_detach(void)
+void holder_leave(void)
 {
-    sigset_t all;
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, NULL);
+    uint64_t all = UINT64_MAX; /* sigfillset leaves out those that a libc uses itself */
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof(all));
     setsid();
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     prctl(PR_SET_NAME, "hinomi-holder", 0, 0, 0);
     if (chdir("/") < 0) {
         /* it stays where it is */
     }
+}
+
+void holder_detach(void)
+{
+    holder_leave();
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
         close(fd);
     }
@@ -126,12 +182,20 @@ static void set_alarm(suseconds_t us)
 
 static int answer(const struct holder *h, uint64_t id)
 {
-    struct seccomp_notif_resp response = { .id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
+    struct seccomp_notif_resp response = {
+        .id = id,
+        .error = h->config->refuse ? -EPERM : 0,
+        .flags = h->config->refuse ? 0 : (uint32_t)SECCOMP_USER_NOTIF_FLAG_CONTINUE,
+    };
     return ioctl(h->listener, SECCOMP_IOCTL_NOTIF_SEND, &response) < 0 ? -errno : 0;
 }
 
 static void count(struct holder *h, const struct seccomp_data *data)
 {
+    if (h->config->refuse) {
+        h->gap->refused++;
+        return;
+    }
     bool known = data->arch == CALL_ARCH_NATIVE && data->nr >= 0 && data->nr < HOLDER_NUMBERS - 1;
     h->gap->passed++;
     atomic_fetch_add_explicit(&h->shared->passed_by_number[known ? data->nr : HOLDER_NUMBERS - 1],
@@ -156,22 +220,22 @@ static void close_gap(struct holder *h)
 
 static uint64_t slot_id(const struct holder *h, size_t i)
 {
-    return __atomic_load_n(&h->shared->slots[i].notif.id, __ATOMIC_RELAXED);
+    return __atomic_load_n(&h->slots[i].notif.id, __ATOMIC_RELAXED);
 }
 
 static void answer_slot(struct holder *h, size_t i)
 {
-    struct seccomp_data data = h->shared->slots[i].notif.data;
+    struct seccomp_data data = h->slots[i].notif.data;
     uint64_t id = slot_id(h, i);
     if (id != 0 && answer(h, id) == 0) {
         count(h, &data);
-        h->gap->rescued++;
+        h->gap->rescued += !h->config->refuse;
     }
 }
 
 static bool slot_is_old(const struct holder *h, size_t i)
 {
-    bool slow = atomic_load(&h->shared->slots[i].slow);
+    bool slow = atomic_load(&h->slots[i].slow);
     return h->seen[i] != 0 && h->age[i] >= (slow ? SLOW_SAMPLES : STUCK_SAMPLES);
 }
 
@@ -208,7 +272,7 @@ bool holder_is_runnable(uint32_t tid)
 static bool is_starved(const struct holder *h)
 {
     for (size_t i = 0; i < HOLDER_SLOTS; i++) {
-        uint32_t tid = atomic_load(&h->shared->slots[i].tid);
+        uint32_t tid = atomic_load(&h->slots[i].tid);
         if (tid != 0 && holder_is_runnable(tid)) {
             return true;
         }
@@ -229,7 +293,7 @@ static unsigned sample_slots(struct holder *h)
         h->newest = id > h->newest ? id : h->newest;
         old += slot_is_old(h, i);
         h->holds |= id != 0 && h->age[i] >= STUCK_SAMPLES;
-        progress += atomic_load_explicit(&h->shared->slots[i].progress, memory_order_relaxed);
+        progress += atomic_load_explicit(&h->slots[i].progress, memory_order_relaxed);
     }
     h->quiet = progress == h->progress ? h->quiet + 1 : 0;
     h->progress = progress;
@@ -255,21 +319,16 @@ static void answer_lost(struct holder *h)
             return;
         }
         if (answer(h, h->newest + GUESSES - i) == 0) {
-            h->gap->passed++;
-            h->gap->rescued++;
+            static const struct seccomp_data unknown = { .nr = -1 };
+            count(h, &unknown);
+            h->gap->rescued += !h->config->refuse;
         }
     }
 }
 
-static void take_over(struct holder *h, enum holder_cause cause)
+/* For an agent that is gone. */
+static void answer_all(struct holder *h)
 {
-    close_gap(h);
-    open_gap(h, cause);
-    atomic_store(&h->shared->serving, 1);
-    if (cause == GAP_AGENT_STUCK) {
-        answer_slots(h, true);
-        return;
-    }
     for (size_t i = 0; i < HOLDER_SLOTS; i++) {
         uint64_t id = slot_id(h, i);
         h->newest = id > h->newest ? id : h->newest;
@@ -280,10 +339,39 @@ static void take_over(struct holder *h, enum holder_cause cause)
     }
 }
 
+static void answer_owed(struct holder *h)
+{
+    if (h->gap->cause == GAP_AGENT_STUCK) {
+        answer_slots(h, true);
+    } else {
+        answer_all(h);
+    }
+}
+
+/* Calls are to wait, for nobody else may answer them. */
+static bool is_holding(const struct holder *h)
+{
+    return h->config->refuse && !h->refuses;
+}
+
+static void take_over(struct holder *h, enum holder_cause cause)
+{
+    close_gap(h);
+    open_gap(h, cause);
+    atomic_store(&h->shared->serving, 1);
+    h->since_ns = clock_ns(CLOCK_MONOTONIC);
+    h->next_find_ns = 0;
+    h->refuses = false;
+    if (!is_holding(h)) {
+        answer_owed(h);
+    }
+}
+
 static void hand_back(struct holder *h)
 {
     atomic_store(&h->shared->serving, 0);
     h->waiting = 0;
+    h->refuses = false;
     close_gap(h);
 }
 
@@ -339,7 +427,7 @@ static bool watch(struct holder *h)
     }
     if (late) {
         take_over(h, GAP_AGENT_STUCK);
-    } else if (old > 0) {
+    } else if (old > 0 && !h->config->refuse) {
         open_gap(h, GAP_AGENT_STUCK);
         answer_slots(h, false);
         close_gap(h);
@@ -380,16 +468,71 @@ static void watch_stuck(struct holder *h)
         hand_back(h);
         return;
     }
-    answer_slots(h, true);
+    if (!is_holding(h)) {
+        answer_slots(h, true);
+    }
+}
+
+/* What the former one had taken can only be answered now: nobody is told of it a second time. */
+static void follow(struct holder *h, const struct holder_agent *agent)
+{
+    if (is_holding(h)) {
+        answer_all(h);
+    }
+    h->agent = agent->socket;
+    h->slots = agent->slots ? agent->slots->slots : h->shared->slots;
+    atomic_store(&h->shared->agent_pid, agent->pid);
+    memset(h->seen, 0, sizeof(h->seen));
+    memset(h->age, 0, sizeof(h->age));
+    h->progress = 0;
+    h->quiet = 0;
+    hand_back(h);
+}
+
+static void look_for_agent(struct holder *h)
+{
+    struct holder_agent agent = { .socket = -1 };
+    uint64_t now = clock_ns(CLOCK_MONOTONIC);
+    if (!h->config->find || now < h->next_find_ns) {
+        return;
+    }
+    int r = h->config->find(h->config->data, &agent);
+    if (r == 0) {
+        follow(h, &agent);
+        return;
+    }
+    bool often = now < h->since_ns + FIND_OFTEN_MS * NS_PER_MS;
+    uint64_t pause_ms = r == -EINPROGRESS ? FIND_SOON_MS : often ? FIND_MS : FIND_RARE_MS;
+    h->next_find_ns = now + pause_ms * NS_PER_MS;
+}
+
+static void look_at_clock(struct holder *h)
+{
+    if (is_holding(h) && h->config->wait_ms &&
+        clock_ns(CLOCK_MONOTONIC) >= h->since_ns + h->config->wait_ms * NS_PER_MS) {
+        h->refuses = true;
+        answer_owed(h);
+    }
+}
+
+static int pause_of(const struct holder *h)
+{
+    uint64_t now = clock_ns(CLOCK_MONOTONIC);
+    if (h->gap->cause == GAP_AGENT_STUCK || !h->config->find || h->next_find_ns <= now) {
+        return h->sample_ms;
+    }
+    uint64_t ms = (h->next_find_ns - now) / NS_PER_MS + 1;
+    return ms < FIND_MS ? (int)ms : FIND_MS;
 }
 
 static bool serve(struct holder *h)
 {
+    bool stuck = h->gap->cause == GAP_AGENT_STUCK;
     struct pollfd items[] = {
-        { .fd = h->listener, .events = POLLIN },
-        { .fd = h->gap->cause == GAP_AGENT_GONE ? -1 : h->agent, .events = POLLIN },
+        { .fd = h->listener, .events = is_holding(h) ? 0 : POLLIN },
+        { .fd = stuck ? h->agent : -1, .events = POLLIN },
     };
-    if (poll(items, 2, h->sample_ms) < 0) {
+    if (poll(items, 2, pause_of(h)) < 0) {
         items[0].revents = 0;
     }
     if (items[0].revents & POLLIN) {
@@ -397,9 +540,12 @@ static bool serve(struct holder *h)
     } else if (items[0].revents & (POLLHUP | POLLERR | POLLNVAL)) {
         return false;
     }
-    if (h->gap->cause == GAP_AGENT_STUCK) {
+    look_at_clock(h);
+    if (stuck) {
         h->next_sample_ns = items[1].revents ? 0 : h->next_sample_ns;
         watch_stuck(h);
+    } else {
+        look_for_agent(h);
     }
     return true;
 }
@@ -407,12 +553,20 @@ static bool serve(struct holder *h)
 void holder_serve(const struct holder_config *config)
 {
     struct holder h = {
+        .config = config,
         .shared = config->shared,
+        .slots = config->agent.slots ? config->agent.slots->slots : config->shared->slots,
         .listener = config->listener,
-        .agent = config->agent,
+        .agent = config->agent.socket,
         .sample_ms = config->sample_ms ? (int)config->sample_ms : HOLDER_SAMPLE_MS,
     };
+    if (config->agent.pid) {
+        atomic_store(&config->shared->agent_pid, config->agent.pid);
+    }
     prepare_alarm();
+    if (h.agent < 0) {
+        take_over(&h, GAP_AGENT_ABSENT);
+    }
     while (h.gap ? serve(&h) : watch(&h)) {
     }
     close_gap(&h);

@@ -41,9 +41,10 @@ struct holder_gap {
     uint32_t cause;            /* enum holder_cause */
     uint64_t passed;
     uint64_t rescued; /* of them: taken by a receiver that never answered */
+    uint64_t refused; /* answered EPERM, beside those that passed */
 };
 
-enum holder_cause { GAP_NONE, GAP_AGENT_GONE, GAP_AGENT_STUCK };
+enum holder_cause { GAP_NONE, GAP_AGENT_GONE, GAP_AGENT_STUCK, GAP_AGENT_ABSENT };
 
 #define HOLDER_GAPS 64
 
@@ -52,27 +53,48 @@ struct holder_shared {
     _Atomic uint32_t serving;   /* the holder answers now */
     _Atomic uint32_t agent_pid; /* 0: not told. Gets SIGCONT when it is stuck */
     _Atomic uint32_t ngaps;     /* ever; gaps[i % HOLDER_GAPS] */
+    _Atomic uint32_t ntold;     /* of them: reported, says who reports them */
     struct holder_gap gaps[HOLDER_GAPS];
     _Atomic uint64_t passed_by_number[HOLDER_NUMBERS];
+    uint64_t told_by_number[HOLDER_NUMBERS]; /* of them, as ntold */
     struct holder_slot slots[HOLDER_SLOTS];
 };
 
-/* A memory file with a zeroed holder_shared, close-on-exec, mapped. */
+/* A memory file with a zeroed holder_shared, close-on-exec, mapped. It can neither shrink nor grow. */
 int holder_shared_new(int *ret_fd, struct holder_shared **ret);
 void holder_shared_free(struct holder_shared *shared);
+/* Final: nobody else, whoever gets the file, can map it to write, nor write to it. */
+int holder_shared_close(int fd);
+/* Of a file that came from somewhere else: 0 when it is one whose pages cannot go away under a reader. */
+int holder_shared_check(int fd);
+/* Such a file's contents, mapped to read. */
+int holder_shared_view(int fd, const struct holder_shared **ret);
 
-/*
- * The holder itself: returns when the last filtered task is gone. `agent` is a socket whose other end
- * the agent holds: end of file means it is gone; a new agent is taken over by a new socket received on
- * it is not part of this version.
- */
+/* An agent that serves. */
+struct holder_agent {
+    int socket; /* its other end is the agent's: end of file means that it is gone. -1: none */
+    const struct holder_shared
+        *slots;   /* the agent's own, if it has made some; NULL: config.shared */
+    uint32_t pid; /* 0: not known */
+};
+
 struct holder_config {
-    int listener, agent;
-    struct holder_shared *shared;
+    int listener;
+    struct holder_agent agent;
+    struct holder_shared *shared; /* what is told: gaps and counts */
+    /* Looks for an agent while there is none, without waiting. 0; -EAGAIN: none; -EINPROGRESS: it will be
+     * one soon. NULL: none ever comes. The former agent's slots stay mapped until it finds one more. */
+    int (*find)(void *data, struct holder_agent *ret);
+    void *data;
+    bool refuse;        /* nothing passes unseen: calls wait, and are refused in the end */
+    uint32_t wait_ms;   /* with it: they wait so long from the beginning of a gap; 0: for ever */
     unsigned sample_ms; /* 0: HOLDER_SAMPLE_MS. The other times go with it; for tests */
 };
+/* The holder itself: returns when the last filtered task is gone. */
 void holder_serve(const struct holder_config *config);
 /* Is this thread running, or waiting for nothing but a processor? False when it cannot be told. */
 bool holder_is_runnable(uint32_t tid);
-/* In the process that becomes the holder: signals blocked, own session, not dumpable, stdio closed. */
+/* In the process that becomes the holder: signals blocked, own session, not dumpable, in the root folder. */
+void holder_leave(void);
+/* The same, and stdio closed: not while the table of descriptors is shared. */
 void holder_detach(void);

@@ -35,6 +35,8 @@ struct notify_config {
     bool every_call;              /* events of all notified calls, though no rule would match */
     /* Processes that watched ones may not signal, trace or write to; 0: free. */
     int64_t protected[NOTIFY_PROTECTED_MAX];
+    const _Atomic int64_t *also_protected; /* the same, changing meanwhile; borrowed. NULL: none */
+    size_t nalso_protected;
     unsigned serving; /* receivers at once; 0: chosen by features and CPUs */
 };
 

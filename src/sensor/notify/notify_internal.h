@@ -152,8 +152,6 @@ void flow_refuse_tampering(struct receiver *receiver);
 /* flow_process.c */
 void flow_exec(struct receiver *receiver);
 void flow_fork(struct receiver *receiver);
-/* What descriptors 0, 1 and 2 are now: they may have come by ways that are not seen. */
-void flow_learn_stdio(struct receiver *receiver, int64_t pid);
 /* Makes the task, and its ancestors, known to the state. */
 void flow_discover(struct receiver *receiver, int64_t tid);
 

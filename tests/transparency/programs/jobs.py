@@ -7,6 +7,7 @@ import os
 import pty
 import select
 import shlex
+import signal
 import sys
 import termios
 import time
@@ -20,6 +21,9 @@ class Terminal:
         self.job = job
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
+                signal.signal(number, signal.SIG_DFL)  # bash leaves what it found ignored
+            signal.pthread_sigmask(signal.SIG_SETMASK, [])
             os.execvpe(command[0], command, {**os.environ, "PS1": "P>", "PS2": "", "INPUTRC": "/dev/null"})
         attributes = termios.tcgetattr(self.fd)
         attributes[3] &= ~termios.ECHO
@@ -95,6 +99,7 @@ def drive(terminal):
         terminal.say(f"{job} sleep\n")
         terminal.expect("begin\r\n")
         terminal.say(key)
+        terminal.expect("P>")  # the key throws away what was typed after it, too
         terminal.line("echo st$?", status)
     terminal.say("sleep 30 | cat\n")
     time.sleep(0.2)

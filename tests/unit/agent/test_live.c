@@ -111,6 +111,29 @@ static int exec_true(void)
     return WEXITSTATUS(status);
 }
 
+/* A rule that names it in its condition only, by a macro, among alternatives. */
+static void digests(void **state)
+{
+    (void)state;
+    char sum[65] = "", rules[1024];
+    FILE *file = popen("sha256sum /bin/true", "re");
+    if (!file || fscanf(file, "%64[0-9a-f]", sum) != 1 || strlen(sum) != 64) {
+        print_message("skipped: needs sha256sum\n");
+        skip();
+    }
+    pclose(file);
+    snprintf(rules, sizeof(rules),
+             "- macro: bad\n  condition: (proc.exe.sha256 = 0 or proc.exe.sha256 = %s)\n"
+             "- rule: bad\n  desc: d\n  priority: INFO\n"
+             "  condition: evt.type in (execve, execveat) and evt.dir=< and not not bad\n"
+             "  output: bad %%proc.name\n",
+             sum);
+    struct run run = { .rules = rules, .work = exec_true, .features = features };
+    run_live(&run);
+    assert_int_equal(run.status, 0);
+    expect(&run, "bad true", 1);
+}
+
 static void exec_refused(void **state)
 {
     (void)state;
@@ -281,7 +304,7 @@ int main(void)
         cmocka_unit_test(opens),       cmocka_unit_test(opens_refused),
         cmocka_unit_test(processes),   cmocka_unit_test(exec_refused),
         cmocka_unit_test(raced_paths), cmocka_unit_test(hung_arguments),
-        cmocka_unit_test(tampering),
+        cmocka_unit_test(tampering),   cmocka_unit_test(digests),
     };
     return cmocka_run_group_tests(tests, probe, NULL);
 }

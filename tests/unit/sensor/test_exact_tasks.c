@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -571,6 +572,52 @@ static void test_group_kills(void **state)
     loop_done(&loop);
 }
 
+/* Killed while it makes threads or processes: none of what it was making may be left standing still. */
+static void make_for_ever(bool threads)
+{
+    for (;;) {
+        pthread_t thread;
+        if (threads) {
+            if (pthread_create(&thread, NULL, do_nothing, NULL) == 0) {
+                pthread_join(thread, NULL);
+            }
+        } else if (fork() == 0) {
+            _exit(0);
+        }
+    }
+}
+
+static int makers_killed(struct loop *loop)
+{
+    (void)loop;
+    uint64_t random = 3;
+    int wrong = 0, all[2];
+    for (int i = 0; i < 400 && wrong == 0; i++) {
+        wrong += pipe(all) != 0;
+        pid_t pid = fork();
+        if (pid == 0) {
+            make_for_ever(i % 2);
+        }
+        close(all[1]);
+        usleep((unsigned)test_random_below(&random, 3000));
+        kill(pid, SIGKILL);
+        struct pollfd end = { .fd = all[0] };
+        wrong += poll(&end, 1, 30000) != 1 || !(end.revents & POLLHUP);
+        int status;
+        wrong += wrong == 0 && (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status));
+        close(all[0]);
+    }
+    return wrong;
+}
+
+static void test_makers_killed(void **state)
+{
+    struct loop loop = fork_loop(state, makers_killed);
+    loop_run(&loop);
+    assert_int_equal(loop.status, 0);
+    loop_done(&loop);
+}
+
 static int run_command(struct loop *loop)
 {
     char *const *argv = loop->argument;
@@ -671,6 +718,7 @@ int main(int argc, char **argv)
         BOTH_WAYS(test_fork_after_failure),
         BOTH_WAYS(test_alarms),
         BOTH_WAYS(test_group_kills),
+        BOTH_WAYS(test_makers_killed),
         BOTH_WAYS(test_strace),
         BOTH_WAYS(test_gdb),
         BOTH_WAYS(test_job_control),

@@ -174,7 +174,7 @@ static void holder_main(struct world *w)
 {
     struct holder_config config = {
         .listener = w->listener,
-        .agent = w->agent_socket[0],
+        .agent = { .socket = w->agent_socket[0] },
         .shared = w->shared,
         .sample_ms = SAMPLE_MS,
     };

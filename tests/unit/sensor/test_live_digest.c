@@ -115,9 +115,12 @@ static void test_none(void **state)
     struct digest *digest = new_digest();
     char hex[DIGEST_HEX];
     struct subject subject = subject_start(NULL, NULL);
+    assert_int_equal(digest_cached(digest, subject.pid, hex), -EAGAIN);
     assert_int_equal(digest_of_exe(digest, subject.pid, hex), 0);
+    assert_int_equal(digest_cached(digest, subject.pid, hex), 0);
     subject_end(&subject);
     assert_int_equal(digest_of_exe(digest, subject.pid, hex), -ESRCH);
+    assert_int_equal(digest_cached(digest, subject.pid, hex), -ESRCH);
     assert_int_equal(digest_of_exe(digest, -1, hex), -ESRCH);
     digest_free(digest);
     digest_free(NULL);

@@ -4,7 +4,7 @@
  * An option is "--name", "--name=value" or "-x"; a value may also be the next word. After an option that
  * takes words, every word up to the next option is a value of it. "--" ends the options.
  */
-#include "cli/options.h"
+#include "agent/options.h"
 
 #include "base/arena.h"
 

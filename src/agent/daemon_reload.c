@@ -1,0 +1,69 @@
+/*
+ * daemon_reload: the configuration and its rules anew, between two events.
+ *
+ * New rules are complete before the engine hears of them; if anything is wrong the old ones go on. Settings that
+ * a running agent does not change are named.
+ */
+#include "agent/daemon_internal.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+
+CLEANUP_DEFINE(struct loaded_rules, loaded_rules_free);
+
+static int replace(struct daemon *d, struct loaded_rules **fresh, struct err *err)
+{
+    struct engine_rules rules = loaded_rules_of(*fresh);
+    pthread_mutex_lock(&d->rules_lock);
+    int r = engine_replace(d->engine, &rules, err);
+    if (r == 0) {
+        struct loaded_rules *old = d->rules;
+        d->rules = *fresh;
+        *fresh = old;
+    }
+    pthread_mutex_unlock(&d->rules_lock);
+    return r;
+}
+
+static void name_the_rest(const struct daemon *d, const struct config *fresh)
+{
+    char storage[1024];
+    struct buf names;
+    buf_init_fixed(&names, storage, sizeof(storage));
+    config_not_reloaded(&d->config, fresh, &names);
+    if (names.n) {
+        log_warning("changed, but taken over at the next start only: %.*s",
+                    STR_ARG(buf_str(&names)));
+    }
+}
+
+static int load(struct daemon *d, struct buf *text, struct err *err)
+{
+    CLEANUP(config_done) struct config fresh;
+    CLEANUP(cleanup_loaded_rules_free) struct loaded_rules *rules = NULL;
+    int r = config_load(d->source, &fresh, text, err);
+    r = r == 0 ? loaded_rules_new(&fresh, &rules, text, err) : r;
+    r = r == 0 ? replace(d, &rules, err) : r;
+    if (r == 0) {
+        name_the_rest(d, &fresh);
+    }
+    return r;
+}
+
+void daemon_reload(struct daemon *d)
+{
+    struct err err = { 0 };
+    struct buf text;
+    buf_init(&text, (size_t)16 << 20);
+    int r = load(d, &text, &err);
+    daemon_log_lines(&text);
+    buf_done(&text);
+    atomic_store(&d->last_failed, r < 0);
+    if (r < 0) {
+        atomic_fetch_add(&d->reloads_failed, 1);
+        log_error("reload failed, the old rules go on: %s", err.message);
+        return;
+    }
+    atomic_fetch_add(&d->reloads, 1);
+    log_info("reloaded: %u of %u rules", d->rules->enabled, d->rules->ruleset->nrules);
+}

@@ -1,0 +1,108 @@
+/*
+ * daemon_stats: the pages /metrics and /healthz, from what the daemon has.
+ *
+ * The engine's lock is held for copying only. For the health page it is waited for with a limit: an engine
+ * that does not give it is the news.
+ */
+#include "agent/daemon_internal.h"
+
+#include "agent/metrics.h"
+#include "base/arena.h"
+#include "base/cleanup.h"
+
+#define LOCK_WAIT_S 2
+
+static void put_state(struct daemon *d, struct buf *buf)
+{
+    struct state_stats stats = { 0 };
+    pthread_mutex_lock(engine_lock(d->engine));
+    state_get_stats(engine_state(d->engine), &stats);
+    pthread_mutex_unlock(engine_lock(d->engine));
+    metrics_state(buf, &stats);
+}
+
+static void put_rules(struct daemon *d, struct buf *buf)
+{
+    pthread_mutex_lock(&d->rules_lock);
+    const struct ruleset *ruleset = d->rules->ruleset;
+    CLEANUP(cleanup_free) uint64_t *counts = mem_resize(NULL, ruleset->nrules + 1, sizeof *counts);
+    if (counts) {
+        engine_alerts_by_rule(d->engine, counts, ruleset->nrules);
+        metrics_rules(buf, ruleset, counts);
+    }
+    pthread_mutex_unlock(&d->rules_lock);
+}
+
+static void put_reloads(struct daemon *d, struct buf *buf)
+{
+    static const char name[] = "hinomi_reloads_total";
+    const struct metrics_label ok[2] = { { "result", STR("ok") } };
+    const struct metrics_label failed[2] = { { "result", STR("failed") } };
+    metrics_family(buf, name, "counter", "Reloads of the rules.");
+    metrics_u64(buf, name, ok, atomic_load(&d->reloads));
+    metrics_u64(buf, name, failed, atomic_load(&d->reloads_failed));
+    metrics_gauge(buf, "hinomi_reload_last_failed", "1 when older rules run than the files have.",
+                  atomic_load(&d->last_failed));
+}
+
+void daemon_metrics(void *data, struct buf *buf)
+{
+    struct daemon *d = data;
+    struct engine_stats stats = { 0 };
+    engine_get_stats(d->engine, &stats);
+    metrics_engine(buf, &stats);
+    put_state(d, buf);
+    put_rules(d, buf);
+    put_reloads(d, buf);
+    metrics_process(buf, d->started_ns);
+}
+
+static bool engine_answers(struct daemon *d)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += LOCK_WAIT_S;
+    if (pthread_mutex_timedlock(engine_lock(d->engine), &until) != 0) {
+        return false;
+    }
+    pthread_mutex_unlock(engine_lock(d->engine));
+    return true;
+}
+
+bool daemon_health(void *data, struct buf *buf)
+{
+    struct daemon *d = data;
+    struct engine_stats stats = { 0 };
+    const char *failing[4];
+    size_t n = 0;
+    if (engine_answers(d)) {
+        engine_get_stats(d->engine, &stats);
+    } else {
+        failing[n++] = "no event was finished for 2 s";
+    }
+    if (stats.outlet.broken) {
+        failing[n++] = "alerts can no longer be written to the output";
+    }
+    if (atomic_load(&d->stopping)) {
+        failing[n++] = "stopping";
+    }
+    struct jsonw w = { .buf = buf };
+    jsonw_object(&w, NULL);
+    jsonw_strz(&w, "status", n ? "failing" : "ok");
+    jsonw_array(&w, "failing");
+    for (size_t i = 0; i < n; i++) {
+        jsonw_strz(&w, NULL, failing[i]);
+    }
+    jsonw_end(&w);
+    jsonw_array(&w, "warnings");
+    if (atomic_load(&d->last_failed)) {
+        jsonw_strz(&w, NULL, "the last reload failed: older rules run than the files have");
+    }
+    if (stats.dropped_alerts) {
+        jsonw_strz(&w, NULL, "alerts were lost: their reader is too slow");
+    }
+    jsonw_end(&w);
+    jsonw_end(&w);
+    buf_putc(buf, '\n');
+    return n == 0;
+}

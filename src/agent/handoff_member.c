@@ -1,0 +1,440 @@
+/*
+ * A member: one application's conversation, then its sensor.
+ *
+ * READY, with the slots, is sent before the sensor takes its first call: the holder then knows where to look when
+ * this agent dies. What the other side says of itself is only told on; its process, its parent and its mount
+ * namespace are the kernel's words.
+ */
+#include "agent/handoff_internal.h"
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
+
+#define LISTENER_NAME "anon_inode:seccomp notify"
+
+struct packet {
+    struct wire_hello space; /* the longest that a shim sends */
+    ssize_t n;
+    int fds[WIRE_DESCRIPTORS];
+};
+
+union control {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(WIRE_DESCRIPTORS * sizeof(int))];
+};
+
+static void packet_done(struct packet *packet)
+{
+    for (int i = 0; i < WIRE_DESCRIPTORS; i++) {
+        if (packet->fds[i] >= 0) {
+            close(packet->fds[i]);
+        }
+    }
+}
+
+static void receive(const struct member *m, struct packet *ret)
+{
+    union control control;
+    struct iovec part = { &ret->space, sizeof(ret->space) };
+    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+    message.msg_control = &control;
+    message.msg_controllen = sizeof(control.space);
+    ret->n = recvmsg(m->socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    ret->n = ret->n < 0 ? -errno : ret->n;
+    const struct cmsghdr *item = ret->n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+    for (; item; item = CMSG_NXTHDR(&message, (struct cmsghdr *)item)) {
+        size_t n = (item->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        if (item->cmsg_level == SOL_SOCKET && item->cmsg_type == SCM_RIGHTS &&
+            n <= WIRE_DESCRIPTORS) {
+            memcpy(ret->fds, CMSG_DATA(item), n * sizeof(int));
+        }
+    }
+}
+
+static int send_with(const struct member *m, const void *p, size_t n, int fd)
+{
+    union control control;
+    struct iovec part = { (void *)p, n };
+    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+    if (fd >= 0) {
+        memset(&control, 0, sizeof(control));
+        message.msg_control = &control;
+        message.msg_controllen = CMSG_SPACE(sizeof(fd));
+        control.header.cmsg_level = SOL_SOCKET;
+        control.header.cmsg_type = SCM_RIGHTS;
+        control.header.cmsg_len = CMSG_LEN(sizeof(fd));
+        memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+    }
+    ssize_t sent = sendmsg(m->socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sent == (ssize_t)n ? 0 : sent < 0 ? -errno : -EMSGSIZE;
+}
+
+static int send_word(const struct member *m, enum wire_kind kind, int64_t value, int fd)
+{
+    struct wire_word word = { { WIRE_MAGIC, WIRE_VERSION, (uint16_t)kind, sizeof(word), 0 },
+                              value };
+    return send_with(m, &word, sizeof(word), fd);
+}
+
+void member_tell(const struct handoff *h, enum handoff_change change, const struct member *m,
+                 int error)
+{
+    if (h->config.watch.changed) {
+        h->config.watch.changed(h->config.watch.data, change, &m->container, error);
+    }
+}
+
+static uint64_t place_of(int64_t pid)
+{
+    char path[48];
+    struct stat status;
+    snprintf(path, sizeof(path), "/proc/%lld/ns/mnt", (long long)pid);
+    return pid > 0 && stat(path, &status) == 0 ? status.st_ino : 0;
+}
+
+/* The application is whoever made the holder. */
+static int64_t parent_of(int64_t pid)
+{
+    char path[48], text[2048];
+    snprintf(path, sizeof(path), "/proc/%lld/status", (long long)pid);
+    int fd CLEANUP(cleanup_close) = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    text[n > 0 ? n : 0] = '\0';
+    const char *at = strstr(text, "\nPPid:");
+    return at ? strtoll(at + strlen("\nPPid:"), NULL, 10) : 0;
+}
+
+struct member *member_new(struct handoff *h, int socket)
+{
+    struct member *m = mem_zalloc(sizeof *m);
+    struct ucred peer = { 0 };
+    socklen_t size = sizeof(peer);
+    if (!m || getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
+        free(m);
+        close(socket);
+        return NULL;
+    }
+    (void)h;
+    m->socket = socket;
+    m->record = -1;
+    m->since_ns = clock_boot_ns();
+    m->container.hello = &m->hello;
+    m->container.holder = peer.pid;
+    m->place = place_of(peer.pid);
+    return m;
+}
+
+static void protect(struct handoff *h, int64_t former, int64_t pid)
+{
+    for (size_t i = 0; i < HANDOFF_CONTAINERS_MAX && pid != former; i++) {
+        if (atomic_load(&h->holders[i]) == former) {
+            atomic_store(&h->holders[i], pid);
+            return;
+        }
+    }
+}
+
+static void add_stats(struct notify_stats *to, const struct notify_stats *from)
+{
+    to->notifications += from->notifications;
+    to->events += from->events;
+    to->exact += from->exact;
+    to->predicted += from->predicted;
+    to->denied += from->denied;
+    to->skipped += from->skipped;
+    to->interrupted += from->interrupted;
+    to->tampering += from->tampering;
+    to->stuck += from->stuck;
+    to->unreadable += from->unreadable;
+    to->refused_trace += from->refused_trace;
+}
+
+void member_add_stats(const struct member *m, struct notify_stats *ret)
+{
+    struct notify_stats stats;
+    if (m->notify && m->state == MEMBER_SERVED) {
+        notify_get_stats(m->notify, &stats);
+        add_stats(ret, &stats);
+    }
+}
+
+void member_free(struct handoff *h, struct member *m)
+{
+    if (m->notify) {
+        notify_stop(m->notify); /* the holder waits no longer for what is answered now */
+    }
+    if (m->socket >= 0) {
+        close(m->socket);
+    }
+    if (m->state == MEMBER_SERVED) {
+        protect(h, m->container.holder, 0);
+        pthread_mutex_lock(&h->lock);
+        member_add_stats(m, &h->stats.sensor);
+        pthread_mutex_unlock(&h->lock);
+    }
+    notify_free(m->notify);
+    holder_shared_free(m->slots);
+    if (m->record >= 0) {
+        close(m->record);
+    }
+    free(m);
+}
+
+static void enter(struct member *m, enum member_state state)
+{
+    m->state = state;
+    m->since_ns = clock_boot_ns();
+}
+
+static uint64_t filter_id(const struct filter *filter)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    const unsigned char *p = (const unsigned char *)filter->code;
+    for (size_t i = 0; i < filter->n * sizeof(*filter->code); i++) {
+        hash = (hash ^ p[i]) * UINT64_C(0x100000001b3);
+    }
+    return hash ? hash : 1;
+}
+
+static int make_filter(struct handoff *h, struct filter *ret)
+{
+    pthread_mutex_lock(engine_lock(h->config.engine));
+    int r = engine_filter(h->config.engine, false, ret, NULL);
+    pthread_mutex_unlock(engine_lock(h->config.engine));
+    return r;
+}
+
+static int send_filter(struct handoff *h, struct member *m)
+{
+    struct filter *filter CLEANUP(cleanup_free) = mem_alloc(sizeof *filter);
+    struct wire_filter *answer CLEANUP(cleanup_free) = mem_zalloc(sizeof *answer);
+    int r = filter && answer ? make_filter(h, filter) : -ENOMEM;
+    if (r < 0) {
+        return r;
+    }
+    size_t size = offsetof(struct wire_filter, code) + filter->n * sizeof(*filter->code);
+    answer->head = (struct wire_head){ WIRE_MAGIC, WIRE_VERSION, WIRE_FILTER, (uint32_t)size, 0 };
+    answer->id = filter_id(filter);
+    answer->n = filter->n;
+    memcpy(answer->code, filter->code, filter->n * sizeof(*filter->code));
+    m->hello.filter = answer->id;
+    return send_with(m, answer, size, -1);
+}
+
+static bool has_other_filter(struct handoff *h, const struct member *m)
+{
+    struct filter *filter CLEANUP(cleanup_free) = mem_alloc(sizeof *filter);
+    return m->hello.filter != 0 && filter && make_filter(h, filter) == 0 &&
+           filter_id(filter) != m->hello.filter;
+}
+
+static bool is_listener(int fd)
+{
+    char path[48], target[64];
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(path, target, sizeof(target) - 1);
+    target[n > 0 ? n : 0] = '\0';
+    return strcmp(target, LISTENER_NAME) == 0;
+}
+
+static int make_sensor(struct handoff *h, struct member *m, uint32_t flags)
+{
+    const struct handoff_config *c = &h->config;
+    struct notify_config config = {
+        .features = c->features,
+        .state = engine_state(c->engine),
+        .sink = *engine_sink(c->engine),
+        .lock = engine_lock(c->engine),
+        .shared = m->slots,
+        .deny = c->deny,
+        .cache_paths = true,
+        .every_call = engine_keeps_all(c->engine),
+        .protected = { getpid(), m->container.holder },
+        .also_protected = h->holders,
+        .nalso_protected = HANDOFF_CONTAINERS_MAX,
+    };
+    if (!(flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)) {
+        config.features &= ~(uint32_t)FEATURE_WAIT_KILLABLE;
+    }
+    memcpy(config.protected + 2, c->protected, sizeof(c->protected));
+    return notify_new(&config, &m->notify, NULL);
+}
+
+/* Slots that nobody else can ever write, and the sensor that uses them. */
+static int prepare(struct handoff *h, struct member *m, uint32_t flags, int *ret_slots)
+{
+    int r = holder_shared_new(ret_slots, &m->slots);
+    r = r == 0 ? holder_shared_close(*ret_slots) : r;
+    r = r == 0 ? make_sensor(h, m, flags) : r;
+    m->container.pid = parent_of(m->container.holder);
+    if (r == 0 && m->container.pid > 0) {
+        engine_know_lineage(h->config.engine, m->container.pid,
+                            NULL); /* else its first call does */
+    }
+    return r;
+}
+
+static void count_served(struct handoff *h, struct member *m, bool resumed)
+{
+    pthread_mutex_lock(&h->lock);
+    enter(m, MEMBER_SERVED);
+    h->stats.joined += !resumed;
+    h->stats.resumed += resumed;
+    pthread_mutex_unlock(&h->lock);
+}
+
+static int serve(struct handoff *h, struct member *m, struct packet *packet, uint32_t flags)
+{
+    bool resumed = m->hello.head.kind == WIRE_RESUME;
+    int slots CLEANUP(cleanup_close) = -1;
+    if (packet->fds[0] < 0 || packet->fds[1] < 0 || !is_listener(packet->fds[0])) {
+        return -EBADF;
+    }
+    int r = member_take_record(m, TAKE_FD(packet->fds[1]));
+    m->container.other_filter = has_other_filter(h, m);
+    r = r == 0 ? prepare(h, m, flags, &slots) : r;
+    r = r == 0 ? send_word(m, WIRE_READY, 0, slots) : r;
+    r = r == 0 ? notify_serve(m->notify, TAKE_FD(packet->fds[0]), NULL) : r;
+    if (r < 0) {
+        return r;
+    }
+    protect(h, 0, m->container.holder);
+    count_served(h, m, resumed);
+    member_tell(h, resumed ? HANDOFF_RESUMED : HANDOFF_JOINED, m, 0);
+    member_tell_gaps(h, m);
+    return 0;
+}
+
+static uint32_t count_place(const struct handoff *h, const struct member *m, uint32_t *ret_served)
+{
+    uint32_t n = 0, served = 0;
+    for (uint32_t i = 0; i < h->nmembers; i++) {
+        n += h->members[i]->place == m->place;
+        served += h->members[i]->state == MEMBER_SERVED;
+    }
+    *ret_served = served;
+    return n;
+}
+
+static int check_limits(const struct handoff *h, const struct member *m)
+{
+    uint32_t served;
+    uint32_t here = count_place(h, m, &served);
+    return here > HANDOFF_PER_PLACE || served >= HANDOFF_CONTAINERS_MAX ? -EUSERS : 0;
+}
+
+/* 0: it is to stay; 1: it has all it gets; or why not. */
+static int greet(struct handoff *h, struct member *m, struct packet *packet)
+{
+    int r = handoff_parse_hello(&packet->space, (size_t)packet->n, &m->hello);
+    r = r == 0 ? check_limits(h, m) : r;
+    if (r < 0) {
+        return r;
+    }
+    if (m->container.holder == 0) {
+        send_word(m, WIRE_LOCAL, 0, -1);
+        pthread_mutex_lock(&h->lock);
+        h->stats.local++;
+        pthread_mutex_unlock(&h->lock);
+        member_tell(h, HANDOFF_LOCAL, m, 0);
+        return 1;
+    }
+    if (m->hello.head.kind == WIRE_RESUME) {
+        return serve(h, m, packet, m->hello.flags);
+    }
+    r = send_filter(h, m);
+    enter(m, MEMBER_INSTALLS);
+    return r;
+}
+
+static int hear_installed(struct handoff *h, struct member *m, struct packet *packet)
+{
+    struct wire_word word;
+    int r = handoff_parse_word(&packet->space, (size_t)packet->n, &word);
+    if (r < 0) {
+        return r;
+    }
+    if (word.head.kind == WIRE_LISTENER) {
+        return serve(h, m, packet, (uint32_t)word.value);
+    }
+    pthread_mutex_lock(&h->lock);
+    h->stats.unwatched++;
+    pthread_mutex_unlock(&h->lock);
+    member_tell(h, HANDOFF_UNWATCHED, m,
+                word.value > 0 && word.value < 4096 ? (int)word.value : EPROTO);
+    return 1;
+}
+
+/* The holder needs nobody's permission to go; what it held is held by this process alone now. */
+static bool holder_left(struct handoff *h, struct member *m)
+{
+    if (m->state != MEMBER_SERVED) {
+        return false;
+    }
+    close(m->socket);
+    m->socket = -1;
+    protect(h, m->container.holder, 0);
+    if (notify_wait_end(m->notify, 0)) {
+        return member_tick(h, m, clock_boot_ns());
+    }
+    return true;
+}
+
+bool member_hear(struct handoff *h, struct member *m)
+{
+    CLEANUP(packet_done) struct packet packet = { .fds = { -1, -1 } };
+    receive(m, &packet);
+    if (packet.n == -EAGAIN || packet.n == -EINTR) {
+        return true;
+    }
+    if (packet.n <= 0) {
+        return holder_left(h, m);
+    }
+    int r = m->state == MEMBER_GREETS     ? greet(h, m, &packet)
+            : m->state == MEMBER_INSTALLS ? hear_installed(h, m, &packet)
+                                          : -EPROTO;
+    if (r < 0) {
+        send_word(m, WIRE_REFUSED, -r, -1);
+        pthread_mutex_lock(&h->lock);
+        h->stats.refused++;
+        pthread_mutex_unlock(&h->lock);
+        member_tell(h, HANDOFF_REFUSED, m, -r);
+    }
+    return r == 0;
+}
+
+bool member_tick(struct handoff *h, struct member *m, uint64_t now_ns)
+{
+    if (m->state != MEMBER_SERVED) {
+        return now_ns < m->since_ns + HANDOFF_ANSWER_MS * NS_PER_MS;
+    }
+    member_tell_gaps(h, m);
+    if (notify_wait_end(m->notify, 0)) {
+        notify_drain(m->notify);
+        pthread_mutex_lock(&h->lock);
+        h->stats.left++;
+        pthread_mutex_unlock(&h->lock);
+        member_tell(h, HANDOFF_LEFT, m, 0);
+        return false;
+    }
+    if (m->socket < 0 && !m->told_lost) {
+        m->told_lost = true;
+        member_tell(h, HANDOFF_HOLDER_LOST, m, 0);
+    }
+    return true;
+}

@@ -1,0 +1,58 @@
+/*
+ * reload: files into a ruleset, narrowed to the configured priority.
+ *
+ * Everything that can fail happens here, before an engine is touched: old rules stay in force until new ones
+ * are complete.
+ */
+#include "agent/reload.h"
+
+#include "agent/load_rules.h"
+#include "base/cleanup.h"
+
+#include <errno.h>
+
+CLEANUP_DEFINE(struct loaded_rules, loaded_rules_free);
+
+static uint32_t count_enabled(const struct loaded_rules *rules)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < rules->ruleset->nrules; i++) {
+        n += rules->selection.enabled[i] && rules->ruleset->rules[i].cond;
+    }
+    return n;
+}
+
+int loaded_rules_new(const struct config *config, struct loaded_rules **ret, struct buf *text,
+                     struct err *err)
+{
+    CLEANUP(cleanup_loaded_rules_free) struct loaded_rules *rules = mem_zalloc(sizeof *rules);
+    if (!rules) {
+        return err_set(err, -ENOMEM, "out of memory");
+    }
+    int r =
+        load_rules(config->rules_files.items, config->rules_files.n, &rules->ruleset, text, err);
+    if (r < 0) {
+        return r;
+    }
+    if (selection_init(&rules->selection, rules->ruleset) < 0) {
+        return err_set(err, -ENOMEM, "out of memory");
+    }
+    selection_set_priority(&rules->selection, rules->ruleset, config->rule_priority);
+    rules->enabled = count_enabled(rules);
+    *ret = TAKE(rules);
+    return 0;
+}
+
+void loaded_rules_free(struct loaded_rules *rules)
+{
+    if (rules) {
+        selection_done(&rules->selection);
+        ruleset_free(rules->ruleset);
+        free(rules);
+    }
+}
+
+struct engine_rules loaded_rules_of(const struct loaded_rules *rules)
+{
+    return (struct engine_rules){ .ruleset = rules->ruleset, .selection = &rules->selection };
+}

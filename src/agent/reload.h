@@ -1,0 +1,20 @@
+/*
+ * reload: the rules that the configuration names, loaded, chosen and ready for an engine.
+ */
+#pragma once
+
+#include "agent/config.h"
+#include "agent/engine.h"
+
+struct loaded_rules {
+    struct ruleset *ruleset;
+    struct selection selection;
+    uint32_t enabled; /* rules that can run */
+};
+
+/* What is wrong, with places, is appended to `text`. -EINVAL and others, with err. */
+int loaded_rules_new(const struct config *config, struct loaded_rules **ret, struct buf *text,
+                     struct err *err);
+void loaded_rules_free(struct loaded_rules *rules);
+/* As an engine takes them; borrowed from `rules`. */
+struct engine_rules loaded_rules_of(const struct loaded_rules *rules);

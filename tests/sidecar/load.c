@@ -1,0 +1,159 @@
+/*
+ * An application for the tests of the hand-off; one source for glibc and musl, static and dynamic.
+ *
+ *     load run SECONDS      threads and a child open files all the time; then a line of JSON: steps of each,
+ *                           the longest pause in ms, calls that failed, and whether wait() saw the holder
+ *     load touch PATH...    makes files
+ *     load kill PID         SIGKILL; prints what came of it
+ *     load as UID ARGUMENT...  the rest as this user
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define THREADS 3
+#define WORKERS (THREADS + 1)
+
+struct worker {
+    _Atomic uint64_t steps, failed, longest_ns;
+    _Atomic int error;
+};
+
+struct all {
+    _Atomic int stop;
+    struct worker workers[WORKERS];
+};
+
+static struct all *all;
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void *work(void *data)
+{
+    struct worker *w = data;
+    while (!all->stop) {
+        uint64_t start = now_ns();
+        int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+        if (fd < 0) {
+            w->error = errno;
+            w->failed++;
+        } else {
+            close(fd);
+        }
+        uint64_t took = now_ns() - start;
+        w->longest_ns = took > w->longest_ns ? took : w->longest_ns;
+        w->steps++;
+    }
+    return NULL;
+}
+
+/* Before any child: the holder must not be seen. */
+static int sees_children(void)
+{
+    return waitpid(-1, NULL, WNOHANG) >= 0 || errno != ECHILD;
+}
+
+static void print(int seen, int status)
+{
+    uint64_t failed = 0, longest = 0;
+    int error = 0;
+    printf("{\"seen\": %d, \"status\": %d, \"steps\": [", seen, status);
+    for (int i = 0; i < WORKERS; i++) {
+        const struct worker *w = &all->workers[i];
+        failed += w->failed;
+        error = w->error ? w->error : error;
+        longest = w->longest_ns > longest ? w->longest_ns : longest;
+        printf("%s%llu", i ? ", " : "", (unsigned long long)w->steps);
+    }
+    printf("], \"failed\": %llu, \"error\": %d, \"longest_ms\": %llu}\n",
+           (unsigned long long)failed, error, (unsigned long long)(longest / 1000000));
+    fflush(stdout);
+}
+
+static int run(int seconds)
+{
+    pthread_t threads[THREADS];
+    int seen = sees_children(), status = 0;
+    all = mmap(NULL, sizeof *all, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (all == MAP_FAILED) {
+        return 1;
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        work(&all->workers[THREADS]);
+        _exit(7);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        if (pthread_create(&threads[i], NULL, work, &all->workers[i]) != 0) {
+            return 1;
+        }
+    }
+    struct timespec length = { seconds, 0 };
+    while (nanosleep(&length, &length) < 0 && errno == EINTR) {
+    }
+    all->stop = 1;
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    if (waitpid(-1, &status, 0) != child) {
+        seen = 2;
+    }
+    print(seen, WEXITSTATUS(status));
+    return 0;
+}
+
+static int touch(char **paths)
+{
+    for (; *paths; paths++) {
+        int fd = open(*paths, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+        if (fd < 0) {
+            printf("{\"touched\": \"%s\"}\n", strerror(errno));
+            return 1;
+        }
+        close(fd);
+    }
+    printf("{\"touched\": \"all\"}\n");
+    return 0;
+}
+
+static int kill_one(int pid)
+{
+    int r = kill(pid, SIGKILL);
+    printf("{\"killed\": %d}\n", r < 0 ? errno : 0);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 3 && strcmp(argv[1], "as") == 0) {
+        uid_t uid = (uid_t)strtoul(argv[2], NULL, 10);
+        if (setgid(uid) < 0 || setuid(uid) < 0) {
+            return 1;
+        }
+        argv[2] = argv[0];
+        return main(argc - 2, argv + 2);
+    }
+    if (argc < 3) {
+        return 2;
+    }
+    int number = (int)strtol(argv[2], NULL, 10);
+    return strcmp(argv[1], "run") == 0     ? run(number)
+           : strcmp(argv[1], "touch") == 0 ? touch(argv + 2)
+           : strcmp(argv[1], "kill") == 0  ? kill_one(number)
+                                           : 2;
+}

@@ -1,0 +1,351 @@
+#!/usr/bin/env python3
+"""The agent beside applications, in containers of one task.
+
+    run.py SHIM AGENT PROGRAMS SHARED [--only TEXT] [--rounds N] [--keep]
+
+Applications run under Docker's default seccomp profile and capabilities, with read-only roots, as root and as
+others; the agent has SYS_PTRACE. --rounds: how often the agent is killed under load (300 before a release).
+"""
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import stat
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+from pod import Failure, Images, Pod, podman, read, wait_for  # noqa: E402
+
+SKIPPED = 77
+SHIM_MAX = 100 * 1024
+HOLDER_MAX_KB = 300
+GONE, STUCK, ABSENT = 1, 2, 3
+EPERM = 1
+
+
+def check(condition, *what):
+    if not condition:
+        raise Failure(" ".join(str(w) for w in what))
+
+
+def ran_well(result):
+    """The application noticed nothing."""
+    check(isinstance(result, dict), result)
+    check(result["seen"] == 0 and result["status"] == 7, "children:", result)
+    check(result["failed"] == 0, "calls failed:", result)
+    check(min(result["steps"]) > 10, "a thread hung:", result)
+
+
+def case_images(suite, pod):
+    """Every kind of image, as root and as another user, all at once."""
+    pod.start_agent()
+    apps = {}
+    for image in suite.images.made:
+        for user in (0, 1000):
+            if image != "host":
+                apps[f"kinsing-{image}-{user}"] = pod.app(image, "/load", "touch", f"/tmp/kinsing-{image}-{user}",
+                                                          user=user)
+    for app in apps.values():
+        check(app.finish() == {"touched": "all"}, "not made")
+    pod.wait_said("change", count=len(apps), change="left")
+    found = {a["fd.name"]: a for a in pod.alerts()}
+    for name in apps:
+        alert = found.get("/tmp/" + name)
+        check(alert, f"no alert of {name}:", json.dumps(list(found)))
+        check(alert["proc.exepath"] == "/load" and str(alert["user.uid"]) == name.rpartition("-")[2], alert)
+    check(len(pod.said("change", change="joined")) == len(apps), "joined")
+    check(not pod.said("gap"), pod.said("gap"))
+
+
+def case_unseen(suite, pod):
+    """wait() does not see the holder, also for the first process of a namespace; sizes."""
+    check(os.path.getsize(suite.shim) <= SHIM_MAX, "the shim is too large")
+    pod.start_agent()
+    app = pod.app("scratch", "/load", "run", "2", user=1000)
+    pod.wait_said("change", change="joined")
+    holders = wait_for("a holder", pod.holders)
+    resident = next(line for line in read(f"/proc/{holders[0]}/status").splitlines() if line.startswith("VmRSS"))
+    print(f"    shim {os.path.getsize(suite.shim)} bytes, holder {resident.split()[1]} KiB resident")
+    check(int(resident.split()[1]) <= HOLDER_MAX_KB, resident)
+    check(sorted(os.listdir(f"/proc/{holders[0]}/fd"))[:1] != ["0"], "it holds standard input")
+    ran_well(app.finish())
+    wait_for("the holder's end", lambda: not pod.holders())
+
+
+def case_first_process(suite, pod):
+    """The application is the first process of a namespace below the agent's."""
+    del suite
+    pod.start_agent()
+    app = pod.app("distroless", "/load", "run", "2", pid="")
+    pod.wait_said("change", change="joined")
+    pod.stop_agent()
+    pod.start_agent()
+    ran_well(app.finish())
+    pod.wait_said("change", change="left")
+
+
+case_first_process.agent_pid = "host"
+
+
+def gap_after(pod, at):
+    """The closed gap that began after this."""
+    found = wait_for("the gap is told", lambda: [g for g in pod.said("gap") if g["start"] >= at and g["end"]])[0]
+    check(at <= found["start"] < found["end"] <= time.time_ns(), "times", found)
+    return found
+
+
+def case_killed(suite, pod):
+    """kill -9 under load: nobody waits for ever, every gap is told."""
+    pod.start_agent(again=True)
+    rounds = suite.rounds
+    apps = [pod.app(image, "/load", "run", str(rounds + 4), user=user) for image, user in
+            (("scratch", 0), ("distroless", 1000))]
+    pod.wait_said("change", count=len(apps), change="joined")
+    passed = 0
+    for i in range(rounds):
+        time.sleep(random.random() * 0.3)
+        at = pod.kill_agent()
+        pod.wait_said("change", count=(i + 1) * len(apps), change="resumed")
+        gap = gap_after(pod, at)
+        check(gap["gap"] == GONE, gap)
+        check(gap["numbered"] == gap["passed"], "by number", gap)
+        passed += gap["passed"]
+    for app in apps:
+        ran_well(app.finish())
+    closed = {g["start"] for g in pod.said("gap") if g["end"]}
+    check(len(closed) == rounds * len(apps), f"{len(closed)} gaps of {rounds} rounds and {len(apps)} applications")
+    check(passed > 0, "nothing passed meanwhile")
+
+
+def case_stopped(suite, pod):
+    """The agent is stopped, then goes on."""
+    del suite
+    pod.start_agent()
+    app = pod.app("scratch", "/load", "run", "4", user=1000)
+    pod.wait_said("change", change="joined")
+    pid = pod.agent_on_host()
+    at = time.time_ns()
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(1)
+    os.kill(pid, signal.SIGCONT)
+    ran_well(app.finish())
+    gap = gap_after(pod, at)
+    check(gap["gap"] == STUCK and gap["passed"] > 0, gap)
+
+
+def case_woken(suite, pod):
+    """The holder of an application that may signal the agent lets it go on."""
+    del suite
+    pod.start_agent()
+    app = pod.app("scratch", "/load", "run", "4")
+    pod.wait_said("change", change="joined")
+    os.kill(pod.agent_on_host(), signal.SIGSTOP)
+    ran_well(app.finish())
+    pod.wait_said("change", change="left")
+
+
+def case_restarted(suite, pod):
+    """The agent's container is replaced, with another one's wait between."""
+    del suite
+    pod.start_agent()
+    app = pod.app("distroless", "/load", "run", "6")
+    pod.wait_said("change", change="joined")
+    at = time.time_ns()
+    pod.stop_agent()
+    time.sleep(1)
+    pod.start_agent()
+    pod.wait_said("change", change="resumed")
+    gap = gap_after(pod, at)
+    check(gap["gap"] == GONE and gap["passed"] > 0, gap)
+    check(gap["end"] - gap["start"] > 500_000_000, "shorter than it was", gap)
+    ran_well(app.finish())
+
+
+def case_shim_first(suite, pod):
+    """No agent yet: the application starts at once, and is watched later."""
+    del suite
+    at = time.time_ns()
+    app = pod.app("busybox", "/bin/sh", "-c", "while [ ! -e /hinomi/go ]; do sleep 0.1; done; /load touch /tmp/kinsing",
+                  shim=("--wait", "0"), user=1000)
+    wait_for("the holder", pod.holders)
+    time.sleep(0.5)
+    pod.start_agent()
+    pod.wait_said("change", change="resumed")
+    with open(os.path.join(pod.volume, "go"), "wb"):
+        pass
+    app.finish()
+    gap = gap_after(pod, at)
+    check(gap["gap"] == ABSENT and gap["passed"] > 0, gap)
+    wait_for("the alert", lambda: [a for a in pod.alerts() if a["fd.name"] == "/tmp/kinsing"])
+
+
+def case_socket_deleted(suite, pod):
+    """The socket is made again, and found by who is there and who comes."""
+    del suite
+    pod.start_agent(again=True)
+    app = pod.app("scratch", "/load", "run", "5")
+    pod.wait_said("change", change="joined")
+    socket = os.path.join(pod.volume, "agent.sock")
+    os.unlink(socket)
+    wait_for("the socket", lambda: os.path.exists(socket))
+    check(stat.S_IMODE(os.stat(socket).st_mode) == 0o666, "the socket's mode")
+    check(pod.app("scratch", "/load", "touch", "/tmp/kinsing").finish() == {"touched": "all"}, "not made")
+    pod.wait_said("change", count=2, change="joined")
+    os.unlink(socket)
+    pod.kill_agent()
+    pod.wait_said("change", change="resumed")
+    ran_well(app.finish())
+
+
+def case_capped(suite, pod):
+    """A tenth of a processor, little memory."""
+    try:
+        pod.start_agent("--cpus", "0.1", "--memory", "96m")
+    except Failure as failure:
+        print(f"    skipped: no such limits here: {str(failure)[-200:]}")
+        return
+    app = pod.app("scratch", "/load", "run", "4")
+    ran_well(app.finish())
+    pod.wait_said("change", change="left")
+    check(all(g["start"] < g["end"] for g in pod.said("gap") if g["end"]), "times")
+    del suite
+
+
+def case_security_waits(suite, pod):
+    """Priority security: calls wait for the next agent; none passes unseen."""
+    app = pod.app("scratch", "/load", "run", "5", shim=("--priority", "security"))
+    time.sleep(1)
+    check(not pod.holders() or not read(app.out), "it ran without an agent")
+    pod.start_agent(again=True)
+    pod.wait_said("change", change="joined")
+    time.sleep(0.5)
+    at = pod.kill_agent()
+    pod.wait_said("change", change="resumed")
+    gap = gap_after(pod, at)
+    check(gap["passed"] == 0, "passed unseen", gap)
+    result = app.finish()
+    check(result["failed"] == sum(g["refused"] for g in pod.said("gap") if g["end"]), result, pod.said("gap"))
+    check(min(result["steps"]) > 10 and result["error"] in (0, EPERM), result)
+    del suite
+
+
+def case_security_refuses(suite, pod):
+    """Priority security with a limit: without an agent 125, in calls EPERM."""
+    del suite
+    early = pod.app("scratch", "/load", "touch", "/tmp/x", shim=("--priority", "security", "--wait", "1"))
+    check("no agent answered" in early.finish(125), "not told why")
+    pod.start_agent()
+    app = pod.app("scratch", "/load", "run", "6", shim=("--priority", "security", "--wait", "1"))
+    pod.wait_said("change", change="joined")
+    at = time.time_ns()
+    podman("kill", pod.agent)
+    time.sleep(3)
+    pod.start_agent()
+    pod.wait_said("change", change="resumed")
+    gap = gap_after(pod, at)
+    check(gap["passed"] == 0 and gap["refused"] > 0, gap)
+    result = app.finish()
+    check(result["failed"] > 0 and result["error"] == EPERM, result)
+
+
+def case_tampering(suite, pod):
+    """Root in an application can kill neither the agent nor any holder."""
+    del suite
+    pod.start_agent()
+    agent = pod.said("ready")[0]["ready"]
+    other = pod.app("distroless", "/load", "run", "5", user=1000)
+    holder = pod.wait_said("change", change="joined")[0]["holder"]
+    for target in (agent, holder):
+        check(pod.app("scratch", "/load", "kill", str(target)).finish() == {"killed": EPERM}, "killed", target)
+    ran_well(other.finish())
+    check(not pod.said("change", change="holder lost") and not pod.said("gap"), pod.said("change"))
+
+
+def case_no_common_namespace(suite, pod):
+    """The agent cannot see the application: it says so, and the priority decides."""
+    del suite
+    pod.start_agent()
+    app = pod.app("scratch", "/load", "touch", "/tmp/x", pid="private")
+    check(app.finish() == {"touched": "all"}, "not run")
+    check("unwatched" in read(app.err), read(app.err))
+    strict = pod.app("scratch", "/load", "touch", "/tmp/x", pid="private", shim=("--priority", "security"))
+    check("process namespace" in strict.finish(125), "not told why")
+    pod.wait_said("change", count=2, change="local")
+
+
+class Suite:
+    def __init__(self, options):
+        self.shim = os.path.realpath(options.shim)
+        self.agent = os.path.realpath(options.agent)
+        self.programs = os.path.realpath(options.programs)
+        shared = os.path.realpath(os.environ.get("HINOMI_SHARED", options.shared))
+        self.profile = os.path.join(shared, "data", "docker-default-seccomp.json")
+        self.rounds = options.rounds
+        self.work = tempfile.mkdtemp(prefix="hinomi-sidecar-")
+        os.chmod(self.work, 0o755)
+        self.images = None
+
+    def run(self, name, case):
+        started = time.monotonic()
+        pod = Pod(self, getattr(case, "agent_pid", "shared"))
+        try:
+            case(self, pod)
+            print(f"ok    {name} ({time.monotonic() - started:.1f} s)", flush=True)
+            return True
+        except (Failure, OSError, KeyError, json.JSONDecodeError) as failure:
+            print(f"FAIL  {name}: {failure!r:.2000}\n{read(os.path.join(pod.results, 'said'))[-1500:]}"
+                  f"{read(os.path.join(pod.results, 'errors'))[-500:]}", flush=True)
+            return False
+        finally:
+            pod.close()
+
+
+def lacking(suite):
+    if os.geteuid() != 0:
+        return "needs root"
+    for program in ("podman", "runc", "busybox"):
+        if not shutil.which(program):
+            return f"needs {program}"
+    if not os.path.exists(suite.profile):
+        return f"no {suite.profile}"
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("shim", "agent", "programs", "shared"):
+        parser.add_argument(name)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--keep", action="store_true")
+    options = parser.parse_args()
+    suite = Suite(options)
+    try:
+        why = lacking(suite)
+        if why:
+            print(f"skipped: {why}")
+            return SKIPPED
+        try:
+            suite.images = Images(suite.work, suite.programs)
+        except Failure as failure:
+            print(f"skipped: no containers here: {failure}")
+            return SKIPPED
+        cases = {name[5:]: case for name, case in globals().items() if name.startswith("case_")}
+        bad = [name for name, case in cases.items() if options.only in name and not suite.run(name, case)]
+        if bad:
+            print(f"failed: {', '.join(bad)}")
+        return 1 if bad else 0
+    finally:
+        if suite.images:
+            suite.images.close()
+        if not options.keep:
+            shutil.rmtree(suite.work, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

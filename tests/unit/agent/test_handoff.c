@@ -1,0 +1,415 @@
+/*
+ * The hand-off against clients that are no shims: messages, descriptors and memory of the wrong kind, too many of
+ * them. It goes on for those that are.
+ */
+#include "../test.h"
+
+#include "agent/handoff.h"
+#include "rules/ruleset.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define WAIT_MS 20000
+
+struct world {
+    char folder[32];
+    char path[64];
+    struct ruleset *rules;
+    struct selection selection;
+    struct engine *engine;
+    struct handoff *handoff;
+    _Atomic int changes[HANDOFF_REFUSED + 1], gaps;
+    _Atomic int last_error;
+};
+
+static void changed(void *data, enum handoff_change change, const struct handoff_container *c,
+                    int error)
+{
+    struct world *w = data;
+    assert_non_null(c->hello);
+    atomic_store(&w->last_error, error);
+    atomic_fetch_add(&w->changes[change], 1);
+}
+
+static bool gap(void *data, const struct handoff_container *c, const struct handoff_gap *g)
+{
+    struct world *w = data;
+    assert_true(c->holder > 0 && g->by_number);
+    w->gaps++;
+    return true;
+}
+
+static struct ruleset *load(const char *text)
+{
+    struct loader *loader = NULL;
+    struct ruleset *rules = NULL;
+    assert_int_equal(loader_new(NULL, &loader), 0);
+    assert_int_equal(loader_add(loader, STR("rules"), str_of(text)), 0);
+    assert_int_equal(loader_finish(loader, false, &rules, NULL), 0);
+    loader_free(loader);
+    return rules;
+}
+
+static void start(struct world *w)
+{
+    struct err err = { 0 };
+    memset(w, 0, sizeof *w);
+    strncat(w->folder, "/tmp/hinomi-handoff-XXXXXX", sizeof(w->folder) - 1);
+    assert_non_null(mkdtemp(w->folder));
+    snprintf(w->path, sizeof(w->path), "%s/agent.sock", w->folder);
+    w->rules =
+        load("- rule: opened\n  desc: d\n  condition: evt.type in (open, openat) and fd.name = /x\n"
+             "  output: o\n  priority: WARNING\n");
+    assert_int_equal(selection_init(&w->selection, w->rules), 0);
+    struct engine_config config = {
+        .rules = { .ruleset = w->rules, .selection = &w->selection },
+        .output = STDERR_FILENO,
+    };
+    assert_int_equal(engine_new(&config, &w->engine, &err), 0);
+    struct handoff_config served = {
+        .path = w->path,
+        .engine = w->engine,
+        .features = FEATURE_NOTIFY | FEATURE_CONTINUE,
+        .watch = { .changed = changed, .gap = gap, .data = w },
+    };
+    if (handoff_new(&served, &w->handoff, &err) < 0) {
+        fail_msg("%s", err.message);
+    }
+}
+
+static void end(struct world *w)
+{
+    handoff_free(w->handoff);
+    engine_free(w->engine);
+    selection_done(&w->selection);
+    ruleset_free(w->rules);
+    assert_int_equal(access(w->path, F_OK), -1);
+    assert_int_equal(rmdir(w->folder), 0);
+}
+
+static int try_connect(const struct world *w)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    memcpy(address.sun_path, w->path, strlen(w->path));
+    assert_true(fd >= 0);
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static struct wire_hello make_hello(enum wire_kind kind)
+{
+    struct wire_hello hello = { .head = { WIRE_MAGIC, WIRE_VERSION, (uint16_t)kind, sizeof(hello),
+                                          0 },
+                                .nargs = 1,
+                                .args = "test" };
+    return hello;
+}
+
+static void send_fds(int socket, const void *p, size_t n, const int *fds, size_t nfds)
+{
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(4 * sizeof(int))];
+    } control = { 0 };
+    struct iovec part = { (void *)p, n };
+    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+    if (nfds) {
+        message.msg_control = &control;
+        message.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
+        control.header.cmsg_level = SOL_SOCKET;
+        control.header.cmsg_type = SCM_RIGHTS;
+        control.header.cmsg_len = CMSG_LEN(nfds * sizeof(int));
+        memcpy(CMSG_DATA(&control.header), fds, nfds * sizeof(int));
+    }
+    assert_int_equal(sendmsg(socket, &message, MSG_NOSIGNAL), n);
+}
+
+/* The kind of what it answers; 0: end of file. */
+static int answer_of(int socket, int64_t *ret_value)
+{
+    static struct wire_filter answer;
+    struct wire_word word;
+    struct pollfd item = { .fd = socket, .events = POLLIN };
+    assert_int_equal(poll(&item, 1, WAIT_MS), 1);
+    ssize_t n = recv(socket, &answer, sizeof(answer), 0);
+    if (n <= 0) {
+        return 0;
+    }
+    memcpy(&word, &answer, sizeof(word));
+    *ret_value = word.value;
+    return answer.head.kind;
+}
+
+static void expect_refused(struct world *w, const void *p, size_t n, int error)
+{
+    int64_t value = 0;
+    int fd = try_connect(w);
+    send_fds(fd, p, n, NULL, 0);
+    assert_int_equal(answer_of(fd, &value), WIRE_REFUSED);
+    assert_int_equal(value, error);
+    assert_int_equal(answer_of(fd, &value), 0);
+    close(fd);
+}
+
+static void test_messages(void **state)
+{
+    (void)state;
+    struct world w;
+    struct wire_hello hello = make_hello(WIRE_HELLO);
+    start(&w);
+    expect_refused(&w, "x", 1, EPROTO);
+    expect_refused(&w, &hello, sizeof(hello) - 1, EPROTO);
+    hello.head.version = WIRE_VERSION + 1;
+    expect_refused(&w, &hello, sizeof(hello), EPROTONOSUPPORT);
+    hello = make_hello(WIRE_LISTENER);
+    expect_refused(&w, &hello, sizeof(hello), EPROTO);
+    hello = make_hello(WIRE_RESUME); /* without descriptors */
+    expect_refused(&w, &hello, sizeof(hello), EBADF);
+    hello = make_hello(WIRE_HELLO);
+    int64_t value;
+    int fd = try_connect(&w);
+    send_fds(fd, &hello, sizeof(hello), NULL, 0);
+    assert_int_equal(answer_of(fd, &value), WIRE_FILTER);
+    send_fds(fd, &hello, sizeof(hello), NULL, 0); /* once more */
+    assert_int_equal(answer_of(fd, &value), WIRE_REFUSED);
+    close(fd);
+    end(&w);
+}
+
+static int memory_file(unsigned seals, size_t size)
+{
+    int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    assert_true(fd >= 0 && ftruncate(fd, (off_t)size) == 0);
+    assert_int_equal(fcntl(fd, F_ADD_SEALS, seals), 0);
+    return fd;
+}
+
+/* RESUME with these; the answer's errno, 0 when it is served. The socket stays open in *ret. */
+static int resume_with(struct world *w, const int *fds, size_t nfds, int *ret)
+{
+    struct wire_hello hello = make_hello(WIRE_RESUME);
+    int64_t value = 0;
+    *ret = try_connect(w);
+    send_fds(*ret, &hello, sizeof(hello), fds, nfds);
+    return answer_of(*ret, &value) == WIRE_READY ? 0 : (int)value;
+}
+
+/* A listener of a child that waits; -1: there can be none here. */
+static int make_listener(pid_t *ret_child)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
+    int sockets[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets), 0);
+    *ret_child = fork();
+    if (*ret_child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        int fd = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                              SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+        send_fds(sockets[1], "x", 1, &fd, fd >= 0);
+        close(fd);
+        pause();
+        _exit(0);
+    }
+    char byte;
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec part = { &byte, 1 };
+    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+    message.msg_control = &control;
+    message.msg_controllen = sizeof(control);
+    assert_int_equal(recvmsg(sockets[0], &message, MSG_CMSG_CLOEXEC), 1);
+    int listener = -1;
+    if (CMSG_FIRSTHDR(&message)) {
+        memcpy(&listener, CMSG_DATA(&control.header), sizeof(listener));
+    }
+    close(sockets[0]);
+    close(sockets[1]);
+    return listener;
+}
+
+static void test_descriptors(void **state)
+{
+    (void)state;
+    struct world w;
+    pid_t child;
+    int socket, listener = make_listener(&child);
+    if (listener < 0) {
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+        print_message("skipped: no user notification on this kernel, or a listener is there\n");
+        skip();
+    }
+    start(&w);
+    size_t size = sizeof(struct holder_shared);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int good = memory_file(F_SEAL_SHRINK | F_SEAL_GROW, size);
+    int growing = memory_file(F_SEAL_SHRINK, size), shrinking = memory_file(F_SEAL_GROW, size);
+    int smaller = memory_file(F_SEAL_SHRINK | F_SEAL_GROW, size - 1);
+    const int wrong[][2] = {
+        { null, good },        { good, good },          { listener, null },
+        { listener, growing }, { listener, shrinking }, { listener, smaller }
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        assert_true(resume_with(&w, wrong[i], 2, &socket) > 0);
+        close(socket);
+    }
+    assert_int_equal(resume_with(&w, &listener, 1, &socket), EBADF);
+    close(socket);
+    const int many[4] = { listener, good, null, null };
+    int r = resume_with(&w, many, 4, &socket); /* what is too much is dropped */
+    close(socket);
+    assert_true(r == 0 || r == EBADF);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    close(listener);
+    close(null);
+    close(good);
+    close(growing);
+    close(shrinking);
+    close(smaller);
+    end(&w);
+}
+
+static void test_lying_record(void **state)
+{
+    (void)state;
+    struct world w;
+    pid_t child;
+    int socket, listener = make_listener(&child);
+    if (listener < 0) {
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+        print_message("skipped: no user notification on this kernel, or a listener is there\n");
+        skip();
+    }
+    start(&w);
+    int record = memory_file(F_SEAL_SHRINK | F_SEAL_GROW, sizeof(struct holder_shared));
+    struct holder_shared *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, record, 0);
+    memset(shared, 0xff, sizeof *shared);
+    shared->ntold = 5;
+    const int fds[2] = { listener, record };
+    assert_int_equal(resume_with(&w, fds, 2, &socket), 0);
+    for (int i = 0; i < WAIT_MS && w.gaps < 2 * HANDOFF_GAPS_AT_ONCE; i++) {
+        usleep(1000);
+    }
+    assert_true(w.gaps >= 2 * HANDOFF_GAPS_AT_ONCE);
+    shared->ngaps = 0; /* it goes on */
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    for (int i = 0; i < WAIT_MS && !w.changes[HANDOFF_LEFT]; i++) {
+        usleep(1000);
+    }
+    assert_int_equal(w.changes[HANDOFF_RESUMED], 1);
+    assert_int_equal(w.changes[HANDOFF_LEFT], 1);
+    munmap(shared, sizeof *shared);
+    close(record);
+    close(listener);
+    close(socket);
+    end(&w);
+}
+
+/* Of one place only so many are heard; when they go, others come in. */
+static void test_many(void **state)
+{
+    (void)state;
+    struct world w;
+    struct wire_hello hello = make_hello(WIRE_HELLO);
+    int fds[HANDOFF_PER_PLACE + 1];
+    int64_t value = 0;
+    start(&w);
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        fds[i] = try_connect(&w);
+        assert_true(fds[i] >= 0);
+        send_fds(fds[i], &hello, sizeof(hello), NULL, 0);
+        bool fits = i < HANDOFF_PER_PLACE;
+        assert_int_equal(answer_of(fds[i], &value), fits ? WIRE_FILTER : WIRE_REFUSED);
+    }
+    assert_int_equal(value, EUSERS);
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        close(fds[i]);
+    }
+    struct handoff_stats stats;
+    for (int i = 0; i < WAIT_MS; i++) {
+        handoff_get_stats(w.handoff, &stats);
+        if (stats.pending == 0) {
+            break;
+        }
+        usleep(1000);
+    }
+    assert_int_equal(stats.pending, 0);
+    assert_int_equal(stats.refused, 1);
+    end(&w);
+}
+
+static void test_socket(void **state)
+{
+    (void)state;
+    struct world w;
+    struct err err = { 0 };
+    struct handoff *other = NULL;
+    start(&w);
+    struct handoff_config config = { .path = w.path, .engine = w.engine };
+    assert_int_equal(handoff_new(&config, &other, &err), -EADDRINUSE);
+    config.path = "/";
+    assert_int_equal(handoff_new(&config, &other, &err), -EINVAL);
+    assert_int_equal(unlink(w.path), 0);
+    int fd = -1;
+    for (int i = 0; i < WAIT_MS && (fd = try_connect(&w)) < 0; i++) {
+        usleep(1000);
+    }
+    assert_true(fd >= 0);
+    close(fd);
+    end(&w);
+}
+
+static void test_argument(void **state)
+{
+    (void)state;
+    struct wire_hello hello = make_hello(WIRE_HELLO);
+    memcpy(hello.args, "sh\0-c\0\0last", 12);
+    hello.nargs = 4;
+    assert_int_equal(handoff_argument(&hello, 0).n, 2);
+    assert_memory_equal(handoff_argument(&hello, 1).p, "-c", 2);
+    assert_int_equal(handoff_argument(&hello, 2).n, 0);
+    assert_memory_equal(handoff_argument(&hello, 3).p, "last", 4);
+    assert_int_equal(handoff_argument(&hello, 4).n, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_messages),     cmocka_unit_test(test_descriptors),
+        cmocka_unit_test(test_lying_record), cmocka_unit_test(test_many),
+        cmocka_unit_test(test_socket),       cmocka_unit_test(test_argument),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
