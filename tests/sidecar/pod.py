@@ -243,6 +243,13 @@ class Pod:
         self.apps.append(app)
         return app
 
+    def end(self, app):
+        """Ends a load, after every thread had time for some steps more."""
+        time.sleep(0.5)
+        with open(os.path.join(self.volume, "stop"), "wb"):
+            pass
+        return app.finish()
+
     def holders(self):
         """Host pids of the holders in the task's process namespace."""
         mine = os.readlink(f"/proc/{self.init}/ns/pid")
@@ -258,7 +265,7 @@ class Pod:
         return found
 
     def close(self):
-        podman("rm", "-f", "-t", "0", *self.names, check=False)
+        podman("rm", "-f", "-i", "-t", "0", *reversed(self.names), check=False)
         for app in self.apps:
             if app.process.poll() is None:
                 app.process.kill()
