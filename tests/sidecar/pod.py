@@ -19,6 +19,7 @@ CAPS = ["--cap-drop=ALL", "--cap-add=CHOWN,DAC_OVERRIDE,FSETID,FOWNER,MKNOD,NET_
 PREFIX = f"hinomi-sidecar-{os.getpid()}"
 LIMIT_S = 60
 PAUSE_S = 0.05
+TRIES = 10
 RULES = """
 - rule: Malicious filename
   desc: a file of this name is made
@@ -265,8 +266,13 @@ class Pod:
         return found
 
     def close(self):
-        podman("rm", "-f", "-i", "-t", "0", *reversed(self.names), check=False)
+        # Those that have ended are being removed already, which is no error here.
+        podman("rm", "-f", "-i", "-t", "0", *self.names[1:], check=False)
         for app in self.apps:
-            if app.process.poll() is None:
-                app.process.kill()
+            app.process.kill()
             app.process.wait()
+        for _ in range(TRIES):
+            podman("rm", "-f", "-i", "-t", "0", self.pause, check=False)
+            if not podman("ps", "-a", "-q", "--filter", f"name={self.pause}", check=False):
+                break
+            time.sleep(PAUSE_S)

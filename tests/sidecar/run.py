@@ -54,10 +54,8 @@ def case_images(suite, pod):
     for app in apps.values():
         check(app.finish() == {"touched": "all"}, "not made")
     pod.wait_said("change", count=len(apps), change="left")
-    found = {a["fd.name"]: a for a in pod.alerts()}
     for name in apps:
-        alert = found.get("/tmp/" + name)
-        check(alert, f"no alert of {name}:", json.dumps(list(found)))
+        alert = wait_for(f"the alert of {name}", lambda n=name: [a for a in pod.alerts() if a["fd.name"] == "/tmp/" + n])[0]
         check(alert["proc.exepath"] == "/load" and str(alert["user.uid"]) == name.rpartition("-")[2], alert)
     check(len(pod.said("change", change="joined")) == len(apps), "joined")
     check(not pod.said("gap"), pod.said("gap"))
