@@ -1,7 +1,7 @@
 /*
  * An application for the tests of the hand-off; one source for glibc and musl, static and dynamic.
  *
- *     load run SECONDS      threads and a child open files all the time; then a line of JSON: steps of each,
+ *     load run FILE         threads and a child open files until FILE is there; then a line of JSON: steps of each,
  *                           the longest pause in ms, calls that failed, and whether wait() saw the holder
  *     load touch PATH...    makes files
  *     load kill PID         SIGKILL; prints what came of it
@@ -85,7 +85,7 @@ static void print(int seen, int status)
     fflush(stdout);
 }
 
-static int run(int seconds)
+static int run(const char *file)
 {
     pthread_t threads[THREADS];
     int seen = sees_children(), status = 0;
@@ -103,8 +103,8 @@ static int run(int seconds)
             return 1;
         }
     }
-    struct timespec length = { seconds, 0 };
-    while (nanosleep(&length, &length) < 0 && errno == EINTR) {
+    while (access(file, F_OK) < 0) {
+        usleep(50000);
     }
     all->stop = 1;
     for (int i = 0; i < THREADS; i++) {
@@ -152,7 +152,7 @@ int main(int argc, char **argv)
         return 2;
     }
     int number = (int)strtol(argv[2], NULL, 10);
-    return strcmp(argv[1], "run") == 0     ? run(number)
+    return strcmp(argv[1], "run") == 0     ? run(argv[2])
            : strcmp(argv[1], "touch") == 0 ? touch(argv + 2)
            : strcmp(argv[1], "kill") == 0  ? kill_one(number)
                                            : 2;

@@ -19,6 +19,7 @@ CAPS = ["--cap-drop=ALL", "--cap-add=CHOWN,DAC_OVERRIDE,FSETID,FOWNER,MKNOD,NET_
 PREFIX = f"hinomi-sidecar-{os.getpid()}"
 LIMIT_S = 60
 PAUSE_S = 0.05
+TRIES = 10
 RULES = """
 - rule: Malicious filename
   desc: a file of this name is made
@@ -243,6 +244,13 @@ class Pod:
         self.apps.append(app)
         return app
 
+    def end(self, app):
+        """Ends a load, after every thread had time for some steps more."""
+        time.sleep(0.5)
+        with open(os.path.join(self.volume, "stop"), "wb"):
+            pass
+        return app.finish()
+
     def holders(self):
         """Host pids of the holders in the task's process namespace."""
         mine = os.readlink(f"/proc/{self.init}/ns/pid")
@@ -258,8 +266,13 @@ class Pod:
         return found
 
     def close(self):
-        podman("rm", "-f", "-t", "0", *self.names, check=False)
+        # Those that have ended are being removed already, which is no error here.
+        podman("rm", "-f", "-i", "-t", "0", *self.names[1:], check=False)
         for app in self.apps:
-            if app.process.poll() is None:
-                app.process.kill()
+            app.process.kill()
             app.process.wait()
+        for _ in range(TRIES):
+            podman("rm", "-f", "-i", "-t", "0", self.pause, check=False)
+            if not podman("ps", "-a", "-q", "--filter", f"name={self.pause}", check=False):
+                break
+            time.sleep(PAUSE_S)

@@ -25,6 +25,7 @@ SKIPPED = 77
 SHIM_MAX = 100 * 1024
 HOLDER_MAX_KB = 300
 GONE, STUCK, ABSENT = 1, 2, 3
+STOP = "/hinomi/stop"  # ends a load
 EPERM = 1
 
 
@@ -53,10 +54,8 @@ def case_images(suite, pod):
     for app in apps.values():
         check(app.finish() == {"touched": "all"}, "not made")
     pod.wait_said("change", count=len(apps), change="left")
-    found = {a["fd.name"]: a for a in pod.alerts()}
     for name in apps:
-        alert = found.get("/tmp/" + name)
-        check(alert, f"no alert of {name}:", json.dumps(list(found)))
+        alert = wait_for(f"the alert of {name}", lambda n=name: [a for a in pod.alerts() if a["fd.name"] == "/tmp/" + n])[0]
         check(alert["proc.exepath"] == "/load" and str(alert["user.uid"]) == name.rpartition("-")[2], alert)
     check(len(pod.said("change", change="joined")) == len(apps), "joined")
     check(not pod.said("gap"), pod.said("gap"))
@@ -66,14 +65,14 @@ def case_unseen(suite, pod):
     """wait() does not see the holder, also for the first process of a namespace; sizes."""
     check(os.path.getsize(suite.shim) <= SHIM_MAX, "the shim is too large")
     pod.start_agent()
-    app = pod.app("scratch", "/load", "run", "2", user=1000)
+    app = pod.app("scratch", "/load", "run", STOP, user=1000)
     pod.wait_said("change", change="joined")
     holders = wait_for("a holder", pod.holders)
     resident = next(line for line in read(f"/proc/{holders[0]}/status").splitlines() if line.startswith("VmRSS"))
     print(f"    shim {os.path.getsize(suite.shim)} bytes, holder {resident.split()[1]} KiB resident")
     check(int(resident.split()[1]) <= HOLDER_MAX_KB, resident)
     check(sorted(os.listdir(f"/proc/{holders[0]}/fd"))[:1] != ["0"], "it holds standard input")
-    ran_well(app.finish())
+    ran_well(pod.end(app))
     wait_for("the holder's end", lambda: not pod.holders())
 
 
@@ -81,11 +80,11 @@ def case_first_process(suite, pod):
     """The application is the first process of a namespace below the agent's."""
     del suite
     pod.start_agent()
-    app = pod.app("distroless", "/load", "run", "2", pid="")
+    app = pod.app("distroless", "/load", "run", STOP, pid="")
     pod.wait_said("change", change="joined")
     pod.stop_agent()
     pod.start_agent()
-    ran_well(app.finish())
+    ran_well(pod.end(app))
     pod.wait_said("change", change="left")
 
 
@@ -103,7 +102,7 @@ def case_killed(suite, pod):
     """kill -9 under load: nobody waits for ever, every gap is told."""
     pod.start_agent(again=True)
     rounds = suite.rounds
-    apps = [pod.app(image, "/load", "run", str(rounds + 4), user=user) for image, user in
+    apps = [pod.app(image, "/load", "run", STOP, user=user) for image, user in
             (("scratch", 0), ("distroless", 1000))]
     pod.wait_said("change", count=len(apps), change="joined")
     passed = 0
@@ -116,7 +115,7 @@ def case_killed(suite, pod):
         check(gap["numbered"] == gap["passed"], "by number", gap)
         passed += gap["passed"]
     for app in apps:
-        ran_well(app.finish())
+        ran_well(pod.end(app))
     closed = {g["start"] for g in pod.said("gap") if g["end"]}
     check(len(closed) == rounds * len(apps), f"{len(closed)} gaps of {rounds} rounds and {len(apps)} applications")
     check(passed > 0, "nothing passed meanwhile")
@@ -126,14 +125,14 @@ def case_stopped(suite, pod):
     """The agent is stopped, then goes on."""
     del suite
     pod.start_agent()
-    app = pod.app("scratch", "/load", "run", "4", user=1000)
+    app = pod.app("scratch", "/load", "run", STOP, user=1000)
     pod.wait_said("change", change="joined")
     pid = pod.agent_on_host()
     at = time.time_ns()
     os.kill(pid, signal.SIGSTOP)
     time.sleep(1)
     os.kill(pid, signal.SIGCONT)
-    ran_well(app.finish())
+    ran_well(pod.end(app))
     gap = gap_after(pod, at)
     check(gap["gap"] == STUCK and gap["passed"] > 0, gap)
 
@@ -142,10 +141,10 @@ def case_woken(suite, pod):
     """The holder of an application that may signal the agent lets it go on."""
     del suite
     pod.start_agent()
-    app = pod.app("scratch", "/load", "run", "4")
+    app = pod.app("scratch", "/load", "run", STOP)
     pod.wait_said("change", change="joined")
     os.kill(pod.agent_on_host(), signal.SIGSTOP)
-    ran_well(app.finish())
+    ran_well(pod.end(app))
     pod.wait_said("change", change="left")
 
 
@@ -153,7 +152,7 @@ def case_restarted(suite, pod):
     """The agent's container is replaced, with another one's wait between."""
     del suite
     pod.start_agent()
-    app = pod.app("distroless", "/load", "run", "6")
+    app = pod.app("distroless", "/load", "run", STOP)
     pod.wait_said("change", change="joined")
     at = time.time_ns()
     pod.stop_agent()
@@ -163,7 +162,7 @@ def case_restarted(suite, pod):
     gap = gap_after(pod, at)
     check(gap["gap"] == GONE and gap["passed"] > 0, gap)
     check(gap["end"] - gap["start"] > 500_000_000, "shorter than it was", gap)
-    ran_well(app.finish())
+    ran_well(pod.end(app))
 
 
 def case_shim_first(suite, pod):
@@ -188,7 +187,7 @@ def case_socket_deleted(suite, pod):
     """The socket is made again, and found by who is there and who comes."""
     del suite
     pod.start_agent(again=True)
-    app = pod.app("scratch", "/load", "run", "5")
+    app = pod.app("scratch", "/load", "run", STOP)
     pod.wait_said("change", change="joined")
     socket = os.path.join(pod.volume, "agent.sock")
     os.unlink(socket)
@@ -199,7 +198,7 @@ def case_socket_deleted(suite, pod):
     os.unlink(socket)
     pod.kill_agent()
     pod.wait_said("change", change="resumed")
-    ran_well(app.finish())
+    ran_well(pod.end(app))
 
 
 def case_capped(suite, pod):
@@ -209,8 +208,8 @@ def case_capped(suite, pod):
     except Failure as failure:
         print(f"    skipped: no such limits here: {str(failure)[-200:]}")
         return
-    app = pod.app("scratch", "/load", "run", "4")
-    ran_well(app.finish())
+    app = pod.app("scratch", "/load", "run", STOP)
+    ran_well(pod.end(app))
     pod.wait_said("change", change="left")
     check(all(g["start"] < g["end"] for g in pod.said("gap") if g["end"]), "times")
     del suite
@@ -218,7 +217,7 @@ def case_capped(suite, pod):
 
 def case_security_waits(suite, pod):
     """Priority security: calls wait for the next agent; none passes unseen."""
-    app = pod.app("scratch", "/load", "run", "5", shim=("--priority", "security"))
+    app = pod.app("scratch", "/load", "run", STOP, shim=("--priority", "security"))
     time.sleep(1)
     check(not pod.holders() or not read(app.out), "it ran without an agent")
     pod.start_agent(again=True)
@@ -228,7 +227,7 @@ def case_security_waits(suite, pod):
     pod.wait_said("change", change="resumed")
     gap = gap_after(pod, at)
     check(gap["passed"] == 0, "passed unseen", gap)
-    result = app.finish()
+    result = pod.end(app)
     check(result["failed"] == sum(g["refused"] for g in pod.said("gap") if g["end"]), result, pod.said("gap"))
     check(min(result["steps"]) > 10 and result["error"] in (0, EPERM), result)
     del suite
@@ -240,7 +239,7 @@ def case_security_refuses(suite, pod):
     early = pod.app("scratch", "/load", "touch", "/tmp/x", shim=("--priority", "security", "--wait", "1"))
     check("no agent answered" in early.finish(125), "not told why")
     pod.start_agent()
-    app = pod.app("scratch", "/load", "run", "6", shim=("--priority", "security", "--wait", "1"))
+    app = pod.app("scratch", "/load", "run", STOP, shim=("--priority", "security", "--wait", "1"))
     pod.wait_said("change", change="joined")
     at = time.time_ns()
     podman("kill", pod.agent)
@@ -249,7 +248,7 @@ def case_security_refuses(suite, pod):
     pod.wait_said("change", change="resumed")
     gap = gap_after(pod, at)
     check(gap["passed"] == 0 and gap["refused"] > 0, gap)
-    result = app.finish()
+    result = pod.end(app)
     check(result["failed"] > 0 and result["error"] == EPERM, result)
 
 
@@ -258,11 +257,11 @@ def case_tampering(suite, pod):
     del suite
     pod.start_agent()
     agent = pod.said("ready")[0]["ready"]
-    other = pod.app("distroless", "/load", "run", "5", user=1000)
+    other = pod.app("distroless", "/load", "run", STOP, user=1000)
     holder = pod.wait_said("change", change="joined")[0]["holder"]
     for target in (agent, holder):
         check(pod.app("scratch", "/load", "kill", str(target)).finish() == {"killed": EPERM}, "killed", target)
-    ran_well(other.finish())
+    ran_well(pod.end(other))
     check(not pod.said("change", change="holder lost") and not pod.said("gap"), pod.said("change"))
 
 
