@@ -26,8 +26,9 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
-#define PTRACE_SIGNAL  (SIGRTMAX - 2) /* wakes the tracer out of its wait */
-#define PTRACE_WAKE_MS 5              /* again, until it has heard */
+/* Wakes the tracer out of its wait. No real-time one: these would pile up while it cannot be woken. */
+#define PTRACE_SIGNAL  SIGURG
+#define PTRACE_WAKE_MS 5 /* again, until it has heard */
 
 /* A call whose end is to be told. */
 struct trace_call {

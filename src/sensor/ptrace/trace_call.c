@@ -269,10 +269,9 @@ static bool is_wanted(struct ptrace *p, struct tracee *t)
 
 static bool is_tampering(const struct ptrace *p, const struct tracee *t)
 {
-    const struct tamper_aim aim = { .tid = t->tid,
-                                    .data = &t->data,
-                                    .protected = p->config.protected,
-                                    .n = PTRACE_PROTECTED_MAX };
+    const struct tamper_aim aim = {
+        .tid = t->tid, .data = &t->data, .protected = p->config.protected, .n = PTRACE_PROTECTED_MAX
+    };
     return tamper_is_aimed(&aim, t->call);
 }
 

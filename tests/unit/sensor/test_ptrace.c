@@ -317,8 +317,8 @@ static int ask_for_listener(struct traced *t)
     struct sock_filter code[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
     struct sock_fprog program = { 1, code };
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    t->page->got[0] = result_of(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-                                        SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
+    t->page->got[0] = result_of(
+        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
     t->page->got[1] = result_of(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program));
     return 0;
 }
