@@ -1,10 +1,11 @@
 /*
  * Discovery: which processes are new, by as little work as possible.
  *
- * /proc/loadavg ends with the latest process id: as long as it stays, nothing was made and /proc is not
- * listed. A listing tells new processes from known ones by their id and the inode of their folder. New ones
- * are looked at each time while they are young (a runtime joins namespaces after it was made), and all are
- * again in turn, some of them with each listing.
+ * /proc/loadavg ends with the latest process id, and ids are given out in order: so what is new lies between
+ * that of the last look and this one. New ones are looked at again while they are young (a runtime joins
+ * namespaces after it was made). Every LISTING_NS, after a wrap of the ids, and when a container becomes
+ * watched, all of /proc is listed; some of the known ones are looked at again then, all in turn. An id and the
+ * inode of its folder name one process.
  */
 #include "agent/discover_internal.h"
 
@@ -16,18 +17,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define ENTRIES_SIZE ((size_t)64 << 10)
 #define YOUNG_NS     (5 * NS_PER_S)
 #define LOOK_GAP_MS  20 /* at least between two looks */
-#define AGAIN_ROUNDS 8  /* a known process is looked at again so often */
-#define IDLE_LOOKS   40 /* without anything new, /proc is listed this seldom */
+#define AGAIN_ROUNDS 8  /* listings until a known process is looked at again */
+#define FULL_ID      64 /* digits of an id; the state has the first 12 of those */
+#define SHORT_ID     12
+#define LISTING_NS   (10 * NS_PER_S)
+#define MARK_NS      (200 * NS_PER_MS)
+#define RANGE_MAX    4096 /* more new ids than that: /proc is listed */
 
 CLEANUP_DEFINE(struct discover, discover_free);
 
@@ -74,17 +81,21 @@ static struct known *known_of(struct discover *d, int64_t pid, uint64_t ino)
     return k;
 }
 
-static bool is_due(const struct discover *d, const struct known *k, uint64_t now)
+static bool is_due(const struct discover *d, const struct known *k)
 {
-    if (k->as == KNOWN_FOUND) {
-        return false;
-    }
-    bool young = now - k->first_ns < YOUNG_NS;
     bool turn = ((uint64_t)k->pid + d->round) % AGAIN_ROUNDS == 0;
-    return k->as == KNOWN_NEW || young || turn;
+    return k->as == KNOWN_NEW || (k->as != KNOWN_FOUND && (d->every || turn));
 }
 
-static void look_at(struct discover *d, int64_t pid, uint64_t ino, uint64_t now)
+static void examine(struct discover *d, struct known *k)
+{
+    k->as = discover_examine(d, k->pid, k->ino);
+    pthread_mutex_lock(&d->lock);
+    d->stats.examined++;
+    pthread_mutex_unlock(&d->lock);
+}
+
+static void look_at(struct discover *d, int64_t pid, uint64_t ino)
 {
     struct known *k = known_of(d, pid, ino);
     if (!k) {
@@ -94,12 +105,13 @@ static void look_at(struct discover *d, int64_t pid, uint64_t ino, uint64_t now)
         return;
     }
     k->round = d->round;
-    if (is_due(d, k, now) && pid != getpid()) {
-        k->as = discover_examine(d, pid, ino);
-        pthread_mutex_lock(&d->lock);
-        d->stats.examined++;
-        pthread_mutex_unlock(&d->lock);
+    if (pid == getpid() || !is_due(d, k)) {
+        return;
     }
+    if (k->as == KNOWN_NEW && d->nyoung < YOUNG_MAX) {
+        d->young[d->nyoung++] = (struct young){ pid, ino };
+    }
+    examine(d, k);
 }
 
 /* Those that were not in this round's listing are gone. */
@@ -115,27 +127,52 @@ static void forget_gone(struct discover *d)
     }
 }
 
-static void look(struct discover *d)
+static void list_all(struct discover *d)
 {
-    uint64_t now = clock_boot_ns();
-    d->round++;
     if (lseek(d->proc, 0, SEEK_SET) < 0) {
         return;
     }
+    d->round++;
     for (long n; (n = syscall(SYS_getdents64, d->proc, d->entries, ENTRIES_SIZE)) > 0;) {
         for (long at = 0; at < n;) {
             const struct linux_dirent64 *e = (const void *)(d->entries + at);
             int64_t pid = number_of(e->name);
             if (pid > 0) {
-                look_at(d, pid, e->ino, now);
+                look_at(d, pid, e->ino);
             }
             at += e->size;
         }
     }
     forget_gone(d);
-    pthread_mutex_lock(&d->lock);
-    d->stats.looks++;
-    pthread_mutex_unlock(&d->lock);
+}
+
+/* Ids given out since the last look; of threads too, which are told apart later. */
+static void look_at_range(struct discover *d, uint64_t from, uint64_t to)
+{
+    for (uint64_t pid = from; pid <= to; pid++) {
+        char name[24];
+        struct stat st;
+        snprintf(name, sizeof(name), "%llu", (unsigned long long)pid);
+        if (fstatat(d->proc, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+            look_at(d, (int64_t)pid, st.st_ino);
+        }
+    }
+}
+
+static void look_at_young(struct discover *d)
+{
+    uint64_t now = clock_boot_ns();
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < d->nyoung; i++) {
+        struct known *k = map_get(&d->known, (uint64_t)d->young[i].pid);
+        if (!k || k->ino != d->young[i].ino || k->as == KNOWN_FOUND ||
+            now - k->first_ns > YOUNG_NS) {
+            continue;
+        }
+        examine(d, k);
+        d->young[kept++] = d->young[i];
+    }
+    d->nyoung = kept;
 }
 
 /* The id given out last, in our namespace; 0 when it cannot be told. */
@@ -155,26 +192,36 @@ static uint64_t last_pid(const struct discover *d)
     return pid;
 }
 
-struct rhythm {
-    uint64_t young_ns; /* until then every period is a look */
-    uint32_t skipped;
-};
-
-static bool has_reason(struct discover *d, struct rhythm *rhythm, bool woken)
+static void set_marks(struct discover *d, uint64_t pid, uint64_t now)
 {
-    uint64_t pid = last_pid(d), now = clock_boot_ns();
-    bool made = pid == 0 || pid != d->last_pid;
-    d->last_pid = pid;
-    if (made) {
-        rhythm->young_ns = now + YOUNG_NS;
+    if (pid < d->last_pid || now - d->last_ns >= MARK_NS) {
+        d->old_pid = pid < d->last_pid ? pid : d->last_pid;
+        d->last_pid = pid;
+        d->last_ns = now;
     }
-    bool due = made || woken || now < rhythm->young_ns || ++rhythm->skipped >= IDLE_LOOKS;
-    rhythm->skipped = due ? 0 : rhythm->skipped;
-    return due;
 }
 
-/* Has the time come to end? *ret_woken: to look without waiting for anything new. */
-static bool take_wishes(struct discover *d, bool *ret_woken)
+/* `all`: every process is looked at again. */
+static void look(struct discover *d, bool all, uint64_t *listed_ns)
+{
+    uint64_t pid = last_pid(d), now = clock_boot_ns(), from = d->old_pid;
+    bool in_order = pid >= d->last_pid && from > 0 && pid - from <= RANGE_MAX;
+    d->every = all;
+    look_at_young(d);
+    if (all || !in_order || d->nyoung == YOUNG_MAX || now - *listed_ns >= LISTING_NS) {
+        *listed_ns = now;
+        list_all(d);
+    } else {
+        look_at_range(d, from + 1, pid);
+    }
+    set_marks(d, pid, now);
+    pthread_mutex_lock(&d->lock);
+    d->stats.looks++;
+    pthread_mutex_unlock(&d->lock);
+}
+
+/* Has the time come to end? *ret_all: a container became watched. */
+static bool take_wishes(struct discover *d, bool *ret_all)
 {
     uint64_t count;
     while (read(d->stop, &count, sizeof(count)) > 0) {
@@ -182,8 +229,8 @@ static bool take_wishes(struct discover *d, bool *ret_woken)
     uint32_t opened = discover_shells_opened(d);
     pthread_mutex_lock(&d->lock);
     bool stopping = d->stopping;
-    *ret_woken = d->wake || opened;
-    d->wake = false;
+    *ret_all = d->all;
+    d->all = false;
     d->stats.shell_opens += opened;
     pthread_mutex_unlock(&d->lock);
     return stopping;
@@ -192,15 +239,13 @@ static bool take_wishes(struct discover *d, bool *ret_woken)
 static void *discover(void *data)
 {
     struct discover *d = data;
-    struct rhythm rhythm = { 0 };
     struct pollfd fds[] = { { .fd = d->stop, .events = POLLIN },
                             { .fd = d->notify, .events = POLLIN } };
-    bool woken = true;
-    while (!take_wishes(d, &woken)) {
-        if (has_reason(d, &rhythm, woken)) {
-            look(d);
-            usleep(LOOK_GAP_MS * 1000);
-        }
+    uint64_t listed_ns = 0;
+    bool all;
+    while (!take_wishes(d, &all)) {
+        look(d, all, &listed_ns);
+        usleep(LOOK_GAP_MS * 1000);
         poll(fds, 2, discover_tell(d, (int)d->config.period_ms, false));
     }
     discover_tell(d, 0, true);
@@ -276,9 +321,6 @@ void discover_free(struct discover *d)
 void discover_wake(struct discover *d)
 {
     static const uint64_t one = 1;
-    pthread_mutex_lock(&d->lock);
-    d->wake = true;
-    pthread_mutex_unlock(&d->lock);
     if (write(d->stop, &one, sizeof(one)) < 0) {
         return; /* it is awake already */
     }
@@ -305,7 +347,8 @@ static int read_tree(const struct discover *d, int64_t pid, struct str container
             container = cgroup_container_id(str_from_offset(one, (size_t)(at + 1)));
             rest = str_from_offset(rest, one.n + 1);
         }
-        struct str id = str_first(container, sizeof(ret->container) - 1);
+        struct str id =
+            str_first(container, container.n == FULL_ID ? SHORT_ID : DISCOVER_ID_MAX - 1);
         if (id.n) {
             memcpy(ret->container, id.p, id.n);
         }
@@ -327,6 +370,7 @@ int discover_watch(struct discover *d, int64_t pid, struct str container)
         if (d->trees[i].pid == 0) {
             d->trees[i] = tree;
             discover_watch_shells(d, &d->trees[i]);
+            d->all = true;
             r = 0;
         }
     }

@@ -12,6 +12,7 @@
 
 #define PENDING_MAX  256
 #define FOUND_MERGES 64
+#define YOUNG_MAX    1024
 #define SHELLS_MAX   16 /* of a container */
 #define SETTLE_MS    100 /* from finding a process to telling of it: it execs and gets its terminal */
 
@@ -35,6 +36,12 @@ struct known {
     enum known_as as;
 };
 
+/* Made a moment ago: to be looked at again. */
+struct young {
+    int64_t pid;
+    uint64_t ino;
+};
+
 struct pending {
     uint64_t due_ns; /* 0: free */
     uint64_t ino;
@@ -55,7 +62,7 @@ struct discover {
     bool started;
     int notify, stop;     /* inotify, eventfd */
     pthread_mutex_t lock; /* guards trees, stats, stopping, nshells watches */
-    bool stopping, wake;
+    bool stopping, all;   /* all: look at every process again */
     struct tree trees[DISCOVER_TREES_MAX];
     struct discover_stats stats;
     uint64_t own_mnt, own_dev, host_mnt;
@@ -65,7 +72,12 @@ struct discover {
     struct slab slots;
     uint32_t round;
     int proc, loadavg;
-    uint64_t last_pid;
+    /* The id given out last by then: a process shows in /proc a moment after its id was given out, so a
+     * look goes back to the older mark. */
+    uint64_t old_pid, last_pid, last_ns;
+    bool every; /* this look is at all, known or not */
+    struct young young[YOUNG_MAX];
+    uint32_t nyoung;
     char *entries; /* of a directory */
     struct pending pending[PENDING_MAX];
     struct told told[FOUND_MERGES];

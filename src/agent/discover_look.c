@@ -54,8 +54,7 @@ static bool find_tree(struct discover *d, uint64_t mnt, struct str id, struct tr
     pthread_mutex_lock(&d->lock);
     for (int i = 0; i < DISCOVER_TREES_MAX && !found; i++) {
         const struct tree *t = &d->trees[i];
-        found =
-            t->pid && (id.n ? str_eq(str_first(str_of(t->container), id.n), id) : t->mnt == mnt);
+        found = t->pid && (id.n ? str_eq(str_of(t->container), id) : t->mnt == mnt);
         if (found) {
             *ret = *t;
         }
@@ -161,8 +160,8 @@ enum known_as discover_examine(struct discover *d, int64_t pid, uint64_t ino)
     if (!discover_tree_of(d, pid, &tree)) {
         return KNOWN_ELSEWHERE;
     }
-    if (live_task_read(d->task, pid, LIVE_IDS) < 0) {
-        return KNOWN_ELSEWHERE;
+    if (live_task_read(d->task, pid, LIVE_IDS) < 0 || d->task->pid != pid) {
+        return KNOWN_ELSEWHERE; /* gone, or a thread */
     }
     if (is_covered(d, pid, &tree)) {
         return KNOWN_COVERED;
@@ -203,17 +202,15 @@ static void tell(struct discover *d, const struct discover_found *f, const char 
     }
     buf_init_fixed(&buf, message, sizeof(message));
     buf_printf(&buf,
-               "%s (pid=%lld process=%s executable=%s parent=%lld uid=%u tty=%s container=%.12s",
+               "%s (pid=%lld process=%s executable=%s parent=%lld uid=%u tty=%s container=%s",
                rule, (long long)f->pid, f->name, f->exe[0] ? f->exe : "<NA>", (long long)f->ppid,
                f->uid, tty[0] ? tty : "<NA>", f->container[0] ? f->container : "<NA>");
     if (count > 1) {
         buf_printf(&buf, " times=%llu", (unsigned long long)count);
     }
     buf_printf(&buf, " why=%s)", f->why);
-    char id[13];
-    snprintf(id, sizeof(id), "%.12s", f->container);
     const struct notice_field fields[] = {
-        text_field("container.id", id),
+        text_field("container.id", f->container),
         number_field("proc.pid", (uint64_t)f->pid),
         number_field("proc.ppid", (uint64_t)f->ppid),
         text_field("proc.name", f->name),

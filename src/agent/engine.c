@@ -70,8 +70,9 @@ static bool tells_asker(struct engine *engine, uint16_t name)
 static bool sink_wants(void *data, const struct thread *thread, uint16_t name, uint32_t open_flags)
 {
     struct engine *engine = data;
-    return engine->capture || wants_event(engine->wants, pipeline_view(engine->pipeline), thread, name,
-                                        access_of(open_flags)) ||
+    return engine->capture ||
+           wants_event(engine->wants, pipeline_view(engine->pipeline), thread, name,
+                       access_of(open_flags)) ||
            tells_asker(engine, name);
 }
 

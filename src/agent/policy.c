@@ -181,7 +181,7 @@ int policies_add_path(struct policies *p, const char *path)
 
 static uint8_t severity_in(const struct policy *policy, const struct rule *rule)
 {
-    return policy->severity == POLICY_BY_PRIORITY ? policy_severity_of(rule->priority)
+    return policy->severity == POLICY_BY_PRIORITY ? alert_severity_of(rule->priority)
                                                   : policy->severity;
 }
 
@@ -294,12 +294,6 @@ void policies_select(const struct policies *p, struct selection *selection)
     }
 }
 
-uint8_t policy_severity_of(enum priority priority)
-{
-    static const uint8_t tenths[] = { 100, 95, 90, 75, 55, 30, 5, 0 };
-    return priority <= PRIORITY_DEBUG ? tenths[priority] : 0;
-}
-
 static void take(struct policy_verdict *ret, const struct policy_entry *entry,
                  const struct rule *rule)
 {
@@ -318,7 +312,7 @@ static void take(struct policy_verdict *ret, const struct policy_entry *entry,
 void policies_judge(const struct policies *p, const struct rule *rule, struct view *view,
                     struct policy_verdict *ret)
 {
-    *ret = (struct policy_verdict){ .severity = policy_severity_of(rule->priority) };
+    *ret = (struct policy_verdict){ .severity = alert_severity_of(rule->priority) };
     if (!p || !p->from) {
         return;
     }
@@ -328,4 +322,13 @@ void policies_judge(const struct policies *p, const struct rule *rule, struct vi
             take(ret, entry, rule);
         }
     }
+}
+
+void policies_alert(void *engine, const struct rule *rule, struct view *view,
+                    struct alert_verdict *ret)
+{
+    struct policy_verdict verdict;
+    policies_judge(engine_rules(engine)->policies, rule, view, &verdict);
+    ret->policy = verdict.policy ? verdict.policy->name : (struct str){ 0 };
+    ret->severity = verdict.severity;
 }

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "agent/alert_hinomi.h"
 #include "agent/engine.h"
 #include "rules/diag.h"
 #include "rules/ruleset.h"
@@ -84,5 +85,8 @@ struct policy_verdict {
 void policies_judge(const struct policies *policies, const struct rule *rule, struct view *view,
                     struct policy_verdict *ret);
 
-uint8_t policy_severity_of(enum priority priority); /* in tenths */
+/* For alert_hinomi.judge, with the engine as data: its present policies. */
+void policies_alert(void *engine, const struct rule *rule, struct view *view,
+                    struct alert_verdict *ret);
+
 const char *action_text(enum engine_action action); /* "kill" */

@@ -20,7 +20,7 @@
 #define PREFIX        "hinomi-"
 #define SUFFIX        ".scap"
 #define PART          ".part"
-#define CONTAINER_MAX 12
+#define CONTAINER_MAX 44
 #define LISTED_MAX    20000 /* files looked at */
 
 int folder_open(const char *path, struct err *err)

@@ -94,7 +94,7 @@ static void describe_target(struct request *q, const struct engine *engine,
     q->target.start_real_ns = main ? main->clone_ts_ns : 0;
     q->in_container = c && !str_eqz(c->id, "host");
     if (q->in_container) {
-        copy_text(q->container, sizeof(q->container), c->full_id.n ? c->full_id : c->id);
+        copy_text(q->container, sizeof(q->container), c->id);
     }
     copy_text(q->process, sizeof(q->process), thread->image->comm);
 }

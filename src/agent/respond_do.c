@@ -50,7 +50,7 @@ void respond_know_own(struct respond *r)
 static bool is_own_container(const struct respond *r, const struct request *q)
 {
     struct str own = str_of(r->own);
-    return act_is_beside_us(q->target.pid) || (own.n && str_starts(str_of(q->container), own));
+    return act_is_beside_us(q->target.pid) || (own.n && str_eq(str_of(q->container), own));
 }
 
 /* NULL: it may be done. */
@@ -129,8 +129,7 @@ static int open_cgroup(struct respond *r, const struct request *q, struct cgroup
     if (fd < 0) {
         return err_set(err, fd, "the process ended");
     }
-    int error = cgroup_open(r->config.cgroup_root, q->target.pid,
-                            str_first(str_of(q->container), 12), ret, err);
+    int error = cgroup_open(r->config.cgroup_root, q->target.pid, str_of(q->container), ret, err);
     close(fd);
     return error;
 }
@@ -156,7 +155,7 @@ static void do_pause(struct respond *r, const struct request *q, struct outcome 
 
 static uint32_t collect(struct respond *r, const struct request *q, struct act_target *ret)
 {
-    struct str id = str_first(str_of(q->container), 12);
+    struct str id = str_of(q->container);
     size_t cursor = 0;
     uint32_t n = 0;
     uint64_t now = clock_boot_ns();
@@ -164,7 +163,7 @@ static uint32_t collect(struct respond *r, const struct request *q, struct act_t
     const struct state *state = engine_state(r->engine);
     for (const struct thread *t; n < MEMBERS_MAX && (t = state_thread_next(state, &cursor));) {
         bool alive = (t->flags & THREAD_MAIN) && !(t->flags & (THREAD_EXITED | THREAD_INVALID));
-        if (alive && t->container && str_eq(str_first(t->container->id, 12), id)) {
+        if (alive && t->container && str_eq(t->container->id, id)) {
             ret[n++] = (struct act_target){ t->pid, now, t->clone_ts_ns };
         }
     }

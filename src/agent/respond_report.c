@@ -45,7 +45,7 @@ static void put_message(struct buf *buf, const struct request *q, const struct o
     }
     buf_printf(buf, "pid=%lld process=%.*s container=%.*s policy=%.*s rule=%.*s)",
                (long long)q->target.pid, STR_ARG(or_none(q->process)),
-               STR_ARG(str_first(or_none(q->container), 12)), STR_ARG(or_none(q->policy)),
+               STR_ARG(or_none(q->container)), STR_ARG(or_none(q->policy)),
                STR_ARG(or_none(q->rule)));
 }
 
@@ -63,11 +63,10 @@ static struct notice_field number_field(const char *key, uint64_t number)
 static void tell(struct respond *r, const struct request *q, const struct outcome *o,
                  uint64_t count)
 {
-    char message[MESSAGE_MAX], container[13];
+    char message[MESSAGE_MAX];
     struct buf buf;
     buf_init_fixed(&buf, message, sizeof(message));
     put_message(&buf, q, o, count);
-    snprintf(container, sizeof(container), "%.12s", q->container);
     const struct notice_field fields[] = {
         text_field("response.action", action_text((enum engine_action)(1u << q->bit))),
         text_field("response.result", respond_result_text(o->result)),
@@ -79,7 +78,7 @@ static void tell(struct respond *r, const struct request *q, const struct outcom
         number_field("response.count", count),
         number_field("proc.pid", (uint64_t)q->target.pid),
         text_field("proc.name", q->process),
-        text_field("container.id", container),
+        text_field("container.id", q->container),
     };
     bool harmless = o->result == RESPOND_DONE || o->result == RESPOND_GONE;
     struct notice notice = {

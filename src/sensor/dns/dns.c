@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #define CATCH_UP_NS       (5 * NS_PER_MS)
@@ -305,6 +306,7 @@ static void *run(void *data)
     struct dns *dns = data;
     int pause_ms = RESTART_FIRST_MS;
     uint64_t start_ns = clock_boot_ns();
+    prctl(PR_SET_NAME, "dns", 0, 0, 0);
     while (!atomic_load(&dns->stop)) {
         enum sight sight = look(dns);
         if (sight == SIGHT_REPORT) {

@@ -235,7 +235,7 @@ static void test_entered(void **data)
     pid_t visitor = make_visitor(b, container, 0, NULL);
     const struct discover_found *f = found(b, visitor);
     assert_non_null(f);
-    assert_string_equal(f->container, LONG);
+    assert_string_equal(f->container, "0123456789ab");
     assert_int_equal(f->ppid, getpid());
     assert_true(f->filters < f->expected);
     assert_false(f->interactive);

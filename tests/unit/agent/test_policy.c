@@ -150,7 +150,7 @@ static void test_scope(void **data)
     assert_int_equal(in.actions, ACTION_KILL);
     assert_null(out.policy);
     assert_int_equal(out.actions, 0);
-    assert_int_equal(out.severity, policy_severity_of(PRIORITY_INFORMATIONAL));
+    assert_int_equal(out.severity, alert_severity_of(PRIORITY_INFORMATIONAL));
     assert_null(unknown.policy);
     assert_null(judge(set, "Shell started", 10).policy);
 }
@@ -196,8 +196,8 @@ static void test_severity_by_priority(void **data)
     assert_int_equal(judge(set, "Urgent", 10).severity, 90);
     assert_int_equal(judge(set, "Files written", 10).severity, 5);
     for (int p = PRIORITY_EMERGENCY; p < PRIORITY_DEBUG; p++) {
-        assert_true(policy_severity_of((enum priority)p) >
-                    policy_severity_of((enum priority)(p + 1)));
+        assert_true(alert_severity_of((enum priority)p) >
+                    alert_severity_of((enum priority)(p + 1)));
     }
 }
 

@@ -404,7 +404,7 @@ static void test_names(void **data)
     (void)data;
     char name[FOLDER_NAME_MAX];
     folder_name(name, UINT64_C(1769860800) * NS_PER_S, STR("../../etc/passwd"), 7);
-    assert_string_equal(name, "hinomi-20260131T120000Z-______etc_pa-7.scap");
+    assert_string_equal(name, "hinomi-20260131T120000Z-______etc_passwd-7.scap");
     folder_name(name, 0, STR(""), UINT64_MAX);
     assert_string_equal(name, "hinomi-19700101T000000Z-host-18446744073709551615.scap");
 }
