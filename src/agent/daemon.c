@@ -125,6 +125,7 @@ static int make_engine(struct daemon *d)
                      .format = { .json = d->config.output == CONFIG_OUTPUT_JSON,
                                  .hinomi = &d->hinomi } },
         .all_calls = d->config.calls == CONFIG_CALLS_ALL,
+        .names = d->config.dns,
         .output = d->output < 0 ? STDOUT_FILENO : d->output,
         .watch = responders_watch(&d->responders),
     };

@@ -230,7 +230,7 @@ struct str state_name_of(const struct state *state, const struct thread *thread,
         }
         unsigned now = nearness(name, thread, at_ns),
                  then = best ? nearness(best, thread, at_ns) : 0;
-        if (now > then || (now == then && name->learned_ns > best->learned_ns)) {
+        if (!best || now > then || (now == then && name->learned_ns > best->learned_ns)) {
             best = name;
         }
     }
