@@ -56,11 +56,24 @@ static unsigned access_of(uint32_t open_flags)
     return access ? access : DEMAND_OTHER;
 }
 
+/* Rules about names want events of the calls that ask for them. */
+static bool tells_asker(struct engine *engine, uint16_t name)
+{
+    for (size_t i = 0; engine->config.names && i < ENGINE_ASKING_CALLS; i++) {
+        if (name == engine_asking_calls[i]) {
+            return wants_event(engine->wants, pipeline_view(engine->pipeline), NULL, NAME_dns, 0);
+        }
+    }
+    return false;
+}
+
 static bool sink_wants(void *data, const struct thread *thread, uint16_t name, uint32_t open_flags)
 {
     struct engine *engine = data;
-    return engine->capture || wants_event(engine->wants, pipeline_view(engine->pipeline), thread,
-                                          name, access_of(open_flags));
+    return engine->capture ||
+           wants_event(engine->wants, pipeline_view(engine->pipeline), thread, name,
+                       access_of(open_flags)) ||
+           tells_asker(engine, name);
 }
 
 static bool rule_denies(const struct engine *engine, const struct rule *rule)

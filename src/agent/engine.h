@@ -55,6 +55,7 @@ struct engine_config {
     bool deny;                 /* every rule that matches refuses the call, whatever its actions */
     bool all_calls;            /* the documented whole set, not what these rules need */
     bool deny_io_uring;        /* ENOSYS */
+    bool names;                /* a dns sensor feeds it too: calls that tell who asks are wanted */
     int output;                /* alerts go here; borrowed */
     const char *capture;       /* NULL, or a .scap file that all events are written to */
     struct engine_watch watch; /* .event NULL: nobody */

@@ -8,6 +8,7 @@
 #include "agent/handoff_internal.h"
 
 #include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 struct record_head {
@@ -79,9 +80,9 @@ static void count(struct handoff *h, const struct holder_gap *gap)
 }
 
 /* False: it is still open. */
-static bool tell_one(struct handoff *h, struct member *m, struct handoff_gap *gap)
+static bool tell_one(struct handoff *h, struct member *m, struct handoff_gap *gap,
+                     uint64_t by_number[HOLDER_NUMBERS])
 {
-    uint64_t by_number[HOLDER_NUMBERS] = { 0 };
     size_t at = offsetof(struct holder_shared, gaps) + m->ntold % HOLDER_GAPS * sizeof(gap->gap);
     if (!read_at(m, at, &gap->gap, sizeof(gap->gap))) {
         return false;
@@ -94,7 +95,6 @@ static bool tell_one(struct handoff *h, struct member *m, struct handoff_gap *ga
         since_last(m, by_number);
         count(h, &gap->gap);
     }
-    gap->by_number = by_number;
     m->told_open = tell(h, m, gap) && open;
     return !open;
 }
@@ -102,7 +102,8 @@ static bool tell_one(struct handoff *h, struct member *m, struct handoff_gap *ga
 void member_tell_gaps(struct handoff *h, struct member *m)
 {
     struct record_head head;
-    struct handoff_gap gap = { 0 };
+    uint64_t by_number[HOLDER_NUMBERS] = { 0 };
+    struct handoff_gap gap = { .by_number = by_number };
     if (m->record < 0 || !read_head(m, &head) || head.ngaps <= m->ntold) {
         return;
     }
@@ -112,7 +113,8 @@ void member_tell_gaps(struct handoff *h, struct member *m)
     }
     uint32_t before = m->ntold;
     for (int i = 0; i < HANDOFF_GAPS_AT_ONCE && m->ntold < head.ngaps; i++) {
-        if (!tell_one(h, m, &gap)) {
+        memset(by_number, 0, sizeof(by_number));
+        if (!tell_one(h, m, &gap, by_number)) {
             break;
         }
         gap.lost = 0;

@@ -273,7 +273,7 @@ static uint32_t peer_of(int socket)
 
 static int take_ready(struct link *link, struct holder_agent *ret)
 {
-    struct wire_word word;
+    struct wire_word word = { 0 };
     const struct holder_shared *slots = NULL;
     int fd = -1;
     ssize_t n = receive(link, &word, sizeof(word), &fd);

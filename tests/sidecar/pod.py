@@ -226,6 +226,12 @@ class Pod:
     def alerts(self):
         return [a["output_fields"] for a in lines(os.path.join(self.results, "alerts")) if a["rule"].startswith("Mal")]
 
+    def add_local(self):
+        """hinomi-local and its rules beside the socket."""
+        shutil.copy(self.suite.local, os.path.join(self.volume, "hinomi-local"))
+        os.mkdir(os.path.join(self.volume, "rules"))
+        shutil.copy(os.path.join(self.results, "rules.yaml"), os.path.join(self.volume, "rules"))
+
     # Applications
 
     def app(self, image, *command, shim=(), user=0, pid=None, options=()):

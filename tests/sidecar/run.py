@@ -278,6 +278,22 @@ def case_no_common_namespace(suite, pod):
     pod.wait_said("change", count=2, change="local")
 
 
+def case_local(suite, pod):
+    """The same, with the supervisor and its rules in the volume: the container watches itself."""
+    if not suite.local:
+        print("    skipped: hinomi-local is not built")
+        return
+    pod.start_agent()
+    pod.add_local()
+    for image, user in (("scratch", 0), ("distroless", 1000)):
+        app = pod.app(image, "/load", "touch", f"/tmp/kinsing-{user}", pid="private", user=user)
+        check(app.finish() == {"touched": "all"}, "not run")
+        said = read(app.err)
+        check(f"made /tmp/kinsing-{user} /load {user}" in said, said)
+    strict = pod.app("scratch", "/load", "touch", "/tmp/x", pid="private", shim=("--priority", "security"))
+    check("process namespace" in strict.finish(125), "not told why")
+
+
 class Suite:
     def __init__(self, options):
         self.shim = os.path.realpath(options.shim)
@@ -285,6 +301,7 @@ class Suite:
         self.programs = os.path.realpath(options.programs)
         shared = os.path.realpath(os.environ.get("HINOMI_SHARED", options.shared))
         self.profile = os.path.join(shared, "data", "docker-default-seccomp.json")
+        self.local = os.path.realpath(options.local) if options.local else None
         self.rounds = options.rounds
         self.work = tempfile.mkdtemp(prefix="hinomi-sidecar-")
         os.chmod(self.work, 0o755)
@@ -320,6 +337,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("shim", "agent", "programs", "shared"):
         parser.add_argument(name)
+    parser.add_argument("--local", help="hinomi-local")
     parser.add_argument("--only", default="")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--keep", action="store_true")
