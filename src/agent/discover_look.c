@@ -201,8 +201,7 @@ static void tell(struct discover *d, const struct discover_found *f, const char 
         snprintf(tty, sizeof(tty), "%u:%u", major(f->tty), minor(f->tty));
     }
     buf_init_fixed(&buf, message, sizeof(message));
-    buf_printf(&buf,
-               "%s (pid=%lld process=%s executable=%s parent=%lld uid=%u tty=%s container=%s",
+    buf_printf(&buf, "%s (pid=%lld process=%s executable=%s parent=%lld uid=%u tty=%s container=%s",
                rule, (long long)f->pid, f->name, f->exe[0] ? f->exe : "<NA>", (long long)f->ppid,
                f->uid, tty[0] ? tty : "<NA>", f->container[0] ? f->container : "<NA>");
     if (count > 1) {

@@ -362,7 +362,7 @@ static pid_t start_container(void)
     int pid = 0;
     run(PODMAN "rm -f " NAME);
     if (!run(PODMAN "run -d --name " NAME " --network=none --ulimit nofile=1024:1024 "
-                    "--ulimit nproc=4096:4096 " IMAGE " /bin/filtered /bin/sleep 100")) {
+                    "--ulimit nproc=4096:4096 " IMAGE " /bin/more-filtered /bin/sleep 100")) {
         return 0;
     }
     FILE *pipe = popen(PODMAN "inspect -f '{{.State.Pid}}' " NAME, "re");

@@ -1,5 +1,5 @@
 /*
- * filtered: takes one more seccomp filter, which allows everything, and runs the command: what a shim does, as
+ * more_filtered: takes one more seccomp filter, which allows everything, and runs the command: what a shim does, as
  * far as /proc shows. Static, to run in any image.
  */
 #include <linux/filter.h>
@@ -16,7 +16,7 @@ int main(int argc, char **argv)
     struct sock_fprog program = { 1, allow };
     if (argc < 2 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
         syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0) {
-        perror("filtered");
+        perror("more-filtered");
         return 125;
     }
     execvp(argv[1], argv + 1);
