@@ -50,6 +50,14 @@ def run(*arguments, **env):
     return done.returncode, done.stdout, done.stderr
 
 
+def link_of(path):
+    """Empty when it is gone meanwhile."""
+    try:
+        return os.readlink(path)
+    except FileNotFoundError:
+        return ""
+
+
 class Agent:
     """One that runs, its two outputs in files."""
 
@@ -74,7 +82,7 @@ class Agent:
 
     def port(self):
         """Of its metrics, that it chose itself."""
-        inodes = {os.readlink(f"/proc/{self.pid}/fd/{name}") for name in os.listdir(f"/proc/{self.pid}/fd")}
+        inodes = {link_of(f"/proc/{self.pid}/fd/{name}") for name in os.listdir(f"/proc/{self.pid}/fd")}
         with open("/proc/net/tcp", encoding="ascii") as file:
             for line in file.readlines()[1:]:
                 words = line.split()
