@@ -61,7 +61,6 @@ static void runtime(struct str text, struct arena *arena)
     if (runtime_image_parse(text, STR("a"), arena, &digest, NULL) == 0) {
         FUZZ_CHECK(digest.n == 0 || image_is_digest(digest));
     }
-    runtime_is_podman(text);
 }
 
 static void environment(struct str text, struct arena *arena)

@@ -2,7 +2,7 @@
 """bench/sensors/sensors.py BUILD [CASE...]: what watching costs, as ratios within one run.
 
 Each case is run bare, under `hinomi run` with all stock rules (newest flags; without SYNC_WAKE_UP; with
---compat 5.10) and, where that makes sense, under `strace -f --seccomp-bpf` of the same calls, in turns;
+--compat 5.10; with ptrace, with a filter and without) and, where that makes sense, under `strace -f --seccomp-bpf` of the same calls, in turns;
 medians and the spread are printed. Needs a quiet machine. ROUNDS (5) and SCALE (1.0) by environment.
 
 Cases: calls fork redis nginx nginx-cache postgres build latency idle
@@ -42,7 +42,9 @@ class Bench:
         ways = {"bare": [],
                 "hinomi": self.watched(),
                 "hinomi, no SYNC_WAKE_UP": self.watched("--without", "SYNC_WAKE_UP"),
-                "hinomi, --compat 5.10": self.watched("--compat", "5.10")}
+                "hinomi, --compat 5.10": self.watched("--compat", "5.10"),
+                "hinomi, ptrace": self.watched("--sensor", "ptrace"),
+                "hinomi, ptrace, no filter": self.watched("--sensor", "ptrace", "--no-filter")}
         if shutil.which("strace"):
             ways["strace -f --seccomp-bpf"] = ["strace", "-f", "--seccomp-bpf", "-o", os.devnull,
                                                "-e", f"trace={STRACE_CALLS}"]

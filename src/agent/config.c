@@ -68,13 +68,7 @@ const struct config_key *config_key(struct str name)
 
 int config_init(struct config *config)
 {
-    *config = (struct config){ .rule_priority = PRIORITY_DEBUG,
-                               .dns = true,
-                               .capture_before_s = 10,
-                               .capture_after_s = 10,
-                               .respond_kills = 60,
-                               .respond_stops = 10,
-                               .respond_captures = 6 };
+    *config = (struct config){ .rule_priority = PRIORITY_DEBUG, .dns = true };
     arena_init(&config->arena, CONFIG_MEMORY_MAX);
     config->socket = "/run/hinomi/agent.sock";
     return 0;

@@ -34,7 +34,7 @@ struct config_list {
     size_t n;
 };
 
-/* Texts are the configuration's own, or NULL: not set. */
+/* Texts are the configuration's own, or NULL: not set. Numbers: 0 is the default of whom they are for. */
 struct config {
     struct arena arena;
 #define CONFIG_TEXT(name, member, later)                const char *member;

@@ -89,17 +89,53 @@ static int load_first_rules(struct daemon *d)
     return r < 0 ? told(&err, DAEMON_FAILED) : 0;
 }
 
+/* Under the engine's lock. */
+static void judge(void *data, const struct rule *rule, struct view *view, struct alert_verdict *ret)
+{
+    const struct daemon *d = data;
+    struct policy_verdict verdict;
+    policies_judge(engine_rules(d->engine)->policies, rule, view, &verdict);
+    *ret = (struct alert_verdict){
+        .policy = verdict.policy ? verdict.policy->name : (struct str){ 0 },
+        .severity = verdict.policy ? verdict.severity : ALERT_BY_PRIORITY,
+    };
+}
+
+/* What an engine needs that is there before it. */
+static int prepare_engine(struct daemon *d)
+{
+    struct err err = { 0 };
+    d->responders.config = &d->config;
+    int r = responders_new(&d->responders, &err);
+    if (r < 0) {
+        return told(&err, r == -EINVAL ? DAEMON_USAGE : DAEMON_FAILED);
+    }
+    r = alert_hinomi_init(&d->hinomi, str_of(d->config.agent_id), &err);
+    d->hinomi.judge = judge;
+    d->hinomi.data = d;
+    return r < 0 ? told(&err, DAEMON_FAILED) : 0;
+}
+
 static int make_engine(struct daemon *d)
 {
     struct err err = { 0 };
     const struct engine_config config = {
         .rules = loaded_rules_of(d->rules),
         .options = { .matcher = { .all = d->config.rule_matching == CONFIG_MATCH_ALL },
-                     .format = { .json = d->config.output == CONFIG_OUTPUT_JSON } },
+                     .format = { .json = d->config.output == CONFIG_OUTPUT_JSON,
+                                 .hinomi = &d->hinomi } },
         .all_calls = d->config.calls == CONFIG_CALLS_ALL,
+        .names = d->config.dns,
         .output = d->output < 0 ? STDOUT_FILENO : d->output,
+        .watch = responders_watch(&d->responders),
     };
-    return engine_new(&config, &d->engine, &err) < 0 ? told(&err, DAEMON_FAILED) : 0;
+    int r = engine_new(&config, &d->engine, &err);
+    r = r == 0 ? responders_start(&d->responders, d->engine, &err) : r;
+    if (r < 0) {
+        return told(&err, DAEMON_FAILED);
+    }
+    responders_rules_changed(&d->responders);
+    return 0;
 }
 
 static int serve_metrics(struct daemon *d)
@@ -111,6 +147,16 @@ static int serve_metrics(struct daemon *d)
     }
     int r = metrics_http_new(TAKE_FD(d->listening), &pages, &d->http, &err);
     return r < 0 ? told(&err, DAEMON_FAILED) : 0;
+}
+
+static int start_sensors(struct daemon *d)
+{
+    struct err err = { 0 };
+    d->sensors.config = &d->config;
+    d->sensors.engine = d->engine;
+    d->sensors.responders = &d->responders;
+    int r = sensors_start(&d->sensors, &err);
+    return r < 0 ? told(&err, r == -ENOTSUP ? DAEMON_LACKS : DAEMON_FAILED) : 0;
 }
 
 static int drop_rights(void)
@@ -125,18 +171,24 @@ static int start(struct daemon *d)
     r = r == 0 ? open_output(d) : r;
     r = r == 0 ? listen_for_metrics(d) : r;
     if (r == 0) {
-        d->features = feature_probe();
+        d->sensors.features = feature_probe();
         r = drop_rights();
     }
     r = r == 0 ? load_first_rules(d) : r;
+    r = r == 0 ? prepare_engine(d) : r;
     r = r == 0 ? make_engine(d) : r;
+    r = r == 0 ? start_sensors(d) : r;
     return r == 0 ? serve_metrics(d) : r;
 }
 
 static void say_ready(const struct daemon *d)
 {
-    log_info("ready: %u of %u rules, nothing watched", d->rules->enabled,
-             d->rules->ruleset->nrules);
+    char storage[512];
+    struct buf sensors;
+    buf_init_fixed(&sensors, storage, sizeof(storage));
+    sensors_describe(&d->sensors, &sensors);
+    log_info("ready: %u of %u rules; sensors: %.*s", d->rules->enabled, d->rules->ruleset->nrules,
+             STR_ARG(buf_str(&sensors)));
 }
 
 /* SIGHUP reloads; returns at SIGTERM or SIGINT. */
@@ -189,6 +241,8 @@ static void daemon_done(struct daemon *d)
 {
     atomic_store(&d->stopping, true);
     metrics_http_free(d->http);
+    sensors_done(&d->sensors);
+    responders_done(&d->responders);
     if (d->engine) {
         engine_drain(d->engine);
         report_losses(d);

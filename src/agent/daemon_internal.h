@@ -1,7 +1,10 @@
 /* daemon_internal: what the daemon's files share; nobody else includes it. */
 #pragma once
 
+#include "agent/alert_hinomi.h"
 #include "agent/daemon.h"
+#include "agent/daemon_respond.h"
+#include "agent/daemon_sensors.h"
 #include "agent/engine.h"
 #include "agent/metrics_http.h"
 #include "agent/reload.h"
@@ -11,11 +14,13 @@
 
 struct daemon {
     const struct config_source *source;
-    struct config config; /* as it was at the start; what reloads change is in `rules` */
-    int output;           /* of alerts; -1: standard output */
-    int listening;        /* of metrics, until the server has it; -1 none */
-    uint32_t features;    /* of user notification, probed at the start */
+    struct config config;       /* as it was at the start; what reloads change is in `rules` */
+    int output;                 /* of alerts; -1: standard output */
+    int listening;              /* of metrics, until the server has it; -1 none */
+    struct alert_hinomi hinomi; /* of JSON alerts */
     struct engine *engine;
+    struct sensors sensors;
+    struct responders responders;
     struct metrics_http *http;
     uint64_t started_ns;        /* CLOCK_REALTIME */
     pthread_mutex_t rules_lock; /* guards `rules` against being replaced; before the engine's */

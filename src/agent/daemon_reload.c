@@ -20,6 +20,7 @@ static int replace(struct daemon *d, struct loaded_rules **fresh, struct err *er
         struct loaded_rules *old = d->rules;
         d->rules = *fresh;
         *fresh = old;
+        responders_rules_changed(&d->responders);
     }
     pthread_mutex_unlock(&d->rules_lock);
     return r;

@@ -54,6 +54,8 @@ void daemon_metrics(void *data, struct buf *buf)
     put_state(d, buf);
     put_rules(d, buf);
     put_reloads(d, buf);
+    sensors_metrics(&d->sensors, buf);
+    responders_metrics(&d->responders, buf);
     metrics_process(buf, d->started_ns);
 }
 
@@ -73,7 +75,7 @@ bool daemon_health(void *data, struct buf *buf)
 {
     struct daemon *d = data;
     struct engine_stats stats = { 0 };
-    const char *failing[4];
+    const char *failing[5];
     size_t n = 0;
     if (engine_answers(d)) {
         engine_get_stats(d->engine, &stats);
@@ -82,6 +84,9 @@ bool daemon_health(void *data, struct buf *buf)
     }
     if (stats.outlet.broken) {
         failing[n++] = "alerts can no longer be written to the output";
+    }
+    if (!sensors_any(&d->sensors)) {
+        failing[n++] = "nothing can be watched here";
     }
     if (atomic_load(&d->stopping)) {
         failing[n++] = "stopping";
@@ -97,6 +102,9 @@ bool daemon_health(void *data, struct buf *buf)
     jsonw_array(&w, "warnings");
     if (atomic_load(&d->last_failed)) {
         jsonw_strz(&w, NULL, "the last reload failed: older rules run than the files have");
+    }
+    if (d->sensors.lacking[0]) {
+        jsonw_strz(&w, NULL, d->sensors.lacking);
     }
     if (stats.dropped_alerts) {
         jsonw_strz(&w, NULL, "alerts were lost: their reader is too slow");

@@ -6,6 +6,7 @@
  */
 #include "agent/engine_internal.h"
 
+#include "agent/policy.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -55,27 +56,59 @@ static unsigned access_of(uint32_t open_flags)
     return access ? access : DEMAND_OTHER;
 }
 
+/* Rules about names want events of the calls that ask for them. */
+static bool tells_asker(struct engine *engine, uint16_t name)
+{
+    for (size_t i = 0; engine->config.names && i < ENGINE_ASKING_CALLS; i++) {
+        if (name == engine_asking_calls[i]) {
+            return wants_event(engine->wants, pipeline_view(engine->pipeline), NULL, NAME_dns, 0);
+        }
+    }
+    return false;
+}
+
 static bool sink_wants(void *data, const struct thread *thread, uint16_t name, uint32_t open_flags)
 {
     struct engine *engine = data;
-    return engine->capture || wants_event(engine->wants, pipeline_view(engine->pipeline), thread,
-                                          name, access_of(open_flags));
+    return engine->capture ||
+           wants_event(engine->wants, pipeline_view(engine->pipeline), thread, name,
+                       access_of(open_flags)) ||
+           tells_asker(engine, name);
+}
+
+static bool rule_denies(const struct engine *engine, const struct rule *rule)
+{
+    const struct engine_rules *rules = &engine->config.rules;
+    struct policy_verdict verdict;
+    if (!rules->actions || !(rules->actions[rule->index] & ACTION_DENY)) {
+        return false;
+    }
+    if (!rules->policies) {
+        return true;
+    }
+    policies_judge(rules->policies, rule, pipeline_view(engine->pipeline), &verdict);
+    return verdict.actions & ACTION_DENY;
 }
 
 static bool is_denied(const struct engine *engine, const struct rule *const *rules, uint32_t n)
 {
-    const uint8_t *actions = engine->config.rules.actions;
     bool denied = engine->config.deny;
-    for (uint32_t i = 0; i < n && actions && !denied; i++) {
-        denied = actions[rules[i]->index] & ACTION_DENY;
+    for (uint32_t i = 0; i < n && !denied; i++) {
+        denied = rule_denies(engine, rules[i]);
     }
-    return denied && n > 0;
+    return denied;
 }
 
-static enum verdict verdict_on(const struct engine *engine, const struct rule *const *rules,
-                               uint32_t n)
+/* The state has settled since the rules ran: the event's thread may be another, or none. */
+static enum verdict verdict_on(const struct engine *engine, struct event *event,
+                               const struct rule *const *rules, uint32_t n)
 {
-    return n == 0 ? VERDICT_NONE : is_denied(engine, rules, n) ? VERDICT_DENY : VERDICT_MATCH;
+    if (n == 0) {
+        return VERDICT_NONE;
+    }
+    event->thread = state_thread(engine->state, event->tid);
+    event->fd = NULL;
+    return is_denied(engine, rules, n) ? VERDICT_DENY : VERDICT_MATCH;
 }
 
 static enum verdict sink_preview(void *data, struct event *event)
@@ -84,7 +117,7 @@ static enum verdict sink_preview(void *data, struct event *event)
     const struct rule *const *rules;
     event->num = engine->nevents + 1;
     uint32_t n = pipeline_preview(engine->pipeline, event, &rules);
-    return verdict_on(engine, rules, n);
+    return verdict_on(engine, event, rules, n);
 }
 
 static enum verdict sink_event(void *data, struct event *event)
@@ -103,10 +136,11 @@ static enum verdict sink_event(void *data, struct event *event)
         n = pipeline_event(engine->pipeline, event, &engine->text, &rules);
     }
     put_alerts(engine, event->ts_ns);
+    enum verdict verdict = verdict_on(engine, event, rules, n);
     if (engine->config.watch.event) {
         engine->config.watch.event(engine->config.watch.data, event, rules, n);
     }
-    return verdict_on(engine, rules, n);
+    return verdict;
 }
 
 static void sink_met(void *data, const struct thread *thread)
@@ -254,6 +288,16 @@ pthread_mutex_t *engine_lock(struct engine *engine)
 struct state *engine_state(struct engine *engine)
 {
     return engine->state;
+}
+
+struct view *engine_view(struct engine *engine)
+{
+    return pipeline_view(engine->pipeline);
+}
+
+const struct engine_rules *engine_rules(const struct engine *engine)
+{
+    return &engine->config.rules;
 }
 
 bool engine_keeps_all(const struct engine *engine)

@@ -18,6 +18,8 @@
 
 #include <pthread.h>
 
+struct policies;
+
 #define ENGINE_QUEUE_MAX ((size_t)16 << 20)
 
 /* What a matched rule asks for beside its alert; bits. */
@@ -33,9 +35,12 @@ struct engine_rules {
     const struct ruleset *ruleset;     /* borrowed, until replaced */
     const struct selection *selection; /* borrowed as long */
     const uint8_t *actions;            /* enum engine_action by rule index; NULL: none. Borrowed */
+    /* NULL, or: actions are only what may be asked for, these decide by scope. Borrowed as long */
+    const struct policies *policies;
 };
 
-/* Sees each event that happened or was refused, after its alerts were written; under the lock. */
+/* Sees each event that happened or was refused, after its alerts were written; under the lock. With rules
+ * that matched, the event's thread is the state's (NULL: gone). */
 struct engine_watch {
     void (*event)(void *data, const struct event *event, const struct rule *const *rules,
                   uint32_t nrules);
@@ -50,6 +55,7 @@ struct engine_config {
     bool deny;                 /* every rule that matches refuses the call, whatever its actions */
     bool all_calls;            /* the documented whole set, not what these rules need */
     bool deny_io_uring;        /* ENOSYS */
+    bool names;                /* a dns sensor feeds it too: calls that tell who asks are wanted */
     int output;                /* alerts go here; borrowed */
     const char *capture;       /* NULL, or a .scap file that all events are written to */
     struct engine_watch watch; /* .event NULL: nobody */
@@ -63,6 +69,9 @@ void engine_free(struct engine *engine); /* after its sensors; flushes */
 const struct sink *engine_sink(struct engine *engine);
 pthread_mutex_t *engine_lock(struct engine *engine);
 struct state *engine_state(struct engine *engine);
+/* Under the lock: what rules are evaluated on, and the present rules. */
+struct view *engine_view(struct engine *engine);
+const struct engine_rules *engine_rules(const struct engine *engine);
 /* Every notified call has to be made an event, though no rule would match. */
 bool engine_keeps_all(const struct engine *engine);
 /* The seccomp program that watched commands have to install: demand of the rules, and of state. With

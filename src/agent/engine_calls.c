@@ -11,6 +11,11 @@
 
 #include <errno.h>
 
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+
+/* They tell who asks for names, where its socket is gone before it is looked for. */
+const uint16_t engine_asking_calls[ENGINE_ASKING_CALLS] = { NAME_connect, NAME_sendto };
+
 static bool is_whole(const struct engine *engine)
 {
     return engine->config.all_calls || engine->capture;
@@ -31,6 +36,11 @@ void engine_calls(const struct engine *engine, struct callset *ret)
     for (uint16_t name = 0; name < NAME_MAX_ID; name++) {
         if (demand_of(demand_now(engine), name)->wanted) {
             callset_add_name(ret, name);
+        }
+    }
+    if (engine->config.names && demand_of(demand_now(engine), NAME_dns)->wanted) {
+        for (size_t i = 0; i < COUNT(engine_asking_calls); i++) {
+            callset_add_name(ret, engine_asking_calls[i]);
         }
     }
     path_cache_calls(ret);
@@ -79,8 +89,9 @@ int engine_filter(struct engine *engine, bool trace, struct filter *ret, struct 
     options.opens = wanted_opens(engine);
     options.socket_families = wanted_families(engine);
     engine_calls(engine, &options.calls);
-    if (trace) { /* a listener's answer would come before the tracer's stop, and hide calls from it */
+    if (trace) { /* a listener would hide calls from a tracer; a page that never comes would hold it up */
         callset_add_name(&options.calls, NAME_seccomp);
+        callset_add_name(&options.calls, NAME_userfaultfd);
     }
     return filter_build(&options, ret, err);
 }

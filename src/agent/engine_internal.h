@@ -19,6 +19,9 @@ struct engine_gaps {
     _Atomic uint64_t closed, calls, ns;
 };
 
+#define ENGINE_ASKING_CALLS 2
+extern const uint16_t engine_asking_calls[ENGINE_ASKING_CALLS];
+
 struct engine {
     struct engine_config config;
     pthread_mutex_t lock; /* guards all below but the outlet */

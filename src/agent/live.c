@@ -166,6 +166,7 @@ static void stats_of_ptrace(struct ptrace *ptrace, struct notify_stats *ret)
         .skipped = stats.skipped,
         .tampering = stats.tampering,
         .unreadable = stats.unreadable,
+        .stuck = stats.stuck,
     };
 }
 

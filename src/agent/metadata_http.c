@@ -13,14 +13,17 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
-#define POLL_MS 1000
+#define POLL_MS    1000
+#define SERVER_MAX 64
 
 struct metadata_http {
     CURLM *multi;
     CURL *easy;
     atomic_bool stopping;
     bool initialised;
+    char server[SERVER_MAX];
 };
 
 struct answer {
@@ -181,6 +184,18 @@ static int result_of(struct metadata_http *http, CURLcode code, const struct ans
     return 0;
 }
 
+static void keep_server(struct metadata_http *http)
+{
+    struct curl_header *header = NULL;
+    bool there = curl_easy_header(http->easy, "Server", 0, CURLH_HEADER, -1, &header) == CURLHE_OK;
+    snprintf(http->server, sizeof(http->server), "%s", there ? header->value : "");
+}
+
+struct str metadata_http_server(const struct metadata_http *http)
+{
+    return str_of(http->server);
+}
+
 int metadata_http_get(struct metadata_http *http, const struct metadata_request *request,
                       struct buf *buf, struct err *err)
 {
@@ -191,6 +206,7 @@ int metadata_http_get(struct metadata_http *http, const struct metadata_request 
     }
     CURLcode code = run(http);
     int r = result_of(http, code, &answer, request, err);
+    keep_server(http);
     curl_multi_remove_handle(http->multi, http->easy);
     return r;
 }

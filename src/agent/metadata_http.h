@@ -27,6 +27,8 @@ void metadata_http_free(struct metadata_http *http);
  */
 int metadata_http_get(struct metadata_http *http, const struct metadata_request *request,
                       struct buf *buf, struct err *err);
+/* The "Server" of the last answer; empty none. Borrowed until the next request. */
+struct str metadata_http_server(const struct metadata_http *http);
 /* Until it is woken, or so long. */
 void metadata_http_sleep(struct metadata_http *http, uint64_t ms);
 

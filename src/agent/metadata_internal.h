@@ -15,7 +15,6 @@
 
 struct metadata_socket {
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-    bool asked, podman; /* it has told what it is */
 };
 
 struct metadata_entry {

@@ -140,17 +140,6 @@ static int ask_socket(struct metadata *m, const struct metadata_socket *socket, 
     return metadata_http_get(m->http, &request, text, err);
 }
 
-static void ask_version(struct metadata *m, struct metadata_socket *socket)
-{
-    struct buf text;
-    buf_init(&text, RUNTIME_DOCUMENT_MAX);
-    if (ask_socket(m, socket, "/version", &text, NULL) == 0) {
-        socket->podman = runtime_is_podman(buf_str(&text));
-        socket->asked = true;
-    }
-    buf_done(&text);
-}
-
 /* What was pulled: the container's document names the image by its own id only. */
 static void ask_image(struct metadata *m, const struct metadata_socket *socket, struct arena *arena,
                       struct container *c)
@@ -168,7 +157,7 @@ static void ask_image(struct metadata *m, const struct metadata_socket *socket, 
     buf_done(&text);
 }
 
-static int ask_container(struct metadata *m, struct metadata_socket *socket, struct str id,
+static int ask_container(struct metadata *m, const struct metadata_socket *socket, struct str id,
                          struct arena *arena, struct runtime_container *ret)
 {
     char path[ECS_ID_MAX + 64];
@@ -178,10 +167,8 @@ static int ask_container(struct metadata *m, struct metadata_socket *socket, str
     buf_init(&text, RUNTIME_DOCUMENT_MAX);
     metadata_count(m, &m->stats.runtime_asked);
     int r = ask_socket(m, socket, path, &text, &err);
-    if (r == 0 && !socket->asked) {
-        ask_version(m, socket);
-    }
-    struct str type = socket->podman ? STR("podman") : STR("docker");
+    bool podman = runtime_is_podman(metadata_http_server(m->http));
+    struct str type = podman ? STR("podman") : STR("docker");
     r = r == 0 ? runtime_container_parse(buf_str(&text), type, arena, ret, &err) : r;
     /* Also names are looked up: it has to be this one. */
     r = r == 0 && !str_starts(ret->c.id, id) ? -ENOENT : r;

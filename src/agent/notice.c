@@ -116,8 +116,9 @@ static void describe(const struct notice_gap *gap, uint64_t now_ns, struct buf *
     }
     buf_puts(buf, STR(" cause="));
     buf_puts(buf, str_first(gap->cause, 256));
-    buf_printf(buf, " calls=%llu rescued=%llu container=", (unsigned long long)gap->passed,
-               (unsigned long long)gap->rescued);
+    buf_printf(buf, " calls=%llu rescued=%llu refused=%llu lost_gaps=%llu container=",
+               (unsigned long long)gap->passed, (unsigned long long)gap->rescued,
+               (unsigned long long)gap->refused, (unsigned long long)gap->lost);
     buf_puts(buf, gap->container.n ? str_first(gap->container, 256) : STR("<NA>"));
     buf_putc(buf, ')');
 }
@@ -149,6 +150,9 @@ int notice_gap(struct engine *engine, const struct notice_gap *gap)
         { "gap.cause", NOTICE_TEXT, gap->cause, 0 },
         { "gap.calls", NOTICE_NUMBER, { 0 }, gap->passed },
         { "gap.rescued", NOTICE_NUMBER, { 0 }, gap->rescued },
+        { "gap.refused", NOTICE_NUMBER, { 0 }, gap->refused },
+        { "gap.lost", NOTICE_NUMBER, { 0 }, gap->lost },
+        { "gap.by_call", gap->calls.n ? NOTICE_TEXT : NOTICE_NULL, gap->calls, 0 },
         { "container.id", gap->container.n ? NOTICE_TEXT : NOTICE_NULL, gap->container, 0 },
     };
     const struct notice notice = { .rule = NOTICE_GAP_RULE,

@@ -50,6 +50,9 @@ struct notice_gap {
     struct str cause;          /* "agent gone", "agent stuck", "sensor lost", ... */
     uint64_t passed;           /* calls, those rescued among them */
     uint64_t rescued;          /* taken by a receiver that never answered */
+    uint64_t refused;          /* beside those that passed: answered EPERM */
+    uint64_t lost;             /* gaps before this one whose record was overwritten */
+    struct str calls;          /* "openat=12 connect=3": which they were; empty: not known */
     struct str container;      /* its id; empty: not in one, or not known */
 };
 

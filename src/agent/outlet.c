@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 struct stamps {
     uint64_t ts_ns[OUTLET_STAMPS]; /* of events */
@@ -73,6 +74,7 @@ static void *writer(void *data)
 {
     struct outlet *o = data;
     struct buf out;
+    prctl(PR_SET_NAME, "alerts", 0, 0, 0);
     pthread_mutex_lock(&o->lock);
     buf_init(&out, o->waiting.limit);
     for (;;) {

@@ -1,5 +1,5 @@
 /*
- * reload: files into a ruleset, narrowed to the configured priority.
+ * reload: files into a ruleset, narrowed to the configured priority and by policies.
  *
  * Everything that can fail happens here, before an engine is touched: old rules stay in force until new ones
  * are complete.
@@ -22,6 +22,28 @@ static uint32_t count_enabled(const struct loaded_rules *rules)
     return n;
 }
 
+static int load_policies(const struct config *config, struct loaded_rules *rules, struct buf *text,
+                         struct err *err)
+{
+    if (!config->policies) {
+        return 0;
+    }
+    int r = policies_new(rules->ruleset, &rules->policies);
+    if (r < 0) {
+        return err_set(err, r, "out of memory");
+    }
+    r = policies_add_path(rules->policies, config->policies);
+    if (r != -ENOMEM) {
+        r = policies_finish(rules->policies, err);
+    }
+    if (r < 0) {
+        policies_explain(rules->policies, text);
+        return err_set(err, r, "%s", r == -ENOMEM ? "out of memory" : "the policies have errors");
+    }
+    policies_select(rules->policies, &rules->selection);
+    return 0;
+}
+
 int loaded_rules_new(const struct config *config, struct loaded_rules **ret, struct buf *text,
                      struct err *err)
 {
@@ -37,6 +59,10 @@ int loaded_rules_new(const struct config *config, struct loaded_rules **ret, str
     if (selection_init(&rules->selection, rules->ruleset) < 0) {
         return err_set(err, -ENOMEM, "out of memory");
     }
+    r = load_policies(config, rules, text, err);
+    if (r < 0) {
+        return r;
+    }
     selection_set_priority(&rules->selection, rules->ruleset, config->rule_priority);
     rules->enabled = count_enabled(rules);
     *ret = TAKE(rules);
@@ -46,6 +72,7 @@ int loaded_rules_new(const struct config *config, struct loaded_rules **ret, str
 void loaded_rules_free(struct loaded_rules *rules)
 {
     if (rules) {
+        policies_free(rules->policies);
         selection_done(&rules->selection);
         ruleset_free(rules->ruleset);
         free(rules);
@@ -54,5 +81,10 @@ void loaded_rules_free(struct loaded_rules *rules)
 
 struct engine_rules loaded_rules_of(const struct loaded_rules *rules)
 {
-    return (struct engine_rules){ .ruleset = rules->ruleset, .selection = &rules->selection };
+    return (struct engine_rules){
+        .ruleset = rules->ruleset,
+        .selection = &rules->selection,
+        .actions = rules->policies ? policies_actions(rules->policies) : NULL,
+        .policies = rules->policies,
+    };
 }

@@ -5,11 +5,13 @@
 
 #include "agent/config.h"
 #include "agent/engine.h"
+#include "agent/policy.h"
 
 struct loaded_rules {
     struct ruleset *ruleset;
     struct selection selection;
-    uint32_t enabled; /* rules that can run */
+    struct policies *policies; /* NULL: none are configured */
+    uint32_t enabled;          /* rules that can run */
 };
 
 /* What is wrong, with places, is appended to `text`. -EINVAL and others, with err. */

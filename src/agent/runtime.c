@@ -216,21 +216,7 @@ int runtime_image_parse(struct str json, struct str repository, struct arena *ar
     return r;
 }
 
-bool runtime_is_podman(struct str json)
+bool runtime_is_podman(struct str server)
 {
-    CLEANUP(metadata_json_put) struct json_object *root = NULL;
-    struct arena arena;
-    bool is = false;
-    arena_init(&arena, RUNTIME_ARENA_MAX);
-    struct metadata_reader reader = { .arena = &arena };
-    struct json_object *list;
-    if (metadata_json_parse(json, &root, NULL) == 0) {
-        size_t n = metadata_json_list(&reader, root, "Components", &list);
-        for (size_t i = 0; i < n && !is; i++) {
-            struct json_object *one = json_object_array_get_idx(list, i);
-            is = str_starts(metadata_json_text(&reader, one, "Name"), STR("Podman"));
-        }
-    }
-    arena_done(&arena);
-    return is;
+    return str_starts(server, STR("Libpod/"));
 }

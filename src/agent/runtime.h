@@ -28,7 +28,7 @@ int runtime_container_parse(struct str json, struct str type, struct arena *aren
 /* The digest that an image was pulled by, that of `repository` if there are several; empty none. */
 int runtime_image_parse(struct str json, struct str repository, struct arena *arena,
                         struct str *ret_digest, struct err *err);
-/* GET /version: is it Podman? */
-bool runtime_is_podman(struct str json);
+/* Of the "Server" of an answer: "Libpod/4.3.1 (linux)". GET /version takes Podman seconds. */
+bool runtime_is_podman(struct str server);
 /* May the id stand in a URL? */
 bool runtime_id_is_clean(struct str id);

@@ -3,8 +3,8 @@
  */
 #pragma once
 
-#include "base/buf.h"
 #include "agent/options.h"
+#include "base/buf.h"
 #include "sensor/notify/call.h"
 
 #include <stdbool.h>

@@ -38,7 +38,8 @@ static const char *ptrace_reason(const struct doctor_facts *f)
         return "ptrace is refused";
     }
     if (f->listener == -EBUSY) {
-        return "works here, at every call: the other listener would be asked before a filter's tracer";
+        return "works here, at every call: the other listener would be asked before a filter's "
+               "tracer";
     }
     return f->filter == 0 ? "works here, slower"
                           : "works here, at every call: a filter cannot be installed";

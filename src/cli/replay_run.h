@@ -3,8 +3,8 @@
  */
 #pragma once
 
-#include "base/buf.h"
 #include "agent/options.h"
+#include "base/buf.h"
 #include "event/state.h"
 #include "rules/ruleset.h"
 #include "sensor/sensor.h"

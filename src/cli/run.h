@@ -11,8 +11,8 @@
  */
 #pragma once
 
-#include "base/err.h"
 #include "agent/options.h"
+#include "base/err.h"
 #include "sensor/notify/filter.h"
 #include "sensor/notify/holder.h"
 

@@ -264,7 +264,7 @@ void extract_protocol(const struct field_ref *field, struct view *view, struct e
     const struct event *event = view->event;
     uint16_t kind = field->id == FIELD_TLS_SNI ? KIND_TLS_X : KIND_DNS_X;
     unsigned i = field->id == FIELD_DNS_QUESTION_TYPE ? 1 : field->id == FIELD_DNS_RCODE ? 2 : 0;
-    if (event->kind == kind && event_param(event, i).n) {
+    if (event->kind == kind && event_text(event, i).n) {
         put_str(ret, event_text(event, i));
     }
 }

@@ -12,6 +12,7 @@
 
 #define NS_PER_S   UINT64_C(1000000000)
 #define EVICT_LOOK 16
+#define FRESH_NS   NS_PER_S
 #define DNS_PORT   53
 #define NAME_MAX_N 1024
 
@@ -145,13 +146,13 @@ static struct known_address *address_of(struct names *names, const struct ip *ip
     return address;
 }
 
-/* The same name of the same asker, else a free place, else the oldest. */
+/* The same name of the same asker (who may have been unknown), else a free place, else the oldest. */
 static struct known_name *place_for(struct known_address *address, struct str text, int64_t pid)
 {
     struct known_name *place = &address->names[0];
     for (unsigned i = 0; i < NAMES_PER_ADDRESS_MAX; i++) {
         struct known_name *name = &address->names[i];
-        if (name->name && name->pid == pid && str_eq(name->name->s, text)) {
+        if (name->name && (name->pid == pid || name->pid < 0) && str_eq(name->name->s, text)) {
             return name;
         }
         bool is_better = !name->name || name->learned_ns < place->learned_ns;
@@ -200,16 +201,19 @@ int state_learn_name(struct state *state, const struct name_fact *fact)
     return 0;
 }
 
-/* 3: asked for by this process; 2: by its container; 1: by anybody. */
-static unsigned nearness(const struct known_name *name, const struct thread *thread)
+/* 3: asked for by this process, or just before by somebody who is still being looked for; 2: by its container;
+ * 1: by anybody; 4 more if it was known then: the event may be told later than it happened. */
+static unsigned nearness(const struct known_name *name, const struct thread *thread, uint64_t at_ns)
 {
-    bool own = thread && name->pid == thread->pid;
+    bool is_fresh = name->pid < 0 && at_ns < name->learned_ns + FRESH_NS;
+    bool own = thread && (is_fresh || name->pid == thread->pid);
     uint32_t container = container_of(thread);
-    return own ? 3 : container && name->container == container ? 2 : 1;
+    unsigned near = own ? 3 : container && name->container == container ? 2 : 1;
+    return near + (name->learned_ns <= at_ns ? 4 : 0);
 }
 
 struct str state_name_of(const struct state *state, const struct thread *thread,
-                         const struct ip *ip)
+                         const struct ip *ip, uint64_t at_ns)
 {
     const struct names *names = state->names;
     const struct known_name *best = NULL;
@@ -221,11 +225,12 @@ struct str state_name_of(const struct state *state, const struct thread *thread,
     const struct known_address *address = smap_get(&names->by_ip, key_of(&key));
     for (unsigned i = 0; address && i < NAMES_PER_ADDRESS_MAX; i++) {
         const struct known_name *name = &address->names[i];
-        if (!name->name || name->expires_ns <= state->now_ns) {
+        if (!name->name || name->expires_ns <= at_ns) {
             continue;
         }
-        unsigned now = nearness(name, thread), then = best ? nearness(best, thread) : 0;
-        if (now > then || (now == then && name->learned_ns > best->learned_ns)) {
+        unsigned now = nearness(name, thread, at_ns),
+                 then = best ? nearness(best, thread, at_ns) : 0;
+        if (!best || now > then || (now == then && name->learned_ns > best->learned_ns)) {
             best = name;
         }
     }
@@ -241,7 +246,7 @@ void state_set_name_source(struct state *state, void (*catch_up)(void *data), vo
 struct str state_view_name(void *data, const struct ip *ip)
 {
     const struct view *view = data;
-    return state_name_of(view->state, view->event->thread, ip);
+    return state_name_of(view->state, view->event->thread, ip, view->event->ts_ns);
 }
 
 void names_asked(struct state *state, const struct task *task, const struct fdinfo *info)

@@ -4,8 +4,8 @@
  *
  * Part of the state: same writer, same lock. Names are kept as long as the answer allows, but at least
  * NAMES_TTL_MIN_NS (programs keep addresses longer than they should) and at most NAMES_TTL_MAX_NS. Several
- * names can lead to one address: the one that the process itself asked for comes first, then its container's,
- * then anybody's; among those the newest.
+ * names can lead to one address: the one that the process itself asked for comes first (or that was asked
+ * for just now by nobody knows whom), then its container's, then anybody's; among those the newest.
  */
 #pragma once
 
@@ -27,9 +27,9 @@ struct name_fact {
 
 /* 0, -ENOMEM (counted in the state's out_of_memory), -EINVAL: no address or no name. Of an answer known already only the time changes. */
 int state_learn_name(struct state *state, const struct name_fact *fact);
-/* Empty: none known at the time of the last event. Valid until the next name is learned. */
+/* The name at that time; empty: none known. Valid until the next name is learned. */
 struct str state_name_of(const struct state *state, const struct thread *thread,
-                         const struct ip *ip);
+                         const struct ip *ip, uint64_t at_ns);
 
 /*
  * Called before an address is looked up: whoever learns names should learn now what has arrived, for a program

@@ -449,6 +449,22 @@ class Run(unittest.TestCase):
             self.assertEqual(done.returncode, -signal.SIGTERM, done.stderr)
             self.assertIn("Notice directory", done.stderr)
 
+    def test_set_user_id(self):
+        """Without CAP_SYS_ADMIN a filter costs set-user-id programs their rights; ptrace without one does not."""
+        if os.geteuid() != 0 or not shutil.which("setpriv"):
+            self.skipTest("skipped: needs root and setpriv(1)")
+        with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+            program = shutil.copy(shutil.which("id"), folder)
+            os.chmod(folder, 0o755)
+            os.chmod(program, 0o4755)
+            command = ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", "--", program, "-u"]
+            if subprocess.run(command, capture_output=True, text=True, check=False).stdout != "0\n":
+                self.skipTest("skipped: set-user-id programs gain nothing here")
+            for options, euid in ((["--sensor", "ptrace", "--no-filter"], "0\n"), (["--sensor", "ptrace"], "1000\n")):
+                done = subprocess.run(["setpriv", "--bounding-set=-sys_admin", "--", *hinomi(*command, options=options)],
+                                      capture_output=True, text=True, timeout=LIMIT_S, stdin=subprocess.DEVNULL)
+                self.assertEqual((done.returncode, done.stdout), (0, euid), done.stderr)
+
     def test_tracer_killed(self):
         """Calls that stop for a tracer fail without one: the command ends too. Without a filter it goes on."""
         for options, wanted in ((["--sensor", "ptrace"], -signal.SIGKILL),

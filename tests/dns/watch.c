@@ -151,6 +151,7 @@ int main(int argc, char **argv)
     check(selection_init(&selection, rules) == 0, &w.err);
     struct engine_config config = { .rules = { .ruleset = rules, .selection = &selection },
                                     .options = { .matcher = { .all = true } },
+                                    .names = true,
                                     .output = STDOUT_FILENO };
     check(engine_new(&config, &w.engine, &w.err) == 0, &w.err);
     struct dns_config dns = { .state = engine_state(w.engine),

@@ -6,6 +6,7 @@ overlay above it (box.sh), so that scenarios neither meet each other nor change 
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -26,6 +27,7 @@ MORE_CAPS = DOCKER_CAPS + ["CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_PTRACE"]
 DISK = "/dev/sda"
 LOOP_MAJOR = 7
 KILL_ROUNDS = 50
+HOST_PID_NS = 0xEFFFFFFC  # the kernel's number of the first one
 
 FILES = {
     "root/.ssh/id_rsa": (0o600, "-----BEGIN RSA PRIVATE KEY-----\n"),
@@ -127,6 +129,17 @@ def kill_within(folder, others):
             except ProcessLookupError:
                 pass
         time.sleep(0.02)
+
+
+def not_host():
+    """Why processes here are a container's to every sensor, whatever a scenario does, or None."""
+    if os.stat("/proc/self/ns/pid").st_ino != HOST_PID_NS:
+        return "this is within a PID namespace, so not on the host"
+    with open("/proc/self/cgroup", encoding="utf-8") as file:
+        groups = file.read()
+    if re.search(r"[0-9a-f]{64}", groups):
+        return "the control group's path is a container's, so this is not on the host"
+    return None
 
 
 class Result:
@@ -290,6 +303,8 @@ class Boxes:
     def why_not(self, kind, caps, seccomp=None):
         """What a box of this kind says instead of running anything, or None."""
         folder = self.fresh()
+        if kind == "host" and not_host():
+            return not_host()
         if kind == "host":
             done = self.run(kind, ["true"], folder=folder)
         else:

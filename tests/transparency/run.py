@@ -92,6 +92,7 @@ class Suite:
         self.count = 0
         self.unseen = 0
         self.bare = {}
+        self.steps = {}
 
     def fresh(self):
         with self.lock:
@@ -271,15 +272,14 @@ def users_of(case):
 
 def work_of(suite, modes, options):
     cases = read_cases(os.path.join(HERE, "cases.t"))
-    for name, case, each in spread(cases):
+    for number, (name, case, each) in enumerate(spread(cases)):
         if options.only not in name or SCALE < int(case.get("from-scale", [1])[0]):
             continue
         for user in users_of(case):
             for mode, words in modes.items():
-                if mode in case.get("not-in", []) or (user and "user" not in words):
+                if mode in case.get("not-in", []) or (user and "user" not in words) or number % suite.steps[mode]:
                     continue
                 yield name, case, each, mode, [w for w in words if w != "user"], user
-    del suite
 
 
 def usable(suite):
@@ -322,9 +322,12 @@ def main():
             print(f"skipped: {why}")
             return SKIPPED
         stuck.adopt_orphans()
-        modes = {line.split(None, 1)[0]: (line.split(None, 1) + [""])[1].split()
-                 for _, line in lines_of(os.path.join(HERE, "modes.t"))}
-        modes = {n: w for n, w in modes.items() if options.mode in (None, n)}
+        modes = {}
+        for _, line in lines_of(os.path.join(HERE, "modes.t")):
+            word, *words = line.split()
+            name, _, step = word.partition("/")
+            if options.mode in (None, name):
+                modes[name], suite.steps[name] = words, 1 if options.mode else int(step or 1)
         totals = run_all(suite, modes, options)
     finally:
         if options.keep:

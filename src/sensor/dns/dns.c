@@ -23,12 +23,17 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
-#define CATCH_UP_NS      (5 * NS_PER_MS)
-#define RESTART_FIRST_MS 10
-#define RESTART_MAX_MS   5000
-#define CALM_NS          (10 * NS_PER_S) /* after so long a parser counts as well */
+#define CATCH_UP_NS       (5 * NS_PER_MS)
+#define PATIENCE_NS       (10 * NS_PER_MS)
+#define PATIENCE_PAUSE_NS NS_PER_MS
+#define PATIENT_MAX       16 /* with more reports waiting, none is waited for */
+#define REPORT_AGE_NS     (10 * NS_PER_S)
+#define RESTART_FIRST_MS  10
+#define RESTART_MAX_MS    5000
+#define CALM_NS           (10 * NS_PER_S) /* after so long a parser counts as well */
 
 CLEANUP_DEFINE(struct dns, dns_free);
 
@@ -56,7 +61,10 @@ static void count(struct dns *dns, const struct told *told)
 static bool accept_report(struct dns *dns, struct told *told)
 {
     const struct dns_report *report = &told->report;
-    told->ts_ns = clock_real_ns();
+    uint64_t now_ns = clock_real_ns();
+    bool is_sane = report->ts_ns <= now_ns && now_ns - report->ts_ns < REPORT_AGE_NS;
+    told->ts_ns = is_sane ? report->ts_ns : now_ns;
+    told->seen_ns = now_ns;
     told->pid = -1;
     told->learned = false;
     told->latency_ns = 0;
@@ -72,7 +80,8 @@ static bool accept_report(struct dns *dns, struct told *told)
     }
     if (told->question) {
         told->question_ts_ns = told->question->ts_ns;
-        told->latency_ns = told->ts_ns - told->question_ts_ns;
+        bool is_later = told->ts_ns > told->question_ts_ns;
+        told->latency_ns = is_later ? told->ts_ns - told->question_ts_ns : 0;
         told->pid = told->question->pid;
     }
     count(dns, told);
@@ -120,11 +129,14 @@ static void ask_again(struct told *told)
 /* Under both locks. */
 static void learn(struct dns *dns, struct told *told)
 {
+    ask_again(told);
     if (!told->learned) {
-        ask_again(told);
-        told->learned = true;
         dns->stats.learned += tell_names(dns->config.state, told);
+    } else if (told->learned_pid != told->pid) {
+        tell_names(dns->config.state, told); /* by whom */
     }
+    told->learned = true;
+    told->learned_pid = told->pid;
 }
 
 static void wake(struct dns *dns)
@@ -174,6 +186,32 @@ static bool is_wanted(struct dns *dns, const struct told *told, int64_t *ret_hin
     return wanted;
 }
 
+/* Who is known to have used the port. A call's event may come a little later than its packet. */
+static int64_t hint_of(struct dns *dns, const struct told *told, bool *ret_many)
+{
+    uint16_t port;
+    report_client(&told->report, &port);
+    pthread_mutex_lock(dns->config.lock);
+    int64_t pid = state_asker(dns->config.state, told->report.proto, port);
+    pthread_mutex_lock(&dns->mutex);
+    *ret_many = dns->count > PATIENT_MAX;
+    pthread_mutex_unlock(&dns->mutex);
+    pthread_mutex_unlock(dns->config.lock);
+    return pid;
+}
+
+static int64_t wait_for_hint(struct dns *dns, const struct told *told)
+{
+    struct timespec pause = { 0, PATIENCE_PAUSE_NS };
+    bool many;
+    int64_t pid = hint_of(dns, told, &many);
+    while (pid < 0 && !many && clock_real_ns() - told->seen_ns < PATIENCE_NS) {
+        nanosleep(&pause, NULL);
+        pid = hint_of(dns, told, &many);
+    }
+    return pid;
+}
+
 static void find_owner(struct dns *dns, struct told *told, int64_t hint)
 {
     struct owner_socket s = { .proto = told->report.proto };
@@ -183,9 +221,11 @@ static void find_owner(struct dns *dns, struct told *told, int64_t hint)
     ask_again(told);
     pthread_mutex_unlock(&dns->mutex);
     int64_t pid = told->pid >= 0 ? told->pid : owner_find(dns->finder, &s, hint);
+    bool is_known = pid >= 0 && pid != getpid(); /* a duplicate here says little */
+    hint = !is_known && hint < 0 ? wait_for_hint(dns, told) : hint;
     pthread_mutex_lock(&dns->mutex);
-    dns->stats.by_state += pid < 0 && hint >= 0;
-    pid = pid < 0 ? hint : pid;
+    dns->stats.by_state += !is_known && hint >= 0;
+    pid = !is_known && hint >= 0 ? hint : pid;
     dns->stats.unowned += pid < 0;
     owner_get_stats(dns->finder, &dns->owner_stats);
     told->pid = pid;
@@ -266,6 +306,7 @@ static void *run(void *data)
     struct dns *dns = data;
     int pause_ms = RESTART_FIRST_MS;
     uint64_t start_ns = clock_boot_ns();
+    prctl(PR_SET_NAME, "dns", 0, 0, 0);
     while (!atomic_load(&dns->stop)) {
         enum sight sight = look(dns);
         if (sight == SIGHT_REPORT) {

@@ -13,10 +13,12 @@
 /* A report on its way to be an event. */
 struct told {
     struct dns_report report;
-    uint64_t ts_ns, latency_ns;
-    struct question *question; /* of an answer: what it answers, of a query: itself; NULL */
-    uint64_t question_ts_ns;   /* to see it replaced */
+    uint64_t ts_ns, latency_ns; /* as the kernel saw it */
+    uint64_t seen_ns;           /* by us */
+    struct question *question;  /* of an answer: what it answers, of a query: itself; NULL */
+    uint64_t question_ts_ns;    /* to see it replaced */
     bool learned;
+    int64_t learned_pid; /* for this asker */
     int64_t pid;
 };
 

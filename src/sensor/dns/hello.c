@@ -71,7 +71,7 @@ static void server_name(struct cursor list, struct dns_message *m)
 /* The extension may come before the name's: the protocols are read last. */
 static void protocols(struct cursor extension, struct dns_message *m)
 {
-    struct cursor list = field(&extension, 2);
+    struct cursor list = extension.n > 0 ? field(&extension, 2) : extension;
     while (list.n > 0) {
         struct cursor one = field(&list, 1);
         if (one.cut || m->texts_n + 4 * one.n + 1 > sizeof(m->texts)) {

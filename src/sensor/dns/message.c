@@ -73,7 +73,8 @@ static unsigned put_label(const uint8_t *p, unsigned n, unsigned at, char ret[DN
 
 int dns_name_read(const uint8_t *p, size_t n, size_t *at, char ret[DNS_NAME_MAX])
 {
-    size_t here = *at, begin = *at, end = 0, wire = 0;
+    size_t here = *at, end = 0, wire = 0;
+    size_t begin = here; /* of the labels being read */
     unsigned text = 0;
     while (here < n) {
         uint8_t length = p[here];
@@ -379,7 +380,7 @@ unsigned dns_type_text(uint16_t type, char ret[DNS_CODE_TEXT])
     };
     for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
         if (types[i].type == type) {
-            return code_text(types[i].text, NULL, type, ret);
+            return code_text(types[i].text, "", type, ret);
         }
     }
     return code_text(NULL, "TYPE", type, ret);

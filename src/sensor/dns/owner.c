@@ -4,7 +4,7 @@
  * Of UDP the kernel's exact request has its two ends swapped ("for historical reasons"), and does what the
  * delivery of a datagram would: it finds a socket that is not connected too. Where a netfilter rule rewrote
  * the server's port (Docker's resolver), a connected socket still has port 53 for its peer: asked for as
- * well. Inodes of sockets are reused late; what is cached is checked by one readlink(2).
+ * well. This process itself comes last: other sensors in it hold duplicates of watched sockets. Inodes of sockets are reused late; what is cached is checked by one readlink(2).
  */
 #include "sensor/dns/owner.h"
 
@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #define DNS_PORT    53
 #define ANSWER_MAX  4096
@@ -43,8 +44,9 @@ struct cached {
 struct owner_finder {
     int netlink; /* -1: not to be had */
     uint32_t seq;
-    uint64_t second; /* of the searches counted */
-    unsigned searches;
+    uint64_t allowance_ns, counted_ns; /* for searches, and when it grew last */
+    uint64_t namespace;                /* of the network: an inode; 0 not known */
+    int64_t self;
     struct owner_stats stats;
     struct cached cache[OWNER_CACHE];
     int64_t recent[OWNER_RECENT]; /* owners, the latest first; 0 free */
@@ -62,6 +64,11 @@ int owner_finder_new(struct owner_finder **ret)
         struct timeval wait = { 0, ANSWER_MS * 1000 };
         setsockopt(finder->netlink, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
     }
+    struct stat st;
+    finder->namespace = stat("/proc/self/ns/net", &st) == 0 ? st.st_ino : 0;
+    finder->self = getpid();
+    finder->allowance_ns = OWNER_SEARCH_NS;
+    finder->counted_ns = clock_boot_ns();
     *ret = finder;
     return 0;
 }
@@ -231,7 +238,7 @@ static bool has_socket(struct owner_finder *finder, int64_t pid, uint64_t ino, u
         }
         --*budget;
         found = is_socket(pid, (int)fd, ino);
-        if (found) {
+        if (found && pid != finder->self) {
             remember(finder, ino, pid, (int)fd);
         }
     }
@@ -260,31 +267,67 @@ static unsigned list_processes(struct owner_finder *finder)
 
 static bool may_search(struct owner_finder *finder)
 {
-    uint64_t second = clock_boot_ns() / NS_PER_S;
-    if (second != finder->second) {
-        finder->second = second;
-        finder->searches = 0;
+    uint64_t now_ns = clock_boot_ns();
+    uint64_t grown_ns = (now_ns - finder->counted_ns) / OWNER_SEARCH_SHARE;
+    finder->counted_ns = now_ns;
+    finder->allowance_ns += grown_ns;
+    if (finder->allowance_ns > OWNER_SEARCH_NS) {
+        finder->allowance_ns = OWNER_SEARCH_NS;
     }
-    if (finder->searches >= OWNER_SEARCHES_MAX) {
-        finder->stats.refused++;
-        return false;
-    }
-    finder->searches++;
-    finder->stats.searches++;
-    return true;
+    bool may = finder->allowance_ns > 0;
+    finder->stats.searches += may;
+    finder->stats.refused += !may;
+    return may;
 }
 
-/* /proc lists ids in order: from the end, the newest come first. */
+static void charge(struct owner_finder *finder)
+{
+    uint64_t cost_ns = clock_boot_ns() - finder->counted_ns;
+    finder->allowance_ns -= cost_ns < finder->allowance_ns ? cost_ns : finder->allowance_ns;
+}
+
+/* The id given last; what was started lately is at or below it. */
+static int64_t newest_process(void)
+{
+    char text[LINK_SIZE * 2];
+    ssize_t n = proc_read(AT_FDCWD, "/proc/loadavg", text, sizeof(text) - 1);
+    text[n > 0 ? n : 0] = '\0';
+    const char *last = strrchr(text, ' ');
+    return last ? strtol(last, NULL, 10) : INT32_MAX;
+}
+
+/* Sockets of other network namespaces are none of ours. */
+static bool is_neighbour(const struct owner_finder *finder, int64_t pid)
+{
+    char path[PATH_SIZE];
+    struct stat st;
+    snprintf(path, sizeof(path), "/proc/%lld/ns/net", (long long)pid);
+    return !finder->namespace || (stat(path, &st) == 0 && st.st_ino == finder->namespace);
+}
+
+/* /proc lists ids in order: downwards from the newest, then what is left above it. */
 static int64_t search_all(struct owner_finder *finder, uint64_t ino, unsigned budget)
 {
-    unsigned n = may_search(finder) ? list_processes(finder) : 0;
-    while (n > 0 && budget > 0) {
-        int64_t pid = finder->pids[--n];
-        if (has_socket(finder, pid, ino, &budget)) {
-            return pid;
+    if (!may_search(finder)) {
+        return -1;
+    }
+    unsigned n = list_processes(finder), newest = n;
+    int64_t last = newest_process(), found = -1;
+    while (newest > 0 && finder->pids[newest - 1] > last) {
+        newest--;
+    }
+    for (unsigned i = 0; i < n && budget > 0 && found < 0; i++) {
+        int64_t pid = finder->pids[(newest + n - 1 - i) % n];
+        bool is_self = pid == finder->self;
+        if (!is_self && is_neighbour(finder, pid) && has_socket(finder, pid, ino, &budget)) {
+            found = pid;
         }
     }
-    return -1;
+    if (found < 0 && has_socket(finder, finder->self, ino, &budget)) {
+        found = finder->self;
+    }
+    charge(finder);
+    return found;
 }
 
 int64_t owner_find(struct owner_finder *finder, const struct owner_socket *socket, int64_t hint)

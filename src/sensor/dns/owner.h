@@ -3,7 +3,7 @@
  * /proc/self/net), from there to a process by its descriptors in /proc.
  *
  * Of this network namespace and the processes that /proc shows. Bounded: processes and descriptors looked at,
- * and whole searches a second; those asked for lately are looked at first.
+ * and the time that searches take; those asked for lately are looked at first.
  */
 #pragma once
 
@@ -12,11 +12,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define OWNER_PROCESSES_MAX 32768 /* of a search; the newest ids first */
+#define OWNER_PROCESSES_MAX 32768 /* of a search; the newest first */
 #define OWNER_FDS_MAX       131072
-#define OWNER_SEARCHES_MAX  50 /* a second, through all of /proc */
-#define OWNER_CACHE         256
-#define OWNER_RECENT        16
+#define OWNER_SEARCH_SHARE                                                                         \
+    10 /* searches through all of /proc take at most this part of the time, */
+#define OWNER_SEARCH_NS UINT64_C(200000000) /* but for so much of it at once */
+#define OWNER_CACHE     256
+#define OWNER_RECENT    16
 
 struct owner_socket {
     uint8_t proto; /* IPPROTO_UDP, IPPROTO_TCP */
@@ -32,7 +34,7 @@ struct owner_finder;
 
 int owner_finder_new(struct owner_finder **ret);
 void owner_finder_free(struct owner_finder *finder);
-/* Process id; -1: no such socket, or nobody's that can be seen. `hint` (-1 none) is looked at first. Not
+/* Process id; -1: no such socket, or nobody's that can be seen. This process only if no other has it. `hint` (-1 none) is looked at first. Not
  * thread-safe. */
 int64_t owner_find(struct owner_finder *finder, const struct owner_socket *socket, int64_t hint);
 void owner_get_stats(const struct owner_finder *finder, struct owner_stats *ret);

@@ -18,7 +18,7 @@ struct parse {
     struct dns_shared *shared;
     struct parse_sink sink;
     const struct packet *packet; /* the present one */
-    int32_t interface;
+    struct parse_origin origin;
     struct dns_report report;
     struct streams streams;
 };
@@ -51,7 +51,8 @@ static void tell(struct parse *parse, uint8_t kind)
     struct dns_report *report = &parse->report;
     report->kind = kind;
     report->proto = packet->proto;
-    report->interface = parse->interface;
+    report->interface = parse->origin.interface;
+    report->ts_ns = parse->origin.ts_ns;
     report->source = packet->source;
     report->dest = packet->dest;
     report->sport = packet->sport;
@@ -108,7 +109,7 @@ static void transport(struct parse *parse, const struct packet *packet)
     }
 }
 
-void parse_packet(struct parse *parse, const uint8_t *p, size_t n, int32_t interface)
+void parse_packet(struct parse *parse, const uint8_t *p, size_t n, struct parse_origin origin)
 {
     struct packet packet;
     int r = packet_parse(p, n, &packet);
@@ -121,7 +122,7 @@ void parse_packet(struct parse *parse, const uint8_t *p, size_t n, int32_t inter
     }
     if (r == 0) {
         parse->packet = &packet;
-        parse->interface = interface;
+        parse->origin = origin;
         transport(parse, &packet);
         parse->packet = NULL;
     }

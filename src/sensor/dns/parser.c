@@ -7,13 +7,14 @@
  * the kernel counts. The filter:
  *
  *     another architecture: kill
- *     recvfrom: of the tap only            sendto: to the parent's socket only, with no address
+ *     recvmsg: of the tap only             sendto: to the parent's socket only, with no address
  *     ppoll, exit_group, restart_syscall: allowed
  *     anything else: kill
  */
 #include "sensor/dns/parser.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,6 +42,7 @@
 #define PARENT_FD   4
 #define CAPS_LAST   63
 #define SEND_BUFFER (1 << 20)
+#define START_MS    5000
 
 #ifdef __x86_64__
 #define ARCH AUDIT_ARCH_X86_64
@@ -63,14 +65,33 @@ static void send_report(void *data, const struct dns_report *report)
     }
 }
 
+static uint64_t arrival(struct msghdr *message)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
+            struct timespec t;
+            memcpy(&t, CMSG_DATA(c), sizeof(t));
+            return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+        }
+    }
+    return 0;
+}
+
 static bool receive(struct process *process)
 {
     struct sockaddr_ll from = { 0 };
-    socklen_t length = sizeof(from);
-    ssize_t n = recvfrom(TAP_FD, process->packet, sizeof(process->packet), MSG_DONTWAIT,
-                         (struct sockaddr *)&from, &length);
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct timespec))];
+    struct iovec part = { process->packet, sizeof(process->packet) };
+    struct msghdr message = { .msg_name = &from,
+                              .msg_namelen = sizeof(from),
+                              .msg_iov = &part,
+                              .msg_iovlen = 1,
+                              .msg_control = control,
+                              .msg_controllen = sizeof(control) };
+    ssize_t n = recvmsg(TAP_FD, &message, MSG_DONTWAIT);
     if (n > 0) {
-        parse_packet(process->parse, process->packet, (size_t)n, from.sll_ifindex);
+        struct parse_origin origin = { from.sll_ifindex, arrival(&message) };
+        parse_packet(process->parse, process->packet, (size_t)n, origin);
     }
     return n >= 0 || errno == EINTR;
 }
@@ -107,7 +128,7 @@ static int confine(void)
         IS(ARCH, 1, 0),
         KILL,
         LOAD(nr),
-        IS(SYS_recvfrom, 6, 0),
+        IS(SYS_recvmsg, 6, 0),
         IS(SYS_sendto, 8, 0),
         IS(SYS_ppoll, 3, 0),
         IS(SYS_exit_group, 2, 0),
@@ -179,12 +200,20 @@ static _Noreturn void process_main(int tap, int parent, struct dns_shared *share
         process->shared = shared;
         process->parse = (struct parse *)(void *)(process + 1);
         parse_init(process->parse, shared, (struct parse_sink){ send_report, process });
-        if (strip()) {
+        if (strip() && sendto(PARENT_FD, "", 1, MSG_NOSIGNAL, NULL, 0) == 1) {
             work(process);
         }
     }
     syscall(SYS_exit_group, 0);
     __builtin_unreachable();
+}
+
+/* It says so once it has given up its rights. */
+static bool is_confined(int socket)
+{
+    struct pollfd p = { .fd = socket, .events = POLLIN };
+    char text[2];
+    return poll(&p, 1, START_MS) == 1 && recv(socket, text, sizeof(text), MSG_DONTWAIT) == 1;
 }
 
 int parser_start(struct parser *parser, int tap, struct dns_shared *shared, struct err *err)
@@ -212,7 +241,12 @@ int parser_start(struct parser *parser, int tap, struct dns_shared *shared, stru
         close(sockets[0]);
         return err_set(err, -e, "no process for the parser: %s", strerror(e));
     }
-    *parser = (struct parser){ .pid = pid, .socket = sockets[0] };
+    struct parser made = { .pid = pid, .socket = sockets[0] };
+    if (!is_confined(sockets[0])) {
+        parser_stop(&made);
+        return err_set(err, -EACCES, "the parser's process could not give up its rights");
+    }
+    *parser = made;
     return 0;
 }
 

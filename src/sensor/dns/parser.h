@@ -27,6 +27,11 @@ struct parse_sink {
     void *data;
 };
 size_t parse_size(void);
-void parse_packet(struct parse *parse, const uint8_t *p, size_t n, int32_t interface);
+/* Where and when it was seen. */
+struct parse_origin {
+    int32_t interface;
+    uint64_t ts_ns;
+};
+void parse_packet(struct parse *parse, const uint8_t *p, size_t n, struct parse_origin origin);
 /* Zeroed memory of parse_size() bytes, ready. */
 void parse_init(struct parse *parse, struct dns_shared *shared, struct parse_sink sink);

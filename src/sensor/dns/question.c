@@ -44,7 +44,7 @@ bool question_is_repeated(struct questions *questions, const struct dns_report *
     for (unsigned i = 0; i < QUESTION_PREVIOUS; i++) {
         const struct previous *p = &questions->previous[i];
         if (p->hash == hash && p->interface != report->interface &&
-            now_ns - p->ts_ns < QUESTION_REPEATED_NS) {
+            now_ns < p->ts_ns + QUESTION_REPEATED_NS) {
             return true;
         }
     }
@@ -87,7 +87,7 @@ struct question *question_answered(struct questions *questions, const struct dns
     const struct ip *server = report_server(report, &port);
     for (unsigned i = 0; i < QUESTION_WAYS; i++) {
         struct question *q = &set[i];
-        if (q->ts_ns && q->hash == hash && now_ns - q->ts_ns < QUESTION_LIFE_NS &&
+        if (q->ts_ns && q->hash == hash && now_ns < q->ts_ns + QUESTION_LIFE_NS &&
             memcmp(q->server.bytes, server->bytes, sizeof(server->bytes)) == 0) {
             return q;
         }

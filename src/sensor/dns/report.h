@@ -16,6 +16,7 @@ struct dns_report {
     uint8_t proto; /* IPPROTO_UDP, IPPROTO_TCP */
     uint16_t sport, dport;
     int32_t interface;
+    uint64_t ts_ns; /* when the kernel saw it, since 1970; 0 not known */
     struct ip source, dest;
     struct dns_message message; /* last: sent as far as its texts go */
 };

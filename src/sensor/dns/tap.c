@@ -218,6 +218,7 @@ static int prepare(int fd, bool tls)
     }
     if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ||
         setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &on, sizeof(on)) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) < 0 ||
         bind(fd, (struct sockaddr *)&all, sizeof(all)) < 0) {
         return -errno;
     }

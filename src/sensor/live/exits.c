@@ -28,6 +28,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #define EVENTS_MAX           64
@@ -53,7 +54,6 @@ struct exits {
     pthread_mutex_t lock;
     int epoll, wake;
     uint32_t pidfds_max;
-    struct rlimit old_limit;
     struct slab slab;
     struct map by_pid;
     struct watch_list by_pidfd, polled, ended;
@@ -88,12 +88,11 @@ static void unlock(pthread_mutex_t **lock)
 /* Half of what we may open; the rest is for everything else. */
 static void raise_limit(struct exits *exits)
 {
-    struct rlimit limit = { 1024, 1024 };
-    getrlimit(RLIMIT_NOFILE, &limit);
-    exits->old_limit = limit;
-    limit.rlim_cur = limit.rlim_max;
+    struct rlimit old = { 1024, 1024 };
+    getrlimit(RLIMIT_NOFILE, &old);
+    struct rlimit limit = { old.rlim_max, old.rlim_max };
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0) {
-        limit = exits->old_limit;
+        limit = old;
     }
     exits->pidfds_max = limit.rlim_cur / 2 < EXITS_MAX ? (uint32_t)(limit.rlim_cur / 2) : EXITS_MAX;
 }
@@ -148,11 +147,6 @@ void exits_free(struct exits *exits)
     slab_done(&exits->slab);
     pthread_mutex_destroy(&exits->lock);
     free(exits);
-}
-
-const struct rlimit *exits_old_limit(const struct exits *exits)
-{
-    return &exits->old_limit;
 }
 
 /* Its start, and whether it lives: -ESRCH when it is gone or has ended but for being waited for. */

@@ -1,8 +1,7 @@
 /*
  * exits: which processes ended, by pidfds in an epoll.
  *
- * Descriptors are limited: exits_new() raises this process' own limit to its hard one (exits_old_limit()
- * is what a command that it starts should get back). Beyond EXITS_MAX, or half of that limit, the oldest
+ * Descriptors are limited: exits_new() raises this process' own limit to its hard one. Beyond EXITS_MAX, or half of that limit, the oldest
  * are watched by looking at /proc every second. Each watched process is reported once.
  *
  * Threads: any thread may watch and wake; only one may wait.
@@ -13,7 +12,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/resource.h>
 
 #define EXITS_MAX         16384
 #define EXITS_WATCHED_MAX (1 << 20) /* with those that have no descriptor */
@@ -27,8 +25,6 @@ struct exits_end {
 
 int exits_new(struct exits **ret, struct err *err);
 void exits_free(struct exits *exits);
-/* Limit of open files before exits_new(). */
-const struct rlimit *exits_old_limit(const struct exits *exits);
 /* 0, also when it is watched already. -ESRCH: gone already; -EINVAL: a thread, no process; -ENOSPC. */
 int exits_watch(struct exits *exits, int64_t pid);
 /* Its pidfd, borrowed until its end is reported; -1 when it is not watched by one. */

@@ -276,12 +276,3 @@ int64_t live_fd_lowest(int64_t tid, int64_t from)
     }
     return n < 0 ? -errno : scan.free;
 }
-
-/* The number of threads is in the link count of the directory of threads. */
-bool live_memory_is_shared(int64_t tid)
-{
-    char path[NAME_SIZE];
-    struct stat st;
-    snprintf(path, sizeof(path), "/proc/%lld/task", (long long)tid);
-    return stat(path, &st) < 0 || st.st_nlink != 3;
-}

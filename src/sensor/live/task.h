@@ -78,13 +78,6 @@ int live_fd_read(int64_t tid, int64_t fd, struct fdinfo *ret, char *storage, siz
 /* Lowest descriptor not in use, at least `from`; -errno. */
 int64_t live_fd_lowest(int64_t tid, int64_t from);
 
-/*
- * Does the process have more than one thread? True when not known. One stat(2), about 2 µs. Memory is also
- * shared by clone(CLONE_VM) without CLONE_THREAD (vfork, posix_spawn, or to hide a racing writer), which
- * /proc does not tell: ask live_sharers too, which is told of such clones.
- */
-bool live_memory_is_shared(int64_t tid);
-
 /* Processes that share their memory with another process: nanoseconds to ask. Not thread-safe. */
 struct live_sharers;
 int live_sharers_new(struct live_sharers **ret);

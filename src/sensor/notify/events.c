@@ -374,6 +374,10 @@ static void put_truth(struct making *m)
         return;
     }
     event->path = truth(&at[0], m->outcome->exact);
+    if (event->path.n == 0 && m->args->unreadable && !m->args->path[0].p &&
+        m->args->call->flags & CALL_OPEN) {
+        event->path = STR("<UNKNOWN>/<NA>"); /* a name alone would be one of some directory */
+    }
     if (m->args->path[1].p) {
         event->path2 = truth(&at[1], m->outcome->exact);
     }

@@ -8,7 +8,8 @@
  * shows it to that other thread although it is traced).
  *
  * A wait is bounded by a timer of its own thread; the tick also finds a stop that another thread of this
- * process has taken, by asking the tracee itself.
+ * process has taken, by asking the tracee itself. A user's timers and queued signals share one limit, which a
+ * watched program of the same user can use up: then there is no timer, and stops are looked for.
  *
  * Sources: ptrace(2), waitid(2), timer_create(2).
  */
@@ -33,6 +34,7 @@
 #define LOOK        (LOOK_AT | __WALL)
 #define TRACEES     (LOOK_AT | (int)__WCLONE) /* children of one's own making do not count */
 #define STATUS_MAX  2048
+#define POLL_US     50  /* between looks without a timer */
 #define STRANGER_US 200 /* between looks while the thread's other children are in the way */
 
 static void handle_nothing(int signal)
@@ -102,13 +104,14 @@ int exact_wait_start(struct exact_wait *wait, unsigned timeout_ms)
         .it_value = { .tv_nsec = EXACT_LATE_US * 1000L },
         .it_interval = { .tv_nsec = EXACT_TICK_MS * (long)NS_PER_MS },
     };
+    *wait = (struct exact_wait){ 0 };
     if (!ticker_set(&ticks)) { /* none yet, or that of the process this one was forked from */
         int failed = ticker_make();
-        if (failed || !ticker_set(&ticks)) {
+        wait->polls = failed == -EAGAIN;
+        if (!wait->polls && (failed || !ticker_set(&ticks))) {
             return failed ? failed : -errno;
         }
     }
-    *wait = (struct exact_wait){ 0 };
     exact_wait_extend(wait, timeout_ms);
     return 0;
 }
@@ -259,7 +262,7 @@ void exact_wait_late(struct exact_wait *wait)
 int exact_wait_stop(struct exact_wait *wait, pid_t tid, bool moves, struct exact_stop *ret)
 {
     for (;;) {
-        int got = look(moves ? P_ALL : P_PID, tid, 0, ret);
+        int got = look(moves ? P_ALL : P_PID, tid, wait->polls ? WNOHANG : 0, ret);
         if (got == -ECHILD) {
             got = look(P_PID, tid, WNOHANG, ret);
             usleep(got == -EAGAIN ? STRANGER_US : 0);
@@ -274,6 +277,7 @@ int exact_wait_stop(struct exact_wait *wait, pid_t tid, bool moves, struct exact
             return -ETIMEDOUT;
         }
         exact_wait_late(wait);
+        usleep(wait->polls ? POLL_US : 0);
     }
 }
 
@@ -281,7 +285,8 @@ int exact_wait_tracee(const struct exact_wait *wait, struct exact_stop *ret)
 {
     for (;;) {
         siginfo_t info = { .si_pid = 0 };
-        if (waitid(P_ALL, 0, &info, TRACEES) == 0) {
+        errno = 0;
+        if (waitid(P_ALL, 0, &info, TRACEES | (wait->polls ? WNOHANG : 0)) == 0 && info.si_pid) {
             if (info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED) {
                 classify(info.si_pid, info.si_status, ret);
                 return 0;
@@ -289,12 +294,13 @@ int exact_wait_tracee(const struct exact_wait *wait, struct exact_stop *ret)
             bury(info.si_pid);
             return dead(info.si_pid, ret);
         }
-        if (errno == ECHILD) {
+        if (info.si_pid == 0 && errno == ECHILD) {
             return -ECHILD;
         }
         if (clock_boot_ns() > wait->deadline_ns) {
             return -ETIMEDOUT;
         }
+        usleep(wait->polls ? POLL_US : 0);
     }
 }
 

@@ -30,6 +30,7 @@ struct exact_wait {
     uint64_t deadline_ns;
     void (*late)(void *data); /* NULL, or called once when it first does */
     void *data;
+    bool polls;       /* there is no timer */
     bool makes_tasks; /* so a dead one may be held back by what it made: STOP_DEAD, not buried */
 };
 

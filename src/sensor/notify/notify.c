@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -291,6 +292,7 @@ static void *housekeeper_main(void *data)
 {
     struct notify *n = data;
     uint64_t last = 0;
+    prctl(PR_SET_NAME, "notify-keeper", 0, 0, 0);
     while (!atomic_load(&n->stopping)) {
         uint64_t drains = atomic_load(&n->drains_wanted);
         int pause_ms = is_busy(n, &last) ? HOUSEKEEPING_MS : IDLE_MS;

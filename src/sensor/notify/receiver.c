@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -163,6 +164,7 @@ static void *receiver_main(void *data)
 {
     struct receiver *r = data;
     only_wake_signal();
+    prctl(PR_SET_NAME, "notify", 0, 0, 0);
     atomic_store(&r->slot->tid, (uint32_t)syscall(SYS_gettid));
     bool was_busy = false;
     while (take_turn(r)) {

@@ -33,7 +33,7 @@ static int make_parts(struct ptrace *p, struct err *err)
         return err_set(err, -errno, "signal %d cannot be used", PTRACE_SIGNAL);
     }
     if (live_task_new(&p->task) < 0 || live_task_new(&p->other) < 0 ||
-        live_sharers_new(&p->sharers) < 0) {
+        live_sharers_new(&p->sharers) < 0 || limiter_new(&p->limiter) < 0) {
         return err_set(err, -ENOMEM, "out of memory");
     }
     return resolver_new(&p->resolver, err);
@@ -174,6 +174,7 @@ void ptrace_free(struct ptrace *p)
     ptrace_stop(p);
     tracees_done(p);
     live_sharers_free(p->sharers);
+    limiter_free(p->limiter);
     live_task_free(p->task);
     live_task_free(p->other);
     resolver_free(p->resolver);

@@ -33,7 +33,9 @@
 #define PTRACE_PROTECTED_MAX 4
 #define PTRACE_TASKS_MAX     (1 << 17) /* more run, but nothing is told of them */
 #define PTRACE_CALLS_MAX     256       /* whose arguments are kept until they return, at once */
-#define PTRACE_STOP_MS       1000      /* for tasks to stop when they are to be let go */
+#define PTRACE_READ_MS                                                                             \
+    100 /* for memory that may hang: then the call goes on unseen, or is refused */
+#define PTRACE_STOP_MS 1000 /* for tasks to stop when they are to be let go */
 
 struct ptrace_config {
     struct state *state;
@@ -55,6 +57,7 @@ struct ptrace_stats {
     uint64_t skipped;    /* calls that no rule could match */
     uint64_t tampering;  /* refused: aimed at protected processes */
     uint64_t unreadable; /* arguments that could not be read */
+    uint64_t stuck;      /* calls let go unseen, or refused: reading their arguments hung */
     uint64_t crowded;    /* calls whose arguments were read when they had returned */
     uint64_t lost;       /* tasks beyond the limit */
     uint64_t tasks;      /* watched now */

@@ -3,7 +3,8 @@
  *
  *     ptrace.c     life, requests of other threads      tracer.c     the thread: waiting, stops
  *     trace_call.c a call's beginning and end           trace_task.c births, exec, ends
- *     tracees.c    what is kept of each task            registers.c  reading and changing a call
+ *     trace_read.c arguments, though memory may hang    registers.c  reading and changing a call
+ *     tracees.c    what is kept of each task
  *
  * Everything but requests, the end and statistics belongs to the tracer's thread. The lock guards state,
  * sink and statistics.
@@ -12,6 +13,7 @@
 
 #include "base/map.h"
 #include "sensor/fake/made_event.h"
+#include "sensor/live/limited.h"
 #include "sensor/live/task.h"
 #include "sensor/notify/args.h"
 #include "sensor/notify/events.h"
@@ -24,8 +26,9 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
-#define PTRACE_SIGNAL  (SIGRTMAX - 2) /* wakes the tracer out of its wait */
-#define PTRACE_WAKE_MS 5              /* again, until it has heard */
+/* Wakes the tracer out of its wait. No real-time one: these would pile up while it cannot be woken. */
+#define PTRACE_SIGNAL  SIGURG
+#define PTRACE_WAKE_MS 5 /* again, until it has heard */
 
 /* A call whose end is to be told. */
 struct trace_call {
@@ -74,9 +77,14 @@ struct ptrace {
     struct resolver *resolver; /* the tracer's */
     struct live_task *task, *other;
     struct live_sharers *sharers;
+    struct limiter *limiter;
+    bool
+        may_hang; /* somebody has a userfaultfd: memory is read by a thread of its own from now on */
     struct made_event made;
     struct map tracees; /* by tid */
     unsigned nheld, nforking;
+    unsigned
+        nuntold; /* births that ended without a stop of the parent's, or failed: at most so many */
     struct trace_call *free_calls;
     unsigned ncalls;
     struct trace_call scratch; /* of calls that are over at once */
@@ -120,6 +128,9 @@ void trace_call_begin(struct ptrace *ptrace, struct tracee *tracee);
 void trace_call_end(struct ptrace *ptrace, struct tracee *tracee);
 /* The call's arguments, kept or read now. Never NULL. */
 struct trace_call *trace_call_of(struct ptrace *ptrace, struct tracee *tracee);
+/* trace_read.c: the call's arguments into `call`. False: reading them hangs; then it is not the caller's any more, and
+ * nothing is known of the call. */
+bool trace_read(struct ptrace *ptrace, struct tracee *tracee, struct trace_call *call);
 /* The refused event, in ptrace->made, goes to the sink; the call does not happen. */
 void trace_call_refuse(struct ptrace *ptrace, struct tracee *tracee, int error);
 void trace_sink(struct ptrace *ptrace, const struct call_outcome *outcome);

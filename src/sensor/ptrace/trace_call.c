@@ -75,31 +75,12 @@ void trace_call_refuse(struct ptrace *p, struct tracee *t, int error)
     if (registers_refuse(t->tid, error) < 0) {
         return; /* gone */
     }
-    event_refused(&p->made, -error);
+    p->made.event.outcome = OUTCOME_DENIED; /* its result is that of the preview */
     pthread_mutex_lock(p->config.lock);
     p->stats.denied++;
     p->stats.events++;
     p->config.sink.event(p->config.sink.data, &p->made.event);
     pthread_mutex_unlock(p->config.lock);
-}
-
-static void clear(struct resolved *at)
-{
-    memset(at, 0, offsetof(struct resolved, storage));
-}
-
-static void read_arguments(struct ptrace *p, struct tracee *t, struct trace_call *c)
-{
-    const struct seccomp_notif notif = { .pid = (uint32_t)t->tid, .data = t->data };
-    clear(&c->at[0]);
-    clear(&c->at[1]);
-    c->foreseen = c->blind = false;
-    args_read(&notif, &c->args);
-    if (c->args.unreadable) {
-        pthread_mutex_lock(p->config.lock);
-        p->stats.unreadable++;
-        pthread_mutex_unlock(p->config.lock);
-    }
 }
 
 /* Nothing of it lies in memory, or only what it is going to write. */
@@ -113,7 +94,7 @@ struct trace_call *trace_call_of(struct ptrace *p, struct tracee *t)
     if (t->kept) {
         return t->kept;
     }
-    read_arguments(p, t, &p->scratch);
+    trace_read(p, t, &p->scratch);
     return &p->scratch;
 }
 
@@ -216,8 +197,12 @@ static void begin_fork(struct ptrace *p, struct tracee *t, struct trace_call *c)
 
 static void begin_call(struct ptrace *p, struct tracee *t)
 {
-    if (!is_all_registers(t->call) && trace_call_take(p, t)) {
-        read_arguments(p, t, t->kept);
+    if (!is_all_registers(t->call) && trace_call_take(p, t) && !trace_read(p, t, t->kept)) {
+        if (p->config.deny) { /* else it would be a way around */
+            registers_refuse(t->tid, EPERM);
+        }
+        trace_call_give(p, t);
+        return;
     }
     struct trace_call *c = trace_call_of(p, t);
     enum judgement judgement = GOES_ON;
@@ -284,10 +269,9 @@ static bool is_wanted(struct ptrace *p, struct tracee *t)
 
 static bool is_tampering(const struct ptrace *p, const struct tracee *t)
 {
-    const struct tamper_aim aim = { .tid = t->tid,
-                                    .data = &t->data,
-                                    .protected = p->config.protected,
-                                    .n = PTRACE_PROTECTED_MAX };
+    const struct tamper_aim aim = {
+        .tid = t->tid, .data = &t->data, .protected = p->config.protected, .n = PTRACE_PROTECTED_MAX
+    };
     return tamper_is_aimed(&aim, t->call);
 }
 
@@ -312,6 +296,7 @@ static const struct call *called(const struct ptrace *p, const struct tracee *t)
         call = call_of_socketcall((uint32_t)data->args[0]);
     }
     bool chosen = call && (t->filtered || call->flags & (CALL_STATE | CALL_TAMPERS) ||
+                           call->name == NAME_userfaultfd ||
                            callset_has(&p->config.calls, (size_t)(call - call_table)));
     return chosen ? call : NULL;
 }
@@ -327,9 +312,10 @@ static bool asks_for_listener(const struct tracee *t)
 }
 
 /* What is refused whatever the rules are. The call is told of nevertheless. */
-static void refuse_some(const struct ptrace *p, const struct tracee *t)
+static void refuse_some(struct ptrace *p, const struct tracee *t)
 {
     bool io_uring = t->call->name == NAME_io_uring_setup;
+    p->may_hang |= t->call->name == NAME_userfaultfd;
     if (io_uring && p->config.deny_io_uring && !t->filtered) {
         registers_refuse(t->tid, ENOSYS);
     } else if (asks_for_listener(t)) {
@@ -406,7 +392,8 @@ static void tell(struct ptrace *p, struct tracee *t, struct trace_call *c, int64
     outcome.exact = true;
     if (opened) {
         learn_opened(c, result);
-    } else if (t->shared && !args_unchanged(&c->args)) {
+        p->may_hang |= str_eq(c->at[0].path, STR("/dev/userfaultfd"));
+    } else if (t->shared && (p->may_hang || !args_unchanged(&c->args))) {
         outcome.exact = false;
     }
     if (call->flags & CALL_SOCKET) {

@@ -140,6 +140,7 @@ void trace_adopt(struct ptrace *p, struct tracee *t, pid_t pid)
     struct tracee *first = t->tid != pid ? first_of(p, pid) : NULL;
     if (first) {
         first->siblings++;
+        first->filtered = t->filtered;
     }
     if (!is_known(p, t->tid)) {
         discover_one(p, t->tid);
@@ -217,6 +218,8 @@ static void release_unknown(struct ptrace *p, struct tracee *child)
         child->pid = (pid_t)p->task->pid;
         struct tracee *parent = tracee_get(p, (pid_t)p->task->ptid);
         struct tracee *first = child->pid != child->tid ? first_of(p, child->pid) : NULL;
+        const struct tracee *like = first ? first : parent;
+        child->filtered = like ? like->filtered : p->config.with_filter;
         if (first) {
             first->siblings++;
         } else if (parent) { /* may have its memory */
@@ -253,11 +256,22 @@ void trace_birth(struct ptrace *p, struct tracee *parent, pid_t tid)
     release(p, child);
 }
 
+static void learn_parent(struct ptrace *p, struct tracee *child)
+{
+    if (child->held_parent == 0 && live_task_read(p->task, child->tid, LIVE_IDS) == 0) {
+        bool thread = p->task->pid != child->tid;
+        child->held_parent = (pid_t)(thread ? p->task->pid : p->task->ptid);
+    }
+}
+
 /* Will some parent's stop tell of it? */
-static bool is_awaited(const struct ptrace *p, const struct tracee *child)
+static bool is_awaited(struct ptrace *p, struct tracee *child)
 {
     size_t cursor = 0;
     const struct map_slot *slot;
+    if (p->nforking > 0) {
+        learn_parent(p, child);
+    }
     while (p->nforking > 0 && (slot = map_next(&p->tracees, &cursor))) {
         const struct tracee *t = slot->value;
         if (t->forking && (t->pid == child->held_parent || t->clone_flags & CLONE_PARENT)) {
@@ -273,20 +287,15 @@ void trace_hold(struct ptrace *p, struct tracee *child, int status)
         p->nheld++;
     }
     child->held = status;
-    child->filtered = true; /* until its parent's way is known: all it does is wait */
-    if (live_task_read(p->task, child->tid, LIVE_IDS) == 0) {
-        bool thread = p->task->pid != child->tid;
-        child->held_parent = (pid_t)(thread ? p->task->pid : p->task->ptid);
-        struct tracee *parent = tracee_get(p, child->held_parent);
-        child->filtered = parent ? parent->filtered : p->config.with_filter;
-    }
-    if (!is_awaited(p, child)) {
+    bool told_later = p->nforking > 0 && (p->nuntold == 0 || is_awaited(p, child));
+    if (!told_later) {
+        p->nuntold -= p->nuntold > 0;
         release_unknown(p, child);
     }
 }
 
 /* One at a time: letting go changes the map. */
-static struct tracee *find_forsaken(const struct ptrace *p)
+static struct tracee *find_forsaken(struct ptrace *p)
 {
     size_t cursor = 0;
     const struct map_slot *slot;
@@ -304,6 +313,7 @@ void trace_forking_ended(struct ptrace *p, struct tracee *parent)
     struct tracee *child;
     if (parent->forking) {
         forget_forking(p, parent);
+        p->nuntold++;
         while ((child = find_forsaken(p))) {
             release_unknown(p, child);
         }

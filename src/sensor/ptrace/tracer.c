@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -388,6 +389,7 @@ static void only_wake_signal(void)
 void *tracer_main(void *data)
 {
     struct ptrace *p = data;
+    prctl(PR_SET_NAME, "ptrace", 0, 0, 0);
     only_wake_signal();
     atomic_store(&p->tracer, (pid_t)syscall(SYS_gettid));
     for (;;) {

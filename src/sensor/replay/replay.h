@@ -61,6 +61,11 @@ void capture_writer_newest(struct capture_writer *writer);
  * containers follow as events with the first event's time. */
 int capture_write_state(struct capture_writer *writer, const struct state *state, struct err *err);
 int capture_write_event(struct capture_writer *writer, const struct event *event, struct err *err);
+/* Whole blocks that another writer made (lists, events), as they are. */
+int capture_write_blocks(struct capture_writer *writer, const void *blocks, size_t n,
+                         struct err *err);
+/* What a writer puts before its first block. */
+#define CAPTURE_SECTION_SIZE 28
 /* Flushes; nothing may be written after it. */
 int capture_writer_finish(struct capture_writer *writer, struct err *err);
 void capture_writer_free(struct capture_writer *writer);

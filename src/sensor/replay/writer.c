@@ -255,6 +255,11 @@ int capture_writer_new(int fd, int gzip_level, struct capture_writer **ret, stru
     return r;
 }
 
+int capture_write_blocks(struct capture_writer *w, const void *blocks, size_t n, struct err *err)
+{
+    return writer_put(w, blocks, n, err);
+}
+
 void capture_writer_newest(struct capture_writer *w)
 {
     w->newest = true;

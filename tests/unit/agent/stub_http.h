@@ -63,7 +63,7 @@ static inline void stub_answer(struct stub *s, int fd, const char *path)
                 break;
             }
             snprintf(head, sizeof(head),
-                     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nServer: Docker/24\r\n"
                      "Content-Length: %zu\r\n\r\n",
                      strlen(body));
             stub_send(fd, head, body, strlen(body));

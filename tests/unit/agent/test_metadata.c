@@ -277,7 +277,6 @@ static void serve_docker(struct world *w)
         { "/containers/" EC2_ID "/json", docker_document, 0 },
         { "/containers/ea32192c8553/json", docker_document, 0 },
         { "/images/" EC2_IMAGE "/json", "{\"RepoDigests\":[\"nginx@" FARGATE_DIGEST "\"]}", 0 },
-        { "/version", "{\"Components\":[{\"Name\":\"Engine\"}]}", 0 },
         { "/containers/0e1d5d3e8a6f/json", NULL, 0 },
     };
     set_paths(&w->docker, paths, ARRAY_SIZE(paths));

@@ -100,7 +100,8 @@ static void test_gap_text(void **state)
     assert_string_equal(
         text + strlen("00:00:00.000000000"),
         ": Warning Hinomi gap: calls passed unseen (start=2023-11-14T22:13:20.123456789Z "
-        "end=2023-11-14T22:13:22.623456789Z cause=agent gone calls=1234 rescued=5 "
+        "end=2023-11-14T22:13:22.623456789Z cause=agent gone calls=1234 rescued=5 refused=0 "
+        "lost_gaps=0 "
         "container=0123456789ab)\n");
     stop(f);
 }

@@ -194,10 +194,9 @@ static void images(void **state)
 static void versions(void **state)
 {
     (void)state;
-    assert_true(runtime_is_podman(STR("{\"Components\":[{\"Name\":\"Podman Engine\"}]}")));
-    assert_false(runtime_is_podman(STR("{\"Components\":[{\"Name\":\"Engine\"}]}")));
-    assert_false(runtime_is_podman(STR("{}")));
-    assert_false(runtime_is_podman(STR("x")));
+    assert_true(runtime_is_podman(STR("Libpod/4.3.1 (linux)")));
+    assert_false(runtime_is_podman(STR("Docker/24.0.7 (linux)")));
+    assert_false(runtime_is_podman(STR("")));
 }
 
 static void ids(void **state)

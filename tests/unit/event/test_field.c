@@ -575,9 +575,16 @@ static void test_protocols(void **unused)
     expect(&w, "dns.question.type", "A");
     expect(&w, "dns.rcode", "NOERROR");
     expect(&w, "dns.answers", "(10.0.0.1,b.example)");
+    expect(&w, "dns.response", "true");
+    expect(&w, "dns.server", NULL);
     expect(&w, "tls.sni", NULL);
     expect(&w, "evt.is_async", "true");
     expect(&w, "evt.asynctype", "dns");
+    look(&w, make_event(KIND_DNS_X, 200, T0, "sssBA", "a.example", "A", "", "", (size_t)0,
+                        "10.0.0.53", 53));
+    expect(&w, "dns.response", "false");
+    expect(&w, "dns.rcode", NULL);
+    expect(&w, "dns.server", "10.0.0.53");
     look(&w, make_event(KIND_TLS_X, 200, T0, "s", "b.example"));
     expect(&w, "tls.sni", "b.example");
     expect(&w, "dns.answers", NULL);

@@ -185,6 +185,10 @@ static void failed_opens(void **data)
     happens();
     expect(&world, "evt.arg.name", "<NA>");
     expect(&world, "evt.truncated", "true");
+    outcome.at = at;
+    outcome.result = 3; /* of which file is not known: of no directory's */
+    happens();
+    expect(&world, "fd.directory", "<UNKNOWN>");
 }
 
 static void names(void **data)

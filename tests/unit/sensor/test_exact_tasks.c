@@ -618,6 +618,24 @@ static void test_makers_killed(void **state)
     loop_done(&loop);
 }
 
+/* Timers and queued signals of a user share a limit, which others may have used up. */
+static void test_no_timers(void **state)
+{
+    struct rlimit limit, none;
+    getrlimit(RLIMIT_SIGPENDING, &limit);
+    none = limit;
+    none.rlim_cur = 0;
+    struct loop loop = fork_loop(state, exec_true);
+    loop.calls[ARRAY_SIZE(fork_calls)] = SYS_execve;
+    assert_int_equal(setrlimit(RLIMIT_SIGPENDING, &none), 0);
+    loop_run(&loop);
+    assert_int_equal(setrlimit(RLIMIT_SIGPENDING, &limit), 0);
+    assert_int_equal(loop.status, 0);
+    assert_int_equal(loop.refused, 0);
+    assert_int_equal(count_ends(&loop, EXACT_EXEC), EXECS);
+    loop_done(&loop);
+}
+
 static int run_command(struct loop *loop)
 {
     char *const *argv = loop->argument;
@@ -719,6 +737,7 @@ int main(int argc, char **argv)
         BOTH_WAYS(test_alarms),
         BOTH_WAYS(test_group_kills),
         BOTH_WAYS(test_makers_killed),
+        BOTH_WAYS(test_no_timers),
         BOTH_WAYS(test_strace),
         BOTH_WAYS(test_gdb),
         BOTH_WAYS(test_job_control),

@@ -91,7 +91,6 @@ static void test_threads(void **state)
     (void)state;
     struct second_thread thread;
     pthread_t id;
-    assert_false(live_memory_is_shared(getpid()));
     pthread_barrier_init(&thread.barrier, NULL, 2);
     assert_int_equal(pthread_create(&id, NULL, second, &thread), 0);
     pthread_barrier_wait(&thread.barrier);
@@ -101,8 +100,6 @@ static void test_threads(void **state)
     assert_int_equal(task->pid, getpid());
     assert_int_equal(task->nthreads, 2);
     assert_str(task->comm, "sec) 0 (ond");
-    assert_true(live_memory_is_shared(getpid()));
-    assert_true(live_memory_is_shared(thread.tid));
     struct state *s;
     assert_int_equal(state_new(&(struct state_config){ 0 }, &s), 0);
     assert_int_equal(live_lineage_add(s, task, thread.tid), 0);

@@ -107,11 +107,7 @@ void traced_sensor(struct traced *t)
     struct err err = { 0 };
     struct ptrace_config config = {
         .state = t->state,
-        .sink = { .wants = wants,
-                  .preview = preview,
-                  .event = happened,
-                  .met = met,
-                  .data = t },
+        .sink = { .wants = wants, .preview = preview, .event = happened, .met = met, .data = t },
         .lock = &t->lock,
         .with_filter = t->way->filter,
         .deny = t->deny,

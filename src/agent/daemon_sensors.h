@@ -1,0 +1,41 @@
+/*
+ * daemon_sensors: the sensors that work here, around one engine. Each one is optional: what cannot be had is
+ * logged, and named on the health page.
+ */
+#pragma once
+
+#include "agent/config.h"
+#include "agent/daemon_respond.h"
+#include "agent/discover.h"
+#include "agent/engine.h"
+#include "agent/handoff.h"
+#include "base/buf.h"
+#include "sensor/dns/dns.h"
+#include "sensor/ptrace/ptrace.h"
+
+#define SENSORS_LACKING_MAX 1024 /* bytes of text */
+
+struct sensors {
+    const struct config *config;   /* borrowed */
+    struct engine *engine;         /* borrowed */
+    struct responders *responders; /* borrowed: they hear of applications */
+    uint32_t features;             /* enum notify_feature */
+    struct dns *dns;               /* NULL: not there, as the others */
+    struct ptrace *ptrace;
+    struct discover *discover;
+    struct handoff *handoff;
+    char lacking[SENSORS_LACKING_MAX]; /* what cannot be had, and why; "" nothing */
+};
+
+/* Into zeroed storage with the first four members set. -ENOTSUP: what the configuration insists on is not
+ * to be had; err says so. Others: failed. To be done whatever comes of it. */
+int sensors_start(struct sensors *sensors, struct err *err);
+/* What happened becomes alerts, and holders take over. Before the engine goes. */
+void sensors_done(struct sensors *sensors);
+
+/* Is anything watched, or can be? */
+bool sensors_any(const struct sensors *sensors);
+/* "notify on /run/hinomi/agent.sock, ptrace, dns" */
+void sensors_describe(const struct sensors *sensors, struct buf *buf);
+/* Their part of the metrics page. */
+void sensors_metrics(const struct sensors *sensors, struct buf *buf);
