@@ -186,9 +186,10 @@ class Pod:
         agent = f"{self.suite.agent} /hinomi/agent.sock /out/rules.yaml /out/alerts >>/out/said 2>>/out/errors"
         command = f"while :; do {agent}; done" if again else "exec " + agent
         self.agent = self._name("agent")
+        folder = os.path.dirname(self.suite.agent)
         podman("run", "-d", "--rm", "--name", self.agent, *LIMITS, "--pid", self.agent_pid, "--cap-add=SYS_PTRACE",
                "--stop-timeout", "5", *options, "-v", f"{self.volume}:/hinomi", "-v", f"{self.results}:/out", "-v",
-               "/usr:/usr:ro", "-v", f"{self.suite.programs}:{self.suite.programs}:ro",
+               "/usr:/usr:ro", "-v", f"{folder}:{folder}:ro",
                self.suite.images.name("host"), "/bin/sh", "-c", command)
         if wait:
             wait_for("the agent", lambda: len(self.said("ready")) > before)
