@@ -12,6 +12,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#ifndef HINOMI_VERSION
+#define HINOMI_VERSION "0.1.0"
+#endif
+
 static const char help[] =
     "Usage: hinomi-agent --rules FILE|DIRECTORY... [OPTION...]\n"
     "\n"

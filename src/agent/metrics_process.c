@@ -29,7 +29,14 @@ struct times {
     size_t n;
 };
 
-CLEANUP_DEFINE(DIR, closedir);
+static void close_folder(DIR *folder)
+{
+    if (folder) {
+        closedir(folder);
+    }
+}
+
+CLEANUP_DEFINE(DIR, close_folder);
 
 /* The 14th and 15th field; `*ret_name` within parentheses, which the name itself may hold. */
 static bool parse_stat(const char *text, struct str *ret_name, uint64_t *ret_ticks)
@@ -83,7 +90,7 @@ static void read_thread(struct times *times, const char *tid)
 static uint64_t walk(const char *path, void (*each)(struct times *times, const char *name),
                      struct times *times)
 {
-    CLEANUP(cleanup_closedir) DIR *dir = opendir(path);
+    CLEANUP(cleanup_close_folder) DIR *dir = opendir(path);
     const struct dirent *entry;
     uint64_t n = 0;
     while (dir && n < THREADS_READ_MAX && (entry = readdir(dir))) {

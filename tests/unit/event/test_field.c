@@ -778,8 +778,7 @@ static void test_no_memory(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_event),
-        cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_event), cmocka_unit_test(test_clock),
         cmocka_unit_test(test_file),
         cmocka_unit_test(test_path_form),
         cmocka_unit_test(test_io),
