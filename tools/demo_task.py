@@ -148,9 +148,20 @@ def run(task):
     status, answer = request("touch /kinsing")
     if status != 0 or not os.path.exists(os.path.join(task.work, "application/kinsing")):
         return "the application did not do it: " + answer
-    alert = wait_for(lambda: [line for line in task.log("agent").splitlines() if "/kinsing" in line])
+    failure = expect(task, "/kinsing")
+    if failure:
+        return failure
+    print("A session that enters the container from outside, as ECS Exec and docker exec do, is not the shim's child:\n\n"
+          "$ runc exec application sh -c 'sleep 1; touch /kdevtmpfsi'\n", flush=True)
+    subprocess.run(["runc", "--root", os.path.join(task.work, "runc"), "exec", task.running["application"][0],
+                    "/bin/sh", "-c", "sleep 1; touch /kdevtmpfsi"], check=True)
+    return expect(task, "/kdevtmpfsi")
+
+
+def expect(task, path):
+    alert = wait_for(lambda: [line for line in task.log("agent").splitlines() if f"file={path} " in line])
     if not alert:
-        return "the agent said nothing of it:\n" + task.log("agent")
+        return f"the agent said nothing of {path}:\n" + task.log("agent")
     print("The agent in the sidecar, on its standard output:\n\n" + "\n".join(alert) + "\n", flush=True)
     return None
 
