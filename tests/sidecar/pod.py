@@ -27,6 +27,11 @@ RULES = """
   output: made
   priority: WARNING
   output_fields: {}
+- rule: Shadow read
+  desc: one reads what others must not
+  condition: evt.type in (open, openat, openat2) and evt.is_open_read = true and fd.name = /etc/shadow
+  output: read
+  priority: WARNING
 - rule: Everything opened
   desc: reads too are asked for, so that there is a load
   condition: evt.type in (open, openat) and fd.name = /proc/nothing
@@ -225,8 +230,8 @@ class Pod:
             raise Failure(f"{failure}: {read(os.path.join(self.results, 'said'))[-2000:]} "
                           f"{read(os.path.join(self.results, 'errors'))}") from None
 
-    def alerts(self):
-        return [a["output_fields"] for a in lines(os.path.join(self.results, "alerts")) if a["rule"].startswith("Mal")]
+    def alerts(self, rule="Malicious filename"):
+        return [a["output_fields"] for a in lines(os.path.join(self.results, "alerts")) if a["rule"] == rule]
 
     def add_local(self):
         """hinomi-local and its rules beside the socket."""

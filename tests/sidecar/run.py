@@ -27,6 +27,7 @@ HOLDER_MAX_KB = 300
 GONE, STUCK, ABSENT = 1, 2, 3
 STOP = "/hinomi/stop"  # ends a load
 EPERM = 1
+READS = 100  # of one application, beside the flood of another
 
 
 def check(condition, *what):
@@ -214,6 +215,29 @@ def case_capped(suite, pod):
     pod.wait_said("change", change="left")
     check(all(g["start"] < g["end"] for g in pod.said("gap") if g["end"]), "times")
     del suite
+
+
+def case_flood(suite, pod):
+    """One opens files as fast as it can; another's calls are all seen, and come to their turn."""
+    del suite
+    pod.start_agent()
+    flood = pod.app("scratch", "/load", "run", STOP)
+    pod.wait_said("change", change="joined")
+    secret = os.path.join(pod.work, "shadow")
+    with open(secret, "w", encoding="ascii") as file:
+        file.write("root:*:20000:0:99999:7:::\n")
+    other = pod.app("busybox", "/load", "read", "/etc/shadow", str(READS), options=("-v", f"{secret}:/etc/shadow:ro"))
+    read_times = other.finish()
+    check(isinstance(read_times, dict) and read_times["failed"] == 0, read_times)
+    result = pod.end(flood)
+    ran_well(result)
+    pod.stop_agent()
+    print(f"    the other's reads: median {read_times['median_us'] / 1000:.1f} ms, p99 {read_times['p99_us'] / 1000:.1f} ms,"
+          f" longest {read_times['longest_us'] / 1000:.1f} ms, beside {sum(result['steps'])} of the flood")
+    found = len(pod.alerts("Shadow read"))
+    check(found == READS, f"{found} alerts of {READS} reads")
+    stats = pod.said("stats")[-1]
+    check(not pod.said("gap") and stats["unreadable"] == 0, pod.said("gap"), stats)
 
 
 def case_security_waits(suite, pod):
