@@ -258,7 +258,8 @@ def case_program(suite, pod):
     pod.start_program()
     wait_for_go = "while [ ! -e /hinomi/go ]; do sleep 0.1; done"
     load = pod.app("scratch", "/load", "run", STOP, user=1000)
-    app = pod.app("busybox", "/bin/sh", "-c", f"/load touch /tmp/kinsing; {wait_for_go}; /load touch /tmp/renewed-application")
+    app = pod.app("busybox", "/bin/sh", "-c", f"/load touch /tmp/kinsing; {wait_for_go}; /load touch /tmp/renewed-application; "
+                  f"while [ ! -e {STOP} ]; do sleep 0.1; done")
     pod.wait_alert(WRITTEN, **{"fd.name": "/tmp/kinsing"})
     session = pod.enter(app, "/bin/sh", "-c", f"sleep 1; /load touch /tmp/kdevtmpfsi; {wait_for_go}; "
                         "/load touch /tmp/renewed-session")
@@ -272,17 +273,17 @@ def case_program(suite, pod):
         tracers = [line for h in pod.holders() for line in read(f"/proc/{h}/status").splitlines() if line.startswith("TracerPid")]
         check(tracers == ["TracerPid:\t0"] * 2, "holders are traced", tracers)
         reload_rules(pod, rules)
+        os.write(master, b"exit\n")
+        check(person.wait(LIMIT_S) == 0, "the shell with a terminal failed")
         pod.let_go()
         check(session.wait(LIMIT_S) == 0, "the session from outside failed")
         for who in ("application", "session"):
             pod.wait_alert("Renewed", **{"fd.name": f"/tmp/renewed-{who}"})
-        os.write(master, b"exit\n")
-        check(person.wait(LIMIT_S) == 0, "the shell with a terminal failed")
-        app.finish()
     finally:
         os.close(terminal)
         os.close(master)
     ran_well(pod.end(load))
+    app.finish()
     check(len(pod.alerts(WRITTEN)) == 2 and len(pod.alerts("Renewed")) == 2, pod.alerts(WRITTEN), pod.alerts("Renewed"))
     for rule in ("Hinomi attacked", "Unwatched process in container"):
         check(not pod.alerts(rule), pod.alerts(rule))
