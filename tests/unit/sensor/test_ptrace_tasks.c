@@ -221,6 +221,7 @@ static int stop_child(struct traced *t)
             usleep(500);
         }
     }
+    setpgid(pid, pid); /* SIGTSTP stops nobody in an orphaned process group */
     for (int i = 0; i < 20; i++) {
         int number = i % 2 ? SIGSTOP : SIGTSTP;
         kill(pid, number);
