@@ -326,8 +326,7 @@ static void test_killed(void **state)
 static void *end_process(void *data)
 {
     usleep(10000);
-    exit(6);
-    return data;
+    _exit(data ? 7 : 6);
 }
 
 /* The first thread ends before the process. */
