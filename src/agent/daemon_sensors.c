@@ -69,10 +69,12 @@ static void start_ptrace(struct sensors *s)
     }
 }
 
+/* Holders have no filter, and must not stop when this process does. */
 static bool is_covered(void *data, int64_t pid)
 {
     const struct sensors *s = data;
-    return s->ptrace && ptrace_has(s->ptrace, pid);
+    return respond_is_protected(s->responders->respond, pid) ||
+           (s->ptrace && ptrace_has(s->ptrace, pid));
 }
 
 static int seize(void *data, const struct discover_found *found)

@@ -63,6 +63,8 @@ int respond_policies(struct respond *respond);
 /* Holders, other agents: a process never to be hit, until released. -ENOSPC. */
 int respond_protect(struct respond *respond, int64_t pid);
 void respond_release(struct respond *respond, int64_t pid);
+/* Never hit; any thread. */
+bool respond_is_protected(struct respond *respond, int64_t pid);
 /* Until everything queued so far was done and said. */
 void respond_drain(struct respond *respond);
 

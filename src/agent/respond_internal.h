@@ -65,7 +65,6 @@ struct respond {
 
 /* Finds out which container this process is in. */
 void respond_know_own(struct respond *respond);
-bool respond_is_protected(struct respond *respond, int64_t pid);
 
 /* ---- respond_do.c: the actions */
 void respond_do(struct respond *respond, const struct request *request, struct outcome *ret);

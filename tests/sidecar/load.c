@@ -3,6 +3,8 @@
  *
  *     load run FILE         threads and a child open files until FILE is there; then a line of JSON: steps of each,
  *                           the longest pause in ms, calls that failed, and whether wait() saw the holder
+ *     load read FILE TIMES  opens and reads it so often, with pauses; then a line of JSON: calls that failed, the
+ *                           median, 99th and longest time from an open to its close, in us
  *     load touch PATH...    makes files
  *     load kill PID         SIGKILL; prints what came of it
  *     load as UID ARGUMENT...  the rest as this user
@@ -21,8 +23,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define THREADS 3
-#define WORKERS (THREADS + 1)
+#define THREADS       3
+#define WORKERS       (THREADS + 1)
+#define READS_MAX     10000
+#define READ_PAUSE_US 5000
 
 struct worker {
     _Atomic uint64_t steps, failed, longest_ns;
@@ -117,6 +121,36 @@ static int run(const char *file)
     return 0;
 }
 
+static int compare(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static int read_often(const char *path, int times)
+{
+    static uint64_t took[READS_MAX];
+    int n = times < 1 ? 1 : times > READS_MAX ? READS_MAX : times, failed = 0;
+    for (int i = 0; i < n; i++) {
+        char text[64];
+        uint64_t start = now_ns();
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        failed += fd < 0 || read(fd, text, sizeof(text)) < 0;
+        if (fd >= 0) {
+            close(fd);
+        }
+        took[i] = (now_ns() - start) / 1000;
+        usleep(READ_PAUSE_US);
+    }
+    qsort(took, (size_t)n, sizeof(*took), compare);
+    printf("{\"reads\": %d, \"failed\": %d, \"median_us\": %llu, \"p99_us\": %llu, "
+           "\"longest_us\": %llu}\n",
+           n, failed, (unsigned long long)took[n / 2], (unsigned long long)took[(n * 99 - 1) / 100],
+           (unsigned long long)took[n - 1]);
+    fflush(stdout);
+    return failed != 0;
+}
+
 static int touch(char **paths)
 {
     for (; *paths; paths++) {
@@ -152,6 +186,9 @@ int main(int argc, char **argv)
         return 2;
     }
     int number = (int)strtol(argv[2], NULL, 10);
+    if (argc == 4 && strcmp(argv[1], "read") == 0) {
+        return read_often(argv[2], (int)strtol(argv[3], NULL, 10));
+    }
     return strcmp(argv[1], "run") == 0     ? run(argv[2])
            : strcmp(argv[1], "touch") == 0 ? touch(argv + 2)
            : strcmp(argv[1], "kill") == 0  ? kill_one(number)

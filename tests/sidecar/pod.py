@@ -18,6 +18,7 @@ CAPS = ["--cap-drop=ALL", "--cap-add=CHOWN,DAC_OVERRIDE,FSETID,FOWNER,MKNOD,NET_
         "NET_BIND_SERVICE,SYS_CHROOT,KILL,AUDIT_WRITE"]
 PREFIX = f"hinomi-sidecar-{os.getpid()}"
 LIMIT_S = 60
+ALERT_LIMIT_S = 20
 PAUSE_S = 0.05
 TRIES = 10
 RULES = """
@@ -27,6 +28,11 @@ RULES = """
   output: made
   priority: WARNING
   output_fields: {}
+- rule: Shadow read
+  desc: one reads what others must not
+  condition: evt.type in (open, openat, openat2) and evt.is_open_read = true and fd.name = /etc/shadow
+  output: read
+  priority: WARNING
 - rule: Everything opened
   desc: reads too are asked for, so that there is a load
   condition: evt.type in (open, openat) and fd.name = /proc/nothing
@@ -167,6 +173,7 @@ class Pod:
             file.write(RULES.replace("  output: made\n", f'  output: "made {OUTPUT}"\n').replace("  output_fields: {}\n", ""))
         self.names = []
         self.apps = []
+        self.sessions = []
         self.pause = self._name("pause")
         podman("run", "-d", "--rm", "--name", self.pause, *LIMITS, suite.images.name("busybox"), "/bin/sleep", "1000")
         self.init = int(podman("inspect", "--format", "{{.State.Pid}}", self.pause))
@@ -184,15 +191,27 @@ class Pod:
         """`again`: its container starts it anew whenever it ends."""
         before = len(self.said("ready"))
         agent = f"{self.suite.agent} /hinomi/agent.sock /out/rules.yaml /out/alerts >>/out/said 2>>/out/errors"
-        command = f"while :; do {agent}; done" if again else "exec " + agent
+        self._run_agent(self.suite.agent, f"while :; do {agent}; done" if again else "exec " + agent, *options)
+        if wait:
+            wait_for("the agent", lambda: len(self.said("ready")) > before)
+
+    def start_program(self, *words):
+        """hinomi-agent with its own rules, in /out/rules; alerts and log as the other's."""
+        program = self.suite.program
+        self._run_agent(program, f"exec {program} --rules /out/rules --output json --socket /hinomi/agent.sock "
+                        f"{' '.join(words)} >>/out/alerts 2>>/out/errors", "--cap-add=NET_RAW")
+        self.wait_log("ready:")
+
+    def _run_agent(self, program, command, *options):
         self.agent = self._name("agent")
-        folder = os.path.dirname(self.suite.agent)
+        folder = os.path.dirname(program)
         podman("run", "-d", "--rm", "--name", self.agent, *LIMITS, "--pid", self.agent_pid, "--cap-add=SYS_PTRACE",
                "--stop-timeout", "5", *options, "-v", f"{self.volume}:/hinomi", "-v", f"{self.results}:/out", "-v",
                "/usr:/usr:ro", "-v", f"{folder}:{folder}:ro",
                self.suite.images.name("host"), "/bin/sh", "-c", command)
-        if wait:
-            wait_for("the agent", lambda: len(self.said("ready")) > before)
+
+    def wait_log(self, text):
+        wait_for(f"the agent's log: {text}", lambda: text in read(os.path.join(self.results, "errors")))
 
     def stop_agent(self):
         podman("stop", self.agent)
@@ -225,8 +244,18 @@ class Pod:
             raise Failure(f"{failure}: {read(os.path.join(self.results, 'said'))[-2000:]} "
                           f"{read(os.path.join(self.results, 'errors'))}") from None
 
-    def alerts(self):
-        return [a["output_fields"] for a in lines(os.path.join(self.results, "alerts")) if a["rule"].startswith("Mal")]
+    def alerts(self, rule="Malicious filename"):
+        return [a["output_fields"] for a in lines(os.path.join(self.results, "alerts")) if a["rule"] == rule]
+
+    def wait_alert(self, rule, **fields):
+        """Of this rule, with these output fields."""
+        def find():
+            return [a for a in self.alerts(rule) if all(a[k] == v for k, v in fields.items())]
+        try:
+            return wait_for(f"{rule} {fields}", find, ALERT_LIMIT_S)[0]
+        except Failure as failure:
+            raise Failure(f"{failure}: {read(os.path.join(self.results, 'alerts'))[-3000:]}"
+                          f"{read(os.path.join(self.results, 'errors'))[-2000:]}") from None
 
     def add_local(self):
         """hinomi-local and its rules beside the socket."""
@@ -244,6 +273,21 @@ class Pod:
         app = App(self, name, [*words, self.suite.images.name(image), "/hinomi/hinomi-shim", *shim, "--", *command])
         self.apps.append(app)
         return app
+
+    def enter(self, app, *command, terminal=None):
+        """A session from outside, as ECS Exec makes them; terminal: a descriptor of one."""
+        kind = ["-it"] if terminal is not None else []
+        entered = subprocess.Popen([*PODMAN, "exec", *kind, app.name, *command],
+                                   stdin=subprocess.DEVNULL if terminal is None else terminal,
+                                   stdout=subprocess.DEVNULL if terminal is None else terminal,
+                                   stderr=subprocess.DEVNULL, start_new_session=True)
+        self.sessions.append(entered)
+        return entered
+
+    def let_go(self):
+        """What waits for /hinomi/go goes on."""
+        with open(os.path.join(self.volume, "go"), "wb"):
+            pass
 
     def end(self, app):
         """Ends a load, after every thread had time for some steps more."""
@@ -269,9 +313,9 @@ class Pod:
     def close(self):
         # Those that have ended are being removed already, which is no error here.
         podman("rm", "-f", "-i", "-t", "0", *self.names[1:], check=False)
-        for app in self.apps:
-            app.process.kill()
-            app.process.wait()
+        for process in self.sessions + [app.process for app in self.apps]:
+            process.kill()
+            process.wait()
         for _ in range(TRIES):
             podman("rm", "-f", "-i", "-t", "0", self.pause, check=False)
             if not podman("ps", "-a", "-q", "--filter", f"name={self.pause}", check=False):

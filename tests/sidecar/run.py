@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The agent beside applications, in containers of one task.
 
-    run.py SHIM AGENT PROGRAMS SHARED [--only TEXT] [--rounds N] [--keep]
+    run.py SHIM AGENT PROGRAMS SHARED [--local HINOMI-LOCAL] [--program HINOMI-AGENT] [--only TEXT] [--rounds N] [--keep]
 
 Applications run under Docker's default seccomp profile and capabilities, with read-only roots, as root and as
 others; the agent has SYS_PTRACE. --rounds: how often the agent is killed under load (300 before a release).
@@ -9,6 +9,7 @@ others; the agent has SYS_PTRACE. --rounds: how often the agent is killed under 
 import argparse
 import json
 import os
+import pty
 import random
 import shutil
 import signal
@@ -19,7 +20,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from pod import Failure, Images, Pod, podman, read, wait_for  # noqa: E402
+from pod import LIMIT_S, Failure, Images, Pod, podman, read, wait_for  # noqa: E402
 
 SKIPPED = 77
 SHIM_MAX = 100 * 1024
@@ -27,6 +28,16 @@ HOLDER_MAX_KB = 300
 GONE, STUCK, ABSENT = 1, 2, 3
 STOP = "/hinomi/stop"  # ends a load
 EPERM = 1
+CONTENT = os.path.join(os.path.dirname(os.path.dirname(HERE)), "content", "rules")
+WRITTEN = "Malicious filenames written"
+RENEWED = """
+- rule: Renewed
+  desc: a file of a name that the rules before did not know
+  condition: evt.type in (open, openat, openat2, creat) and evt.is_open_write = true and fd.filename startswith renewed
+  output: renewed %fd.name
+  priority: NOTICE
+"""
+READS = 100  # of one application, beside the flood of another
 
 
 def check(condition, *what):
@@ -176,8 +187,7 @@ def case_shim_first(suite, pod):
     time.sleep(0.5)
     pod.start_agent()
     pod.wait_said("change", change="resumed")
-    with open(os.path.join(pod.volume, "go"), "wb"):
-        pass
+    pod.let_go()
     app.finish()
     gap = gap_after(pod, at)
     check(gap["gap"] == ABSENT and gap["passed"] > 0, gap)
@@ -214,6 +224,78 @@ def case_capped(suite, pod):
     pod.wait_said("change", change="left")
     check(all(g["start"] < g["end"] for g in pod.said("gap") if g["end"]), "times")
     del suite
+
+
+def case_flood(suite, pod):
+    """One opens files as fast as it can; another's calls are all seen, and come to their turn."""
+    del suite
+    pod.start_agent()
+    flood = pod.app("scratch", "/load", "run", STOP)
+    pod.wait_said("change", change="joined")
+    secret = os.path.join(pod.work, "shadow")
+    with open(secret, "w", encoding="ascii") as file:
+        file.write("root:*:20000:0:99999:7:::\n")
+    other = pod.app("busybox", "/load", "read", "/etc/shadow", str(READS), options=("-v", f"{secret}:/etc/shadow:ro"))
+    read_times = other.finish()
+    check(isinstance(read_times, dict) and read_times["failed"] == 0, read_times)
+    result = pod.end(flood)
+    ran_well(result)
+    pod.stop_agent()
+    print(f"    the other's reads: median {read_times['median_us'] / 1000:.1f} ms, p99 {read_times['p99_us'] / 1000:.1f} ms,"
+          f" longest {read_times['longest_us'] / 1000:.1f} ms, beside {sum(result['steps'])} of the flood")
+    found = len(pod.alerts("Shadow read"))
+    check(found == READS, f"{found} alerts of {READS} reads")
+    check(not pod.said("gap"), pod.said("gap"))
+
+
+def case_program(suite, pod):
+    """hinomi-agent with Hinomi's rules: an application, sessions from outside, new rules while all of them run."""
+    if not suite.program:
+        print("    skipped: hinomi-agent is not given")
+        return
+    rules = os.path.join(pod.results, "rules")
+    shutil.copytree(CONTENT, rules)
+    pod.start_program()
+    wait_for_go = "while [ ! -e /hinomi/go ]; do sleep 0.1; done"
+    load = pod.app("scratch", "/load", "run", STOP, user=1000)
+    app = pod.app("busybox", "/bin/sh", "-c", f"/load touch /tmp/kinsing; {wait_for_go}; /load touch /tmp/renewed-application")
+    pod.wait_alert(WRITTEN, **{"fd.name": "/tmp/kinsing"})
+    session = pod.enter(app, "/bin/sh", "-c", f"sleep 1; /load touch /tmp/kdevtmpfsi; {wait_for_go}; "
+                        "/load touch /tmp/renewed-session")
+    pod.wait_alert(WRITTEN, **{"fd.name": "/tmp/kdevtmpfsi"})
+    check(not pod.alerts("Interactive session in container"), "no terminal there")
+    master, terminal = pty.openpty()
+    try:
+        person = pod.enter(app, "/bin/sh", terminal=terminal)
+        found = pod.wait_alert("Interactive session in container")
+        check(":" in found["discover.tty"], found)
+        tracers = [line for h in pod.holders() for line in read(f"/proc/{h}/status").splitlines() if line.startswith("TracerPid")]
+        check(tracers == ["TracerPid:\t0"] * 2, "holders are traced", tracers)
+        reload_rules(pod, rules)
+        pod.let_go()
+        check(session.wait(LIMIT_S) == 0, "the session from outside failed")
+        for who in ("application", "session"):
+            pod.wait_alert("Renewed", **{"fd.name": f"/tmp/renewed-{who}"})
+        os.write(master, b"exit\n")
+        check(person.wait(LIMIT_S) == 0, "the shell with a terminal failed")
+        app.finish()
+    finally:
+        os.close(terminal)
+        os.close(master)
+    ran_well(pod.end(load))
+    check(len(pod.alerts(WRITTEN)) == 2 and len(pod.alerts("Renewed")) == 2, pod.alerts(WRITTEN), pod.alerts("Renewed"))
+    for rule in ("Hinomi attacked", "Unwatched process in container"):
+        check(not pod.alerts(rule), pod.alerts(rule))
+
+
+def reload_rules(pod, rules):
+    """Broken ones first, which change nothing."""
+    added = os.path.join(rules, "renewed.yaml")
+    for text, said in (("- rule: Renewed\n", "reload failed"), (RENEWED, "reloaded:")):
+        with open(added, "w", encoding="ascii") as file:
+            file.write(text)
+        podman("kill", "-s", "HUP", pod.agent)
+        pod.wait_log(said)
 
 
 def case_security_waits(suite, pod):
@@ -302,6 +384,7 @@ class Suite:
         shared = os.path.realpath(os.environ.get("HINOMI_SHARED", options.shared))
         self.profile = os.path.join(shared, "data", "docker-default-seccomp.json")
         self.local = os.path.realpath(options.local) if options.local else None
+        self.program = os.path.realpath(options.program) if options.program else None
         self.rounds = options.rounds
         self.work = tempfile.mkdtemp(prefix="hinomi-sidecar-")
         os.chmod(self.work, 0o755)
@@ -338,6 +421,7 @@ def main():
     for name in ("shim", "agent", "programs", "shared"):
         parser.add_argument(name)
     parser.add_argument("--local", help="hinomi-local")
+    parser.add_argument("--program", help="hinomi-agent")
     parser.add_argument("--only", default="")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--keep", action="store_true")
