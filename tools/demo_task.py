@@ -76,6 +76,7 @@ class Task:
     def start(self, name, args, caps, pid_namespace=None):
         bundle = os.path.join(self.work, name + "-bundle")
         os.makedirs(bundle)
+        volume = "rw" if name == "agent" else "ro"
         shared = {"type": "pid", **({"path": pid_namespace} if pid_namespace else {})}
         config = {
             "ociVersion": "1.0.2", "hostname": name,
@@ -86,7 +87,7 @@ class Task:
             "mounts": [
                 {"destination": "/proc", "type": "proc", "source": "proc"},
                 {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]},
-                {"destination": "/hinomi", "type": "bind", "source": self.volume, "options": ["rbind", "rw"]}],
+                {"destination": "/hinomi", "type": "bind", "source": self.volume, "options": ["rbind", volume]}],
             "linux": {"cgroupsPath": f"/docker/{os.urandom(32).hex()}",
                       "namespaces": [shared] + [{"type": t} for t in ("mount", "ipc", "uts")]},
         }

@@ -70,7 +70,7 @@ int config_init(struct config *config)
 {
     *config = (struct config){ .rule_priority = PRIORITY_DEBUG, .dns = true };
     arena_init(&config->arena, CONFIG_MEMORY_MAX);
-    config->socket = "/run/hinomi/agent.sock";
+    config->socket = "/hinomi/agent.sock";
     return 0;
 }
 

@@ -24,6 +24,8 @@ struct sensors {
     struct ptrace *ptrace;
     struct discover *discover;
     struct handoff *handoff;
+    uint64_t refused_ns; /* when a refused connection was last said, and how many were not since */
+    uint64_t refused_quiet;            /* the thread of handoff alone */
     char lacking[SENSORS_LACKING_MAX]; /* what cannot be had, and why; "" nothing */
 };
 
@@ -35,7 +37,7 @@ void sensors_done(struct sensors *sensors);
 
 /* Is anything watched, or can be? */
 bool sensors_any(const struct sensors *sensors);
-/* "notify on /run/hinomi/agent.sock, ptrace, dns" */
+/* "notify on /hinomi/agent.sock, ptrace, dns" */
 void sensors_describe(const struct sensors *sensors, struct buf *buf);
 /* Their part of the metrics page. */
 void sensors_metrics(const struct sensors *sensors, struct buf *buf);

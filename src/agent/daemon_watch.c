@@ -9,6 +9,7 @@
 
 #include "agent/daemon_sensors.h"
 #include "agent/notice.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "sensor/notify/call.h"
 
@@ -95,6 +96,23 @@ static void forget(struct sensors *s, const struct handoff_container *c)
     }
 }
 
+/* Anybody can make these happen: once a second. */
+static void say_refused(struct sensors *s, int error)
+{
+    uint64_t now = clock_boot_ns();
+    if (s->refused_ns && now - s->refused_ns < NS_PER_S) {
+        s->refused_quiet++;
+        return;
+    }
+    log_warning("a connection was refused: %s", strerror(error));
+    if (s->refused_quiet) {
+        log_warning("%llu connections before it were refused, too",
+                    (unsigned long long)s->refused_quiet);
+    }
+    s->refused_ns = now;
+    s->refused_quiet = 0;
+}
+
 void watch_changed(void *data, enum handoff_change change, const struct handoff_container *c,
                    int error)
 {
@@ -127,7 +145,7 @@ void watch_changed(void *data, enum handoff_change change, const struct handoff_
         log_info("%s: watches itself, for its processes are not visible here", text);
         break;
     case HANDOFF_REFUSED:
-        log_warning("a connection was refused: %s", strerror(error));
+        say_refused(s, error);
         break;
     }
 }

@@ -98,9 +98,9 @@ struct engine_stats {
                                      * under the lock if it is kept */
     uint64_t dropped_alerts, replaced; /* rules, so often */
     const char *capture_error;         /* NULL; the first failure of writing it */
-    struct matcher_stats matcher; /* of the present rules */
+    struct matcher_stats matcher;      /* of the present rules */
     struct outlet_stats outlet;
-    uint64_t gaps, gap_calls, gap_ns;  /* closed ones that notice_gap() was told of */
+    uint64_t gaps, gap_calls, gap_ns; /* closed ones that notice_gap() was told of */
 };
 void engine_get_stats(struct engine *engine, struct engine_stats *ret); /* takes the lock */
 /* Alerts of the present rules since they were loaded, by rule index; returns how many rules. Takes the lock. */

@@ -22,6 +22,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* What a connection costs that is closed at once: little, so that the queue behind it moves. */
+#define TOKENS_UNHEARD 0.125
+
 CLEANUP_DEFINE(struct handoff, handoff_free);
 
 static void add_tokens(struct handoff *h, uint64_t now)
@@ -51,13 +54,19 @@ static void accept_one(struct handoff *h)
     if (socket < 0) {
         return;
     }
-    h->tokens -= 1;
     struct member *m = member_new(h, socket);
-    if (m) {
-        pthread_mutex_lock(&h->lock);
-        h->members[h->nmembers++] = m;
-        pthread_mutex_unlock(&h->lock);
+    /* One more than may stay is told so; the rest would only take places from others. */
+    bool heard = m && member_neighbours(h, m) <= HANDOFF_PER_PLACE;
+    h->tokens -= heard ? 1 : TOKENS_UNHEARD;
+    if (!heard) {
+        if (m) {
+            member_free(h, m);
+        }
+        return;
     }
+    pthread_mutex_lock(&h->lock);
+    h->members[h->nmembers++] = m;
+    pthread_mutex_unlock(&h->lock);
 }
 
 static void drop(struct handoff *h, uint32_t at)

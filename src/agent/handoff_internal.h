@@ -57,6 +57,8 @@ void handoff_unlisten(struct handoff *handoff);
 /* Takes the socket. NULL: it was closed. */
 struct member *member_new(struct handoff *handoff, int socket);
 void member_free(struct handoff *handoff, struct member *member);
+/* Others from the same mount namespace. */
+uint32_t member_neighbours(const struct handoff *handoff, const struct member *member);
 /* Its socket is readable. False: it is to be freed. */
 bool member_hear(struct handoff *handoff, struct member *member);
 /* Once in a while. False: it is to be freed. */

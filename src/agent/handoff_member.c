@@ -320,22 +320,23 @@ static int serve(struct handoff *h, struct member *m, struct packet *packet, uin
     return 0;
 }
 
-static uint32_t count_place(const struct handoff *h, const struct member *m, uint32_t *ret_served)
+uint32_t member_neighbours(const struct handoff *h, const struct member *m)
 {
-    uint32_t n = 0, served = 0;
+    uint32_t n = 0;
     for (uint32_t i = 0; i < h->nmembers; i++) {
-        n += h->members[i]->place == m->place;
-        served += h->members[i]->state == MEMBER_SERVED;
+        n += h->members[i] != m && h->members[i]->place == m->place;
     }
-    *ret_served = served;
     return n;
 }
 
 static int check_limits(const struct handoff *h, const struct member *m)
 {
-    uint32_t served;
-    uint32_t here = count_place(h, m, &served);
-    return here > HANDOFF_PER_PLACE || served >= HANDOFF_CONTAINERS_MAX ? -EUSERS : 0;
+    uint32_t served = 0;
+    for (uint32_t i = 0; i < h->nmembers; i++) {
+        served += h->members[i]->state == MEMBER_SERVED;
+    }
+    bool full = member_neighbours(h, m) >= HANDOFF_PER_PLACE || served >= HANDOFF_CONTAINERS_MAX;
+    return full ? -EUSERS : 0;
 }
 
 /* 0: it is to stay; 1: it has all it gets; or why not. */

@@ -50,7 +50,7 @@ static int bind_and_rename(struct handoff *h)
     if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
         return -errno;
     }
-    if (fchmodat(h->folder, name, 0666, 0) < 0 || listen(fd, BACKLOG) < 0 ||
+    if (fchmodat(h->folder, name, 0666, AT_SYMLINK_NOFOLLOW) < 0 || listen(fd, BACKLOG) < 0 ||
         renameat(h->folder, name, h->folder, h->name) < 0 ||
         fstatat(h->folder, h->name, &status, AT_SYMLINK_NOFOLLOW) < 0) {
         int r = -errno;

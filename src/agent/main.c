@@ -29,7 +29,7 @@ static const char help[] =
     "  --output text|json         form of the alerts; text is the default\n"
     "  -o FILE                    append alerts to this file, not to standard output\n"
     "  --socket PATH              where applications are handed over;\n"
-    "                             /run/hinomi/agent.sock is the default\n"
+    "                             /hinomi/agent.sock is the default\n"
     "  --metrics [ADDRESS:]PORT   serve /metrics and /healthz; the loopback without ADDRESS\n"
     "  --config FILE              settings (YAML); HINOMI_SECTION_KEY of the environment is over\n"
     "                             them, the options here over both\n"

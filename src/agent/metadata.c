@@ -80,12 +80,17 @@ struct metadata_entry *metadata_entry(struct metadata *m, struct str id, bool ma
     return e;
 }
 
+static bool is_same(const struct metadata_item *a, const struct metadata_item *b)
+{
+    return a->pid == b->pid && a->made_up == b->made_up && a->hint_n == b->hint_n &&
+           str_eq(str_from(a->id, a->id_n), str_from(b->id, b->id_n));
+}
+
 static void put(struct metadata *m, const struct metadata_item *item)
 {
     pthread_mutex_lock(&m->queue_lock);
     bool full = m->queued == METADATA_QUEUE_MAX;
-    bool repeated =
-        m->queued && !item->hint_n && memcmp(&m->queue[m->queued - 1], item, sizeof(*item)) == 0;
+    bool repeated = m->queued && !item->hint_n && is_same(&m->queue[m->queued - 1], item);
     if (full) {
         m->stats.dropped++;
     } else if (!repeated) {

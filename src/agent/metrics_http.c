@@ -142,7 +142,7 @@ int metrics_http_new(int listening, const struct metrics_http_pages *pages,
     if (!http->daemon) {
         return err_set(err, -EIO, "metrics cannot be offered: the HTTP server does not start");
     }
-    fd = -1; /* the library's now */
+    (void)TAKE_FD(fd); /* the library's now */
     *ret = TAKE(http);
     return 0;
 }

@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum use { USE_FINE, USE_NOT_SENSED, USE_LACKS, USE_HIDDEN };
+enum use { USE_FINE, USE_NOT_SENSED, USE_AGENT, USE_LACKS, USE_HIDDEN };
 
 struct name_use {
     uint8_t use;
@@ -57,7 +57,9 @@ static void look_at(struct doctor_rules *r, uint16_t name)
     }
     n->known = true;
     if (!call) {
-        n->use = name == NAME_procexit ? USE_FINE : USE_NOT_SENSED;
+        n->use = name == NAME_procexit                  ? USE_FINE
+                 : name == NAME_dns || name == NAME_tls ? USE_AGENT
+                                                        : USE_NOT_SENSED;
         return;
     }
     if (r->try_calls) {
@@ -143,6 +145,8 @@ static const char *use_text(const struct name_use *n)
     switch (n->use) {
     case USE_NOT_SENSED:
         return "not a call of this sensor";
+    case USE_AGENT:
+        return "seen by hinomi-agent only";
     case USE_LACKS:
         return "this machine has no such call";
     default:

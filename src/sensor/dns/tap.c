@@ -147,7 +147,7 @@ static void ipv6(struct program *p, bool tls)
     emit(p, LOAD(BPF_B), 52);
     emit(p, BPF_ALU | BPF_RSH | BPF_K, 2);
     emit(p, BPF_ALU | BPF_AND | BPF_K, 0x3c);
-    emit(p, BPF_ALU | BPF_ADD | BPF_K, 40);
+    emit(p, BPF_ALU + BPF_ADD + BPF_K, 40);
     emit(p, BPF_JMP | BPF_JA, 0);
     p->jt[p->n - 1] = HELLO;
     label(p, V6_PORTS);

@@ -174,7 +174,7 @@ static int set(pid_t tid, struct user_pt_regs *registers)
 
 static int call_of_registers(pid_t tid, struct seccomp_data *ret)
 {
-    struct user_pt_regs r;
+    struct user_pt_regs r = { 0 };
     int e = get(tid, &r);
     if (e < 0) {
         return e;
@@ -190,7 +190,7 @@ static int call_of_registers(pid_t tid, struct seccomp_data *ret)
 
 static int result_of_registers(pid_t tid, int64_t *ret)
 {
-    struct user_pt_regs r;
+    struct user_pt_regs r = { 0 };
     int e = get(tid, &r);
     if (e == 0) {
         *ret = (int64_t)r.regs[0];
@@ -200,7 +200,7 @@ static int result_of_registers(pid_t tid, int64_t *ret)
 
 int registers_refuse(pid_t tid, int error)
 {
-    struct user_pt_regs r;
+    struct user_pt_regs r = { 0 };
     int none = -1;
     struct iovec io = { &none, sizeof(none) };
     int e = get(tid, &r);
@@ -214,7 +214,7 @@ int registers_refuse(pid_t tid, int error)
 /* The first argument's register is the result's too. */
 int registers_set_first(pid_t tid, const struct seccomp_data *data, uint64_t value)
 {
-    struct user_pt_regs r;
+    struct user_pt_regs r = { 0 };
     (void)data;
     int e = get(tid, &r);
     if (e < 0) {

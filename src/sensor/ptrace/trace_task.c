@@ -56,11 +56,20 @@ static void meet(struct ptrace *p, int64_t pid)
     }
 }
 
+/* Without the lock. */
+static void prepare(struct ptrace *p, int64_t pid)
+{
+    if (p->config.sink.prepare) {
+        p->config.sink.prepare(p->config.sink.data, pid);
+    }
+}
+
 static void discover_one(struct ptrace *p, int64_t tid)
 {
     if (live_task_read(p->task, tid, LIVE_ALL) < 0) {
         return;
     }
+    prepare(p, p->task->pid);
     pthread_mutex_lock(p->config.lock);
     if (!known(p, tid)) {
         event_of_discovery(p->task, clock_real_ns(), &p->made);
@@ -447,6 +456,7 @@ bool trace_exec(struct ptrace *p, struct tracee *t, pid_t former)
         event_of_exec(&c->args, &outcome, p->task, &p->made);
         tracee_left_memory(p, t);
         tracee_learn(t, p->task);
+        prepare(p, p->task->pid);
         pthread_mutex_lock(p->config.lock);
         p->stats.events++;
         p->stats.exact++;

@@ -64,7 +64,7 @@ static void test_defaults(void **state)
     assert_int_equal(config.rule_priority, PRIORITY_DEBUG);
     assert_true(config.dns);
     assert_null(config.metrics_listen);
-    assert_string_equal(config.socket, "/run/hinomi/agent.sock");
+    assert_string_equal(config.socket, "/hinomi/agent.sock");
 }
 
 static void test_empty(void **state)

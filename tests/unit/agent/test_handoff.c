@@ -370,6 +370,34 @@ static void test_many(void **state)
     end(&w);
 }
 
+/* Who connects again and again and says nothing leaves places to others. */
+static void test_silent(void **state)
+{
+    (void)state;
+    struct world w;
+    int fds[HANDOFF_PENDING_MAX + 8];
+    char byte;
+    unsigned closed = 0;
+    start(&w);
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        fds[i] = try_connect(&w);
+        assert_true(fds[i] >= 0);
+    }
+    for (size_t i = HANDOFF_PER_PLACE + 1; i < ARRAY_SIZE(fds); i++) {
+        struct pollfd item = { .fd = fds[i], .events = POLLIN };
+        assert_int_equal(poll(&item, 1, WAIT_MS), 1);
+        closed += recv(fds[i], &byte, 1, MSG_DONTWAIT) == 0;
+    }
+    assert_int_equal(closed, ARRAY_SIZE(fds) - HANDOFF_PER_PLACE - 1);
+    struct handoff_stats stats;
+    handoff_get_stats(w.handoff, &stats);
+    assert_int_equal(stats.pending, HANDOFF_PER_PLACE + 1);
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        close(fds[i]);
+    }
+    end(&w);
+}
+
 static void test_socket(void **state)
 {
     (void)state;
@@ -409,6 +437,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_messages),     cmocka_unit_test(test_descriptors),
         cmocka_unit_test(test_lying_record), cmocka_unit_test(test_many),
+        cmocka_unit_test(test_silent),       cmocka_unit_test(test_silent),
         cmocka_unit_test(test_socket),       cmocka_unit_test(test_argument),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -445,8 +445,8 @@ static void test_attach(void **state)
     struct err err = { 0 };
     char byte = 0;
     t->program = run_threads;
-    traced_sensor(t);
     traced_start(t);
+    traced_sensor(t);
     assert_int_equal(write(t->go[1], &byte, 1), 1);
     while (!__atomic_load_n(&t->page->got[0], __ATOMIC_ACQUIRE)) {
         usleep(1000);
@@ -473,8 +473,8 @@ static void test_attach_until_end(void **state)
     struct err err = { 0 };
     char byte = 0;
     t->program = run_threads;
-    traced_sensor(t);
     traced_start(t);
+    traced_sensor(t);
     assert_int_equal(write(t->go[1], &byte, 1), 1);
     while (!__atomic_load_n(&t->page->got[0], __ATOMIC_ACQUIRE)) {
         usleep(1000);
@@ -494,8 +494,8 @@ static void test_attach_refused(void **state)
     struct traced *t = traced_new(&traced_ways[1]);
     struct err err = { 0 };
     t->program = open_many;
-    traced_sensor(t);
     traced_start(t);
+    traced_sensor(t);
     pid_t other = fork();
     if (other == 0) {
         bool traces = ptrace(PTRACE_SEIZE, t->pid, NULL, NULL) == 0;

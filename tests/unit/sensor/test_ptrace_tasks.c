@@ -221,6 +221,7 @@ static int stop_child(struct traced *t)
             usleep(500);
         }
     }
+    setpgid(pid, pid); /* SIGTSTP stops nobody in an orphaned process group */
     for (int i = 0; i < 20; i++) {
         int number = i % 2 ? SIGSTOP : SIGTSTP;
         kill(pid, number);
@@ -325,8 +326,7 @@ static void test_killed(void **state)
 static void *end_process(void *data)
 {
     usleep(10000);
-    exit(6);
-    return data;
+    _exit(data ? 7 : 6);
 }
 
 /* The first thread ends before the process. */

@@ -1,5 +1,6 @@
 /*
- * traced: see traced.h. The program waits in a read that no filter chooses until it is watched.
+ * traced: see traced.h. The program waits in a read that no filter chooses until it is watched. It is forked
+ * before the sensor has a thread, whose locks (the sanitizers' too) would be its own for ever.
  */
 #include "test.h"
 
@@ -194,8 +195,8 @@ void traced_finish(struct traced *t)
 void traced_run(struct traced *t)
 {
     struct err err = { 0 };
-    traced_sensor(t);
     traced_start(t);
+    traced_sensor(t);
     assert_int_equal(ptrace_adopt(t->ptrace, t->pid, &err), 0);
     traced_go(t);
     traced_finish(t);
