@@ -48,6 +48,7 @@ fuzz:
 lint:
 	@tools/deps.sh build lint
 	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@ninja -C $(BUILD) src/shim/whole_filter.h >/dev/null
 	@tools/lint.py --build $(BUILD) $(ARGS)
 
 build-cover/build.ninja:
