@@ -117,23 +117,6 @@ void flow_run_exact(struct receiver *r, enum exact_want want, struct exact_resul
     }
 }
 
-/* The file behind the new descriptor, and its facts, in place of what was resolved before. */
-static void learn_opened(struct receiver *r, int64_t fd)
-{
-    struct fdinfo info;
-    struct resolved *at = &r->at[0];
-    if (live_fd_read(r->args.tid, fd, &info, at->storage, sizeof(at->storage)) == 0) {
-        bool created = at->error == -ENOENT && r->args.open_flags & O_CREAT;
-        at->error = created ? -ENOENT : 0;
-        at->unsure = at->cut = at->deleted = false;
-        at->path = info.name;
-        at->ino = info.ino;
-        at->dev = info.dev;
-        at->upper_layer = info.flags & FD_UPPER_LAYER;
-        at->lower_layer = info.flags & FD_LOWER_LAYER;
-    }
-}
-
 /* Its path alone, where this process sees it as the thread does. */
 static bool learn_opened_path(struct receiver *r, int64_t fd)
 {
@@ -225,7 +208,7 @@ void flow_run_and_emit(struct receiver *r, struct call_outcome outcome)
         bool opened = r->args.call->flags & CALL_OPEN && result.result >= 0;
         bool told = !opened || !r->raceable || is_worth_telling(r, outcome);
         if (opened && told) {
-            learn_opened(r, result.result);
+            foresee_opened(&r->args, result.result, &r->at[0]);
         } else if (r->raceable && !(r->args.call->flags & CALL_OPEN)) {
             outcome.exact = args_unchanged(&r->args);
         }

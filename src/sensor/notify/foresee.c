@@ -8,6 +8,7 @@
 
 #include "sensor/live/task.h"
 
+#include <errno.h>
 #include <fcntl.h>
 
 static bool makes_fd(const struct call *call)
@@ -29,4 +30,20 @@ int64_t foresee_fd(const struct call_args *args)
     }
     int64_t fd = live_fd_lowest(args->tid, duplicates ? (int32_t)reg[2] : 0);
     return fd >= 0 ? fd : FORESEE_OPENED;
+}
+
+void foresee_opened(const struct call_args *args, int64_t fd, struct resolved *at)
+{
+    struct fdinfo info;
+    if (live_fd_read(args->tid, fd, &info, at->storage, sizeof(at->storage)) < 0) {
+        return;
+    }
+    bool created = at->error == -ENOENT && args->open_flags & O_CREAT;
+    at->error = created ? -ENOENT : 0;
+    at->unsure = at->cut = at->deleted = false;
+    at->path = info.name;
+    at->ino = info.ino;
+    at->dev = info.dev;
+    at->upper_layer = info.flags & FD_UPPER_LAYER;
+    at->lower_layer = info.flags & FD_LOWER_LAYER;
 }

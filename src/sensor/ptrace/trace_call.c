@@ -345,23 +345,6 @@ void trace_call_begin(struct ptrace *p, struct tracee *t)
     tracer_resume(p, t, 0);
 }
 
-/* The file behind the new descriptor, in place of what was resolved before. */
-static void learn_opened(struct trace_call *c, int64_t fd)
-{
-    struct fdinfo info;
-    struct resolved *at = &c->at[0];
-    if (live_fd_read(c->args.tid, fd, &info, at->storage, sizeof(at->storage)) == 0) {
-        bool created = at->error == -ENOENT && c->args.open_flags & O_CREAT;
-        at->error = created ? -ENOENT : 0;
-        at->unsure = at->cut = at->deleted = false;
-        at->path = info.name;
-        at->ino = info.ino;
-        at->dev = info.dev;
-        at->upper_layer = info.flags & FD_UPPER_LAYER;
-        at->lower_layer = info.flags & FD_LOWER_LAYER;
-    }
-}
-
 /* With whom a call on a socket turned out to be. */
 static void learn_peer(struct tracee *t, struct trace_call *c, struct call_outcome *outcome,
                        struct socket_facts *facts)
@@ -391,7 +374,7 @@ static void tell(struct ptrace *p, struct tracee *t, struct trace_call *c, int64
     outcome.outcome = OUTCOME_REPORTED;
     outcome.exact = true;
     if (opened) {
-        learn_opened(c, result);
+        foresee_opened(&c->args, result, &c->at[0]);
         p->may_hang |= str_eq(c->at[0].path, STR("/dev/userfaultfd"));
     } else if (t->shared && (p->may_hang || !args_unchanged(&c->args))) {
         outcome.exact = false;
