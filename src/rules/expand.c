@@ -631,7 +631,7 @@ int condition_parse(struct loader *loader, struct compilation *c,
     } else if (r == 0) {
         struct list_source lists = { loader, c, ret_expansion };
         struct parse_lists callbacks = { run_of, list_at, &lists };
-        struct parse_options options = { CONDITION_DEPTH_MAX, source->macro, &callbacks };
+        struct parse_options options = { CONDITION_DEPTH_MAX, source->macro, &callbacks, NULL };
         r = parse_expanded(&c->arena, ret_expansion->s, &options, ret_ast, ret_nodes, &offset,
                            &err);
     }
