@@ -60,9 +60,10 @@ void respond_event(void *respond, const struct event *event, const struct rule *
 void respond_captured(void *respond, const struct recorder_result *result);
 /* After engine_new() and engine_replace(): switches the recorder as the present policies want. */
 int respond_policies(struct respond *respond);
-/* Holders, other agents: a process never to be hit, until released. -ENOSPC. */
-int respond_protect(struct respond *respond, int64_t pid);
-void respond_release(struct respond *respond, int64_t pid);
+/* Holders, other agents: a process never to be hit, until released; a later one of its number is not meant.
+ * start_ticks: as /proc says, since boot. -ENOSPC. */
+int respond_protect(struct respond *respond, int64_t pid, uint64_t start_ticks);
+void respond_release(struct respond *respond, int64_t pid, uint64_t start_ticks);
 /* Never hit; any thread. */
 bool respond_is_protected(struct respond *respond, int64_t pid);
 /* Until everything queued so far was done and said. */

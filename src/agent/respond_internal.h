@@ -40,6 +40,12 @@ struct merge {
     uint64_t untold;
 };
 
+struct protected
+{
+    int64_t pid;
+    uint64_t start_ticks;
+};
+
 struct respond {
     struct respond_config config;
     struct engine *engine; /* NULL: not started */
@@ -50,7 +56,7 @@ struct respond {
     uint32_t first, n;
     struct request dropped; /* the latest that did not fit */
     uint64_t ndropped;
-    int64_t protected[RESPOND_PROTECTED_MAX];
+    struct protected protected[RESPOND_PROTECTED_MAX];
     uint32_t nprotected;
     pthread_t thread;
     bool started;
