@@ -3,7 +3,7 @@
  */
 #include "fuzz.h"
 
-#include "agent/policy.h"
+#include "rules/policy.h"
 #include "base/cleanup.h"
 #include "event/state.h"
 

@@ -6,7 +6,7 @@
 #include "agent/daemon_respond.h"
 
 #include "agent/metrics.h"
-#include "agent/policy.h"
+#include "rules/policy.h"
 #include "base/log.h"
 
 #include <errno.h>

@@ -6,7 +6,7 @@
  */
 #include "agent/respond_internal.h"
 
-#include "agent/policy.h"
+#include "rules/policy.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
