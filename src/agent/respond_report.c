@@ -7,8 +7,8 @@
 #include "agent/respond_internal.h"
 
 #include "agent/notice.h"
-#include "rules/policy.h"
 #include "base/clock.h"
+#include "rules/policy.h"
 
 #include <stdio.h>
 #include <string.h>

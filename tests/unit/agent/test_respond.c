@@ -5,13 +5,13 @@
 #include "../rules/rules_fixture.h"
 
 #include "../event/make_event.h"
-#include "rules/policy.h"
 #include "agent/respond.h"
 #include "agent/respond_act.h"
 #include "agent/respond_cgroup.h"
 #include "agent/respond_limit.h"
 #include "agent/runtime_post.h"
 #include "base/clock.h"
+#include "rules/policy.h"
 
 #include <errno.h>
 #include <fcntl.h>
