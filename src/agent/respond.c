@@ -6,10 +6,10 @@
  */
 #include "agent/respond_internal.h"
 
-#include "agent/policy.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "rules/policy.h"
 #include "sensor/live/process.h"
 
 #include <errno.h>

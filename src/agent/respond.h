@@ -24,11 +24,11 @@
 #define RESPOND_PER_MINUTE    30 /* of each action, of all containers */
 #define RESPOND_PER_CONTAINER 10 /* of all actions, in one container */
 #define RESPOND_STOP_S        2  /* what a container has between the signal to end and the kill */
-#define RESPOND_ACTIONS       5  /* bits of enum engine_action */
+#define RESPOND_ACTIONS       5  /* bits of enum policy_action */
 
 struct respond_config {
     /* Each may be 0: the default. Captures count as actions, denials do not. */
-    uint32_t per_minute[RESPOND_ACTIONS]; /* by bit of enum engine_action */
+    uint32_t per_minute[RESPOND_ACTIONS]; /* by bit of enum policy_action */
     uint32_t per_container;
     bool never[RESPOND_ACTIONS]; /* refused whatever policies say */
     bool allow_host;             /* processes outside containers may be killed */

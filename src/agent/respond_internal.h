@@ -17,7 +17,7 @@ enum { DENY_BIT, KILL_BIT, STOP_BIT, PAUSE_BIT, CAPTURE_BIT };
 
 /* One thing to do, with copies of everything. */
 struct request {
-    uint8_t bit; /* of enum engine_action */
+    uint8_t bit; /* of enum policy_action */
     bool in_container;
     struct act_target target; /* pid 0: not known any more */
     char container[RESPOND_ID], policy[RESPOND_TEXT], rule[RESPOND_TEXT], process[32];

@@ -5,13 +5,13 @@
 #include "../rules/rules_fixture.h"
 
 #include "../event/make_event.h"
-#include "agent/policy.h"
 #include "agent/respond.h"
 #include "agent/respond_act.h"
 #include "agent/respond_cgroup.h"
 #include "agent/respond_limit.h"
 #include "agent/runtime_post.h"
 #include "base/clock.h"
+#include "rules/policy.h"
 #include "sensor/live/process.h"
 
 #include <errno.h>
@@ -166,7 +166,7 @@ static void assert_said(struct bench *b, const char *what)
     }
 }
 
-static uint64_t count_of(struct bench *b, enum engine_action action, enum respond_result result)
+static uint64_t count_of(struct bench *b, enum policy_action action, enum respond_result result)
 {
     struct respond_stats stats;
     respond_get_stats(b->respond, &stats);
