@@ -44,6 +44,10 @@ static void close_sqlite(struct store *base)
 
 static const struct store_ops sqlite_ops = {
     .close = close_sqlite,
+    .retain = sqlite_retain,
+    .backup = sqlite_backup,
+    .size = sqlite_size,
+    .probe = sqlite_probe,
 };
 
 static struct sqlite_store *new_store(const struct store_options *options)

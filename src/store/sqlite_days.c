@@ -374,6 +374,7 @@ void sqlite_days_add(struct sqlite_store *store, int64_t day_ms)
 void sqlite_days_remove(struct sqlite_store *store, int64_t day_ms)
 {
     pthread_mutex_lock(&store->pool);
+    store->drops++;
     for (size_t i = 0; i < store->ndays; i++) {
         if (store->days[i] == day_ms) {
             store->ndays--;

@@ -59,7 +59,7 @@ static int steps_after(struct sqlite3 *db, const struct sqlite_migration *migrat
     return 0;
 }
 
-static unsigned newest_of(const struct sqlite_migration *migrations)
+unsigned sqlite_newest(const struct sqlite_migration *migrations)
 {
     unsigned newest = 0;
     for (; migrations->sql; migrations++) {
@@ -72,7 +72,7 @@ int sqlite_migrate(struct sqlite3 *db, const struct sqlite_migration *migrations
                    struct err *err)
 {
     int64_t version = 0;
-    unsigned newest = newest_of(migrations);
+    unsigned newest = sqlite_newest(migrations);
     if (sqlite_number(db, "PRAGMA user_version", 0, &version, err) < 0) {
         return err_wrap(err, "%s", what);
     }

@@ -127,6 +127,19 @@ static bool is_day(const struct sqlite_store *store, int64_t day_ms)
     return false;
 }
 
+static int open_day_reader(struct sqlite_store *store, const char *path,
+                           struct sqlite_connection **ret, struct err *err)
+{
+    pthread_mutex_lock(&store->pool);
+    uint64_t drops = store->drops;
+    pthread_mutex_unlock(&store->pool);
+    int r = sqlite_connection_open(store, path, SQLITE_USE_READ, ret, err);
+    if (r == 0) {
+        (*ret)->drops = drops;
+    }
+    return r;
+}
+
 int sqlite_day_read_begin(struct store *base, int64_t day_ms, struct sqlite3 **ret, struct err *err)
 {
     struct sqlite_store *store = sqlite_of(base);
@@ -140,7 +153,7 @@ int sqlite_day_read_begin(struct store *base, int64_t day_ms, struct sqlite3 **r
     struct sqlite_path path;
     int r = sqlite_path_day(store->dir, day_ms, &path, err);
     if (r == 0 && !reader) {
-        r = sqlite_connection_open(store, path.z, SQLITE_USE_READ, &reader, err);
+        r = open_day_reader(store, path.z, &reader, err);
     }
     if (r == 0) {
         reader->day_ms = day_ms;
@@ -162,7 +175,7 @@ void sqlite_day_read_end(struct store *base, struct sqlite3 *db)
     bool keep = end_read(reader);
     struct sqlite_connection *close = reader;
     pthread_mutex_lock(&store->pool);
-    if (keep && is_day(store, reader->day_ms)) {
+    if (keep && reader->drops == store->drops) {
         reader->next = store->day_readers;
         store->day_readers = reader;
         store->nday_readers++;

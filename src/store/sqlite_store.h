@@ -28,6 +28,7 @@ struct sqlite_connection {
     struct sqlite_store *store;
     struct sqlite_connection *next; /* in a pool */
     int64_t day_ms;                 /* of a day's; -1: hinomi.db */
+    uint64_t drops; /* of the store when it was opened: the file may be gone since */
     unsigned nstatements;
     struct sqlite_cached statements[SQLITE_STATEMENTS_MAX];
 };
@@ -79,6 +80,7 @@ struct sqlite_store {
     struct sqlite_connection *readers, *day_readers; /* idle */
     unsigned nreaders;                               /* idle and taken */
     unsigned nday_readers;                           /* idle */
+    uint64_t drops;                                  /* days that were dropped */
     size_t ndays;
     int64_t days[SQLITE_DAYS_MAX]; /* beginnings, ascending */
 };
@@ -105,6 +107,7 @@ struct sqlite_migration {
 };
 extern const struct sqlite_migration sqlite_migrations[],
     sqlite_day_migrations[]; /* end: sql NULL */
+unsigned sqlite_newest(const struct sqlite_migration *migrations);
 int sqlite_migrate(struct sqlite3 *db, const struct sqlite_migration *migrations, const char *what,
                    struct err *err);
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 const struct store_kind store_kinds[] = {
-    { "sqlite", store_open_sqlite, NULL },
+    { "sqlite", store_open_sqlite, store_restore_sqlite },
 };
 const size_t store_nkinds = ARRAY_SIZE(store_kinds);
 

@@ -2,89 +2,29 @@
  * days: a row of a day and what hinomi.db says of it are there together or not at all; days are read in
  * order; what was not acknowledged is taken back. The days have a table of this test's own.
  */
-#include "support.h"
-
-#include "store/sqlite_store.h"
+#include "days.h"
 
 #include <errno.h>
 #include <unistd.h>
-
-/* In place of the store's own. */
-const struct sqlite_migration sqlite_day_migrations[] = {
-    { 1, "test", "CREATE TABLE one (seq INTEGER PRIMARY KEY, id TEXT UNIQUE, n INTEGER) STRICT" },
-    { 2, "test", "CREATE TABLE two (seq INTEGER PRIMARY KEY)" },
-    { 0, NULL, NULL },
-};
-
-#define DAY(n) (INT64_C(1700006400000) + (n)*SQLITE_DAY_MS) /* 2023-11-15 */
-
-struct batch {
-    int64_t day_ms, from, n;
-    int fail;
-};
-
-static int add(void *data, struct sqlite3 *db, struct err *err)
-{
-    const struct batch *batch = data;
-    struct sqlite3 *day = NULL;
-    int r = sqlite_store_day(db, batch->day_ms + 5, &day, err);
-    for (int64_t i = batch->from; i < batch->from + batch->n && r == 0; i++) {
-        char id[32];
-        snprintf(id, sizeof(id), "id%lld", (long long)i);
-        r = sqlite_run(day, err, "INSERT INTO one (id, n) VALUES (?, ?)", "ti", str_of(id), i);
-    }
-    return r < 0 ? r : batch->fail;
-}
-
-static int put(struct store *store, struct batch batch)
-{
-    struct err err = { 0 };
-    return sqlite_store_write(store, &(struct sqlite_write){ add, &batch }, &err);
-}
-
-struct seen {
-    int64_t days[16], sums[16];
-    size_t n, stop;
-};
-
-static int see(void *data, struct sqlite3 *day, int64_t day_ms, struct err *err)
-{
-    struct seen *seen = data;
-    sqlite3_stmt *sum = sqlite_statement(day, "SELECT coalesce(sum(n), 0) FROM one", err);
-    assert_non_null(sum);
-    assert_int_equal(sqlite_row(sum, err), 1);
-    seen->days[seen->n] = day_ms;
-    seen->sums[seen->n++] = sqlite3_column_int64(sum, 0);
-    return seen->stop == seen->n;
-}
-
-static struct seen read_days(struct store *store, int64_t from, int64_t to, bool newest,
-                             size_t stop)
-{
-    struct seen seen = { .stop = stop };
-    struct err err = { 0 };
-    struct sqlite_days days = { from, to, newest, see, &seen };
-    assert_int_equal(sqlite_days_each(store, &days, &err), 0);
-    return seen;
-}
 
 static void in_order(void **state)
 {
     struct store *store = ((struct store_fixture *)*state)->store;
     static const int64_t order[] = { 2, 0, 5, 1, 3 };
     for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
-        assert_int_equal(put(store, (struct batch){ DAY(order[i]), order[i] + 1, 1, 0 }), 0);
+        assert_int_equal(days_put(store, (struct day_batch){ DAY(order[i]), order[i] + 1, 1, 0 }),
+                         0);
     }
-    struct seen seen = read_days(store, 0, INT64_MAX, true, 0);
+    struct days_seen seen = days_read(store, 0, INT64_MAX, true, 0);
     static const int64_t sums[] = { 6, 4, 3, 2, 1 };
     assert_int_equal(seen.n, 5);
     assert_memory_equal(seen.sums, sums, sizeof(sums));
-    seen = read_days(store, 0, INT64_MAX, false, 2);
+    seen = days_read(store, 0, INT64_MAX, false, 2);
     assert_int_equal(seen.n, 2);
     assert_int_equal(seen.days[1], DAY(1));
-    seen = read_days(store, DAY(1) + SQLITE_DAY_MS - 1, DAY(2) + 1, false, 0);
+    seen = days_read(store, DAY(1) + SQLITE_DAY_MS - 1, DAY(2) + 1, false, 0);
     assert_int_equal(seen.n, 2);
-    seen = read_days(store, DAY(1) + SQLITE_DAY_MS, DAY(2), false, 0);
+    seen = days_read(store, DAY(1) + SQLITE_DAY_MS, DAY(2), false, 0);
     assert_int_equal(seen.n, 0);
     assert_int_equal(sqlite_day_before(store, INT64_MAX), DAY(5));
     assert_int_equal(sqlite_day_before(store, DAY(5)), DAY(3));
@@ -96,13 +36,13 @@ static void in_order(void **state)
 static void undone_with_its_body(void **state)
 {
     struct store *store = ((struct store_fixture *)*state)->store;
-    assert_int_equal(put(store, (struct batch){ DAY(0), 1, 3, 0 }), 0);
-    assert_int_equal(put(store, (struct batch){ DAY(0), 4, 3, -EINVAL }), -EINVAL);
-    assert_int_equal(put(store, (struct batch){ DAY(0), 7, 3, -EINVAL }), -EINVAL);
-    assert_int_equal(put(store, (struct batch){ DAY(0), 3, 1, 0 }), -EEXIST);
-    assert_int_equal(read_days(store, 0, INT64_MAX, true, 0).sums[0], 6);
-    assert_int_equal(put(store, (struct batch){ DAY(0), 4, 1, 0 }), 0);
-    assert_int_equal(read_days(store, 0, INT64_MAX, true, 0).sums[0], 10);
+    assert_int_equal(days_put(store, (struct day_batch){ DAY(0), 1, 3, 0 }), 0);
+    assert_int_equal(days_put(store, (struct day_batch){ DAY(0), 4, 3, -EINVAL }), -EINVAL);
+    assert_int_equal(days_put(store, (struct day_batch){ DAY(0), 7, 3, -EINVAL }), -EINVAL);
+    assert_int_equal(days_put(store, (struct day_batch){ DAY(0), 3, 1, 0 }), -EEXIST);
+    assert_int_equal(days_read(store, 0, INT64_MAX, true, 0).sums[0], 6);
+    assert_int_equal(days_put(store, (struct day_batch){ DAY(0), 4, 1, 0 }), 0);
+    assert_int_equal(days_read(store, 0, INT64_MAX, true, 0).sums[0], 10);
 }
 
 /* The day has its commit, hinomi.db has not: as a crash leaves it. */
@@ -122,36 +62,36 @@ static void put_ahead(const struct store_dir *dir, int64_t day_ms, int64_t n)
 static void taken_back_at_open(void **state)
 {
     struct store_fixture *fixture = *state;
-    assert_int_equal(put(fixture->store, (struct batch){ DAY(0), 1, 3, 0 }), 0);
-    assert_int_equal(put(fixture->store, (struct batch){ DAY(1), 1, 1, 0 }), 0);
+    assert_int_equal(days_put(fixture->store, (struct day_batch){ DAY(0), 1, 3, 0 }), 0);
+    assert_int_equal(days_put(fixture->store, (struct day_batch){ DAY(1), 1, 1, 0 }), 0);
     store_close(fixture->store);
     put_ahead(&fixture->dir, DAY(0), 50);
     put_ahead(&fixture->dir, DAY(0), 51);
     put_ahead(&fixture->dir, DAY(1), 52);
     fixture->store = store_opened(&fixture->dir);
     assert_int_equal(sqlite_of(fixture->store)->taken_back, 3);
-    struct seen seen = read_days(fixture->store, 0, INT64_MAX, false, 0);
+    struct days_seen seen = days_read(fixture->store, 0, INT64_MAX, false, 0);
     assert_int_equal(seen.n, 2);
     assert_int_equal(seen.sums[0], 6);
     assert_int_equal(seen.sums[1], 1);
-    assert_int_equal(put(fixture->store, (struct batch){ DAY(0), 50, 2, 0 }), 0);
+    assert_int_equal(days_put(fixture->store, (struct day_batch){ DAY(0), 50, 2, 0 }), 0);
 }
 
 static void many_days(void **state)
 {
     struct store *store = ((struct store_fixture *)*state)->store;
     for (int i = 0; i < 40; i++) {
-        assert_int_equal(put(store, (struct batch){ DAY(i % 13), i, 1, 0 }), 0);
+        assert_int_equal(days_put(store, (struct day_batch){ DAY(i % 13), i, 1, 0 }), 0);
     }
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(read_days(store, 0, INT64_MAX, true, 0).n, 13);
+        assert_int_equal(days_read(store, 0, INT64_MAX, true, 0).n, 13);
     }
 }
 
 static void another_store(void **state)
 {
     struct store_fixture *fixture = *state;
-    assert_int_equal(put(fixture->store, (struct batch){ DAY(0), 1, 3, 0 }), 0);
+    assert_int_equal(days_put(fixture->store, (struct day_batch){ DAY(0), 1, 3, 0 }), 0);
     store_close(fixture->store);
     struct sqlite_path path;
     struct err err = { 0 };
