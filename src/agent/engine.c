@@ -390,3 +390,19 @@ uint32_t engine_alerts_by_rule(struct engine *engine, uint64_t *ret, uint32_t ma
     pthread_mutex_unlock(&engine->lock);
     return n;
 }
+
+uint32_t engine_cost_by_rule(struct engine *engine, uint64_t *ret, uint32_t max,
+                             uint64_t *ret_search)
+{
+    struct matcher_costs costs;
+    pthread_mutex_lock(&engine->lock);
+    matcher_get_costs(pipeline_matcher(engine->pipeline), &costs);
+    uint32_t n = costs.by_rule_ns ? engine->config.rules.ruleset->nrules : 0;
+    n = n < max ? n : max;
+    if (n) {
+        memcpy(ret, costs.by_rule_ns, n * sizeof(*ret));
+    }
+    pthread_mutex_unlock(&engine->lock);
+    *ret_search = costs.search_ns;
+    return n;
+}
