@@ -6,11 +6,11 @@
  */
 #include "agent/engine_internal.h"
 
-#include "agent/policy.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "rules/demand.h"
+#include "rules/policy.h"
 #include "rules/uses.h"
 #include "sensor/live/task.h"
 
