@@ -5,6 +5,7 @@
 
 #include "agent/load_rules.h"
 #include "base/fd.h"
+#include "event/state.h"
 #include "rules/policy.h"
 
 #include <errno.h>
