@@ -32,8 +32,9 @@ EDGES = {
     "rules": {"base", "event", "rules"},
     "sensor": {"base", "event", "sensor"},
     "agent": {"base", "event", "rules", "sensor", "agent", "shim"},
-    "store": {"base", "store"},
-    "server": {"base", "event", "rules", "store", "server"},
+    "filter": {"base", "event", "rules", "filter"},
+    "store": {"base", "event", "rules", "filter", "store"},
+    "server": {"base", "event", "rules", "filter", "store", "server"},
     "shim": {"base", "sensor", "shim"},
 }
 

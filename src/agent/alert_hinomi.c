@@ -96,12 +96,6 @@ int alert_hinomi_init(struct alert_hinomi *hinomi, struct str agent, struct err 
     return 0;
 }
 
-uint8_t alert_severity_of(enum priority priority)
-{
-    static const uint8_t tenths[] = { 100, 95, 90, 75, 55, 30, 5, 0 };
-    return priority <= PRIORITY_DEBUG ? tenths[priority] : 0;
-}
-
 /* Texts that came from outside: null when empty, cut, with their bytes beside them if not UTF-8. */
 static void put_text(struct jsonw *w, const char *key, const char *key_base64, struct str s)
 {
@@ -287,7 +281,7 @@ static void put_verdict(const struct alert_hinomi *hinomi, struct jsonw *w, cons
         hinomi->judge(hinomi->data, rule, view, &verdict);
     }
     uint8_t severity =
-        verdict.severity <= 100 ? verdict.severity : alert_severity_of(rule->priority);
+        verdict.severity <= 100 ? verdict.severity : policy_severity_of(rule->priority);
     char text[] = "00.0";
     unsigned skip = severity < 100;
     text[0] = (char)('0' + severity / 100);

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "event/field.h"
 #include "rules/matcher.h"
+#include "rules/policy.h"
 
 #include <stdint.h>
 
@@ -51,5 +52,3 @@ int alert_hinomi_init(struct alert_hinomi *hinomi, struct str agent, struct err 
 /* `"uuid":"...","hinomi":{...}`. matcher NULL: no evidence. Scratch of the view is used and not given back. */
 void alert_hinomi_put(struct alert_hinomi *hinomi, struct matcher *matcher, const struct rule *rule,
                       struct view *view, struct buf *buf);
-/* In tenths, within the band that fits the priority. */
-uint8_t alert_severity_of(enum priority priority);

@@ -6,8 +6,8 @@
 #include "agent/daemon_respond.h"
 
 #include "agent/metrics.h"
-#include "agent/policy.h"
 #include "base/log.h"
+#include "rules/policy.h"
 
 #include <errno.h>
 #include <string.h>

@@ -31,6 +31,8 @@ static const struct figure notify_figures[] = {
     NOTIFY(left, "left_total", "Applications that ended."),
     NOTIFY(refused, "refused_total", "Connections refused."),
     NOTIFY(unwatched, "unwatched_total", "Applications that could have no filter."),
+    NOTIFY(doubted, "unprotected_holders_total", "Holders that could not be told for holders."),
+    NOTIFY(closed, "closed_total", "Connections closed unheard: their container made too many."),
     NOTIFY(local, "local_total", "Applications that watch themselves."),
     NOTIFY(refused_calls, "gap_refused_calls_total", "Calls refused while no agent answered."),
     NOTIFY(sensor.notifications, "calls_total", "Calls that stopped for the sensor."),

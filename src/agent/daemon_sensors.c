@@ -13,6 +13,7 @@
 
 #include "agent/daemon_watch.h"
 #include "agent/privileges.h"
+#include "agent/respond_limit.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -57,7 +58,9 @@ static void start_ptrace(struct sensors *s)
                                     .deny = s->config->policies != NULL,
                                     .exit_kill = s->config->priority == CONFIG_SECURITY,
                                     .every_call = engine_keeps_all(s->engine),
-                                    .protected = { getpid(), dns_pid(s) } };
+                                    .protected = { getpid(), dns_pid(s) },
+                                    .also_protected = s->holders,
+                                    .nalso_protected = HANDOFF_CONTAINERS_MAX };
     engine_calls(s->engine, &config.calls);
     if (s->config->sensor == CONFIG_SENSOR_NOTIFY) {
         return;
@@ -69,7 +72,8 @@ static void start_ptrace(struct sensors *s)
     }
 }
 
-/* Holders have no filter, and must not stop when this process does. */
+/* Holders have no filter, and must not stop when this process does. What is taken for one without being
+ * protected is seized as any other. */
 static bool is_covered(void *data, int64_t pid)
 {
     const struct sensors *s = data;
@@ -97,14 +101,16 @@ static void start_discover(struct sensors *s)
 static void start_notify(struct sensors *s)
 {
     struct err err = { 0 };
-    const struct handoff_config config = {
-        .path = s->config->socket,
-        .engine = s->engine,
-        .features = s->features,
-        .deny = s->config->policies != NULL,
-        .protected = { dns_pid(s) },
-        .watch = { .changed = watch_changed, .gap = watch_gap, .data = s }
-    };
+    const struct handoff_config config = { .path = s->config->socket,
+                                           .engine = s->engine,
+                                           .features = s->features,
+                                           .deny = s->config->policies != NULL,
+                                           .protected = { dns_pid(s) },
+                                           .holders = s->holders,
+                                           .watch = { .changed = watch_changed,
+                                                      .gap = watch_gap,
+                                                      .is_outsider = watch_is_outsider,
+                                                      .data = s } };
     if (s->config->sensor == CONFIG_SENSOR_PTRACE) {
         return;
     }
@@ -148,6 +154,7 @@ void sensors_done(struct sensors *s)
         dns_drain(s->dns, DNS_DRAIN_MS);
     }
     dns_free(s->dns);
+    limits_free(s->doubts);
 }
 
 bool sensors_any(const struct sensors *s)

@@ -24,6 +24,10 @@ struct sensors {
     struct ptrace *ptrace;
     struct discover *discover;
     struct handoff *handoff;
+    _Atomic int64_t
+        holders[HANDOFF_CONTAINERS_MAX]; /* that watched processes may not signal; 0 free */
+    struct limits
+        *doubts; /* notices of holders that are not protected, by container; NULL: none said yet */
     uint64_t refused_ns; /* when a refused connection was last said, and how many were not since */
     uint64_t refused_quiet;            /* the thread of handoff alone */
     char lacking[SENSORS_LACKING_MAX]; /* what cannot be had, and why; "" nothing */

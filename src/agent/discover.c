@@ -340,6 +340,7 @@ static int read_tree(const struct discover *d, int64_t pid, struct str container
     r = r < 0 ? r : live_task_read(task, pid, LIVE_IDS | LIVE_CGROUP);
     if (r == 0) {
         ret->filters = task->seccomp_filters;
+        ret->start_ticks = task->start_ticks;
         struct str rest = task->cgroups;
         while (rest.n && !container.n) {
             struct str one = str_until_nul(rest.p, rest.n);

@@ -62,6 +62,9 @@ void discover_free(struct discover *discover); /* before the engine */
 int discover_watch(struct discover *discover, int64_t pid, struct str container);
 /* The tree of that process is gone, or its container is no more of interest. */
 void discover_unwatch(struct discover *discover, int64_t pid);
+/* Did this process come into a watched container from outside: after its tree, with fewer filters? Not so for who
+ * was made by the process that stands for the tree. Any thread. */
+bool discover_is_outsider(struct discover *discover, int64_t pid);
 /* Looks now. */
 void discover_wake(struct discover *discover);
 

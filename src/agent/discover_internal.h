@@ -21,6 +21,7 @@ struct tree {
     char container[DISCOVER_ID_MAX];
     uint64_t mnt, dev; /* mount namespace */
     uint32_t filters;
+    uint64_t start_ticks;   /* of that process */
     int shells[SHELLS_MAX]; /* inotify watches */
     int nshells;
 };

@@ -10,6 +10,7 @@
 #include "agent/notice.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "sensor/live/process.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -80,6 +81,31 @@ bool discover_tree_of(struct discover *d, int64_t pid, struct tree *ret)
     }
     struct str id = id_of_groups(d->task->cgroups);
     return id.n && find_tree(d, 0, id, ret);
+}
+
+static bool is_outside_of(const struct tree *t, const struct live_process *process, struct str id)
+{
+    bool same = id.n && t->container[0] ? str_eq(str_of(t->container), id)
+                                        : process->mounts && t->mnt == process->mounts;
+    return t->pid && same && t->pid != process->ppid && t->filters > process->filters &&
+           t->start_ticks <= process->start_ticks;
+}
+
+bool discover_is_outsider(struct discover *d, int64_t pid)
+{
+    char storage[LIVE_CGROUPS_MAX];
+    struct live_process process;
+    struct str id = live_process_container(pid, storage);
+    bool found = false;
+    if (live_process_read(pid, &process) < 0) {
+        return false;
+    }
+    pthread_mutex_lock(&d->lock);
+    for (int i = 0; i < DISCOVER_TREES_MAX && !found; i++) {
+        found = is_outside_of(&d->trees[i], &process, id);
+    }
+    pthread_mutex_unlock(&d->lock);
+    return found;
 }
 
 static void copy_text(char *to, size_t size, struct str from)

@@ -13,28 +13,18 @@
 
 #include "agent/outlet.h"
 #include "agent/pipeline.h"
+#include "rules/policy.h"
 #include "sensor/notify/filter.h"
 #include "sensor/sink.h"
 
 #include <pthread.h>
 
-struct policies;
-
 #define ENGINE_QUEUE_MAX ((size_t)16 << 20)
-
-/* What a matched rule asks for beside its alert; bits. */
-enum engine_action {
-    ACTION_DENY = 1 << 0, /* the call is refused before it happens, where the sensor can */
-    ACTION_KILL = 1 << 1, /* the process */
-    ACTION_STOP = 1 << 2, /* the container, by its runtime */
-    ACTION_PAUSE = 1 << 3,
-    ACTION_CAPTURE = 1 << 4,
-};
 
 struct engine_rules {
     const struct ruleset *ruleset;     /* borrowed, until replaced */
     const struct selection *selection; /* borrowed as long */
-    const uint8_t *actions;            /* enum engine_action by rule index; NULL: none. Borrowed */
+    const uint8_t *actions;            /* enum policy_action by rule index; NULL: none. Borrowed */
     /* NULL, or: actions are only what may be asked for, these decide by scope. Borrowed as long */
     const struct policies *policies;
 };

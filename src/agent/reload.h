@@ -5,7 +5,7 @@
 
 #include "agent/config.h"
 #include "agent/engine.h"
-#include "agent/policy.h"
+#include "rules/policy.h"
 
 struct loaded_rules {
     struct ruleset *ruleset;

@@ -47,13 +47,16 @@ struct store_size {
     uint64_t alerts, activity, findings;
     uint32_t days;
     int64_t oldest_day_ms; /* 0: none */
+    uint64_t taken_back;   /* rows that were written but never acknowledged, since opened */
 };
 
 struct store_ops {
     void (*close)(struct store *store);
-    /* Drops what is older than kept or beyond the size, day by day; returns how many days went. Any time. */
+    /* Drops whole days (UTC) that ended keep_days ago, and the oldest while all is beyond max_bytes, but never
+     * today's; returns how many went. Any time; who reads a day reads on. */
     int (*retain)(struct store *store, int64_t now_ms, struct err *err);
-    /* A consistent copy into a new directory, while running. */
+    /* A consistent copy into a directory that is absent or empty, while running; the small files beside the
+     * databases (keys, certificates) with it. -EEXIST: not empty. A copy that failed is no backup. */
     int (*backup)(struct store *store, const char *dir, struct err *err);
     int (*size)(struct store *store, struct store_size *ret, struct err *err);
     /* Quick check that reading and writing work: for health. */

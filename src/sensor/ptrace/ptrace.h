@@ -50,6 +50,8 @@ struct ptrace_config {
     struct callset calls;  /* of unfiltered tasks */
     /* Processes that watched ones may not signal, trace or write to; 0: free. */
     int64_t protected[PTRACE_PROTECTED_MAX];
+    const _Atomic int64_t *also_protected; /* the same, changing meanwhile; borrowed. NULL: none */
+    size_t nalso_protected;
 };
 
 struct ptrace_stats {

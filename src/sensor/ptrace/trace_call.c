@@ -269,9 +269,13 @@ static bool is_wanted(struct ptrace *p, struct tracee *t)
 
 static bool is_tampering(const struct ptrace *p, const struct tracee *t)
 {
-    const struct tamper_aim aim = {
-        .tid = t->tid, .data = &t->data, .protected = p->config.protected, .n = PTRACE_PROTECTED_MAX
-    };
+    const struct ptrace_config *config = &p->config;
+    const struct tamper_aim aim = { .tid = t->tid,
+                                    .data = &t->data,
+                                    .protected = config->protected,
+                                    .n = PTRACE_PROTECTED_MAX,
+                                    .also_protected = config->also_protected,
+                                    .nalso_protected = config->nalso_protected };
     return tamper_is_aimed(&aim, t->call);
 }
 

@@ -1,7 +1,7 @@
 /* policy_internal: what the files of the policies share; nobody else includes it. */
 #pragma once
 
-#include "agent/policy.h"
+#include "rules/policy.h"
 
 #include "base/arena.h"
 #include "rules/doc.h"

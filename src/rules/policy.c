@@ -4,17 +4,14 @@
  * After the last file each rule has a run of entries, one for each enabled policy that names it, the most
  * severe first: judging an alert walks that run and asks the scopes. Rules of no policy have empty runs.
  */
-#include "agent/policy_internal.h"
+#include "rules/policy_internal.h"
 
 #include "base/cleanup.h"
-#include "base/fd.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 CLEANUP_DEFINE(struct policies, policies_free);
 
@@ -132,56 +129,26 @@ int policies_add(struct policies *p, struct str file_name, struct str content)
     return source.failed ? -EINVAL : 0;
 }
 
-static int add_file(struct policies *p, const char *path)
+void policies_add_unreadable(struct policies *p, struct str file_name, struct str reason)
 {
-    struct buf text;
-    struct err err = { 0 };
-    buf_init(&text, POLICY_FILE_MAX + 1);
-    int r = file_read(path, &text, &err);
-    if (r == 0 || r == -EFBIG) {
-        r = policies_add(p, str_of(path), buf_str(&text));
+    struct policy_source source = { .policies = p, .file = p->nfiles };
+    if (p->nfiles == POLICY_FILES_MAX) {
+        source.file--;
     } else {
-        struct policy_source source = { .policies = p, .file = p->nfiles };
-        p->files[p->nfiles] = arena_str(&p->arena, str_of(path));
-        p->nfiles += p->nfiles + 1 < POLICY_FILES_MAX;
-        policy_report(&source, 0, (struct str){ 0 }, (struct str){ 0 }, "%s", err.message);
+        p->files[p->nfiles++] = arena_str(&p->arena, file_name);
     }
-    buf_done(&text);
-    return r;
+    policy_report(&source, 0, (struct str){ 0 }, (struct str){ 0 }, "%.*s", STR_ARG(reason));
 }
 
-static int is_yaml(const struct dirent *entry)
+uint8_t policy_severity_of(enum priority priority)
 {
-    struct str name = str_of(entry->d_name);
-    return name.p[0] != '.' && (str_ends(name, STR(".yaml")) || str_ends(name, STR(".yml")));
-}
-
-int policies_add_path(struct policies *p, const char *path)
-{
-    struct stat st;
-    struct dirent **entries;
-    if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode)) {
-        return add_file(p, path);
-    }
-    int n = scandir(path, &entries, is_yaml, alphasort);
-    if (n < 0) {
-        return add_file(p, path);
-    }
-    int result = 0;
-    for (int i = 0; i < n; i++) {
-        char file[4096];
-        int length = snprintf(file, sizeof(file), "%s/%s", path, entries[i]->d_name);
-        int r = length < (int)sizeof(file) ? add_file(p, file) : -ENAMETOOLONG;
-        result = result ? result : r;
-        free(entries[i]);
-    }
-    free(entries);
-    return result;
+    static const uint8_t tenths[] = { 100, 95, 90, 75, 55, 30, 5, 0 };
+    return priority <= PRIORITY_DEBUG ? tenths[priority] : 0;
 }
 
 static uint8_t severity_in(const struct policy *policy, const struct rule *rule)
 {
-    return policy->severity == POLICY_BY_PRIORITY ? alert_severity_of(rule->priority)
+    return policy->severity == POLICY_BY_PRIORITY ? policy_severity_of(rule->priority)
                                                   : policy->severity;
 }
 
@@ -312,7 +279,7 @@ static void take(struct policy_verdict *ret, const struct policy_entry *entry,
 void policies_judge(const struct policies *p, const struct rule *rule, struct view *view,
                     struct policy_verdict *ret)
 {
-    *ret = (struct policy_verdict){ .severity = alert_severity_of(rule->priority) };
+    *ret = (struct policy_verdict){ .severity = policy_severity_of(rule->priority) };
     if (!p || !p->from) {
         return;
     }
@@ -322,13 +289,4 @@ void policies_judge(const struct policies *p, const struct rule *rule, struct vi
             take(ret, entry, rule);
         }
     }
-}
-
-void policies_alert(void *engine, const struct rule *rule, struct view *view,
-                    struct alert_verdict *ret)
-{
-    struct policy_verdict verdict;
-    policies_judge(engine_rules(engine)->policies, rule, view, &verdict);
-    ret->policy = verdict.policy ? verdict.policy->name : (struct str){ 0 };
-    ret->severity = verdict.severity;
 }

@@ -1,16 +1,14 @@
 /*
  * policy: named sets of rules with a severity, a scope and actions, read from YAML.
  *
- *     policies_new(), policies_add() or policies_add_path() for each file in order, policies_finish()
+ *     policies_new(), policies_add() for each file in order, policies_finish()
  *
  * Strict: an unknown key, an unknown rule, a scope over other fields than container.*, k8s.*, ecs.*, aws.*
  * and evt.hostname are errors with file, line and column, all at once. A policy of the same name in a
- * later file takes the earlier one's place. Borrows the ruleset; immutable after policies_finish().
+ * later file takes the earlier one's place. Borrows the ruleset; immutable after policies_finish(). No I/O.
  */
 #pragma once
 
-#include "agent/alert_hinomi.h"
-#include "agent/engine.h"
 #include "rules/diag.h"
 #include "rules/ruleset.h"
 
@@ -26,13 +24,22 @@
 #define POLICY_SCOPE_MAX    ((size_t)64 << 10)
 #define POLICY_MEMORY_MAX   ((size_t)64 << 20)
 #define POLICY_ERRORS_MAX   100 /* told of one load */
-#define POLICY_ACTIONS      5   /* bits of enum engine_action */
+#define POLICY_ACTIONS      5   /* bits of enum policy_action */
 #define POLICY_BY_PRIORITY  UINT8_MAX
+
+/* What a matched rule asks for beside its alert; bits. */
+enum policy_action {
+    ACTION_DENY = 1 << 0, /* the call is refused before it happens, where the sensor can */
+    ACTION_KILL = 1 << 1, /* the process */
+    ACTION_STOP = 1 << 2, /* the container, by its runtime */
+    ACTION_PAUSE = 1 << 3,
+    ACTION_CAPTURE = 1 << 4,
+};
 
 struct policy_rule {
     const struct rule *rule;
     bool enabled;
-    uint8_t actions; /* enum engine_action */
+    uint8_t actions; /* enum policy_action */
 };
 
 struct policy {
@@ -55,8 +62,8 @@ void policies_free(struct policies *policies);
 
 /* One file's content: a list of policies. -EINVAL: the diagnostics tell; -ENOMEM. */
 int policies_add(struct policies *policies, struct str file_name, struct str content);
-/* A file, or all *.yaml and *.yml of a directory in alphabetical order. */
-int policies_add_path(struct policies *policies, const char *path);
+/* A file that could not be read: an error that says so. */
+void policies_add_unreadable(struct policies *policies, struct str file_name, struct str reason);
 /* -EINVAL when there were errors: nothing of it may be used but the diagnostics. */
 int policies_finish(struct policies *policies, struct err *err);
 
@@ -85,8 +92,6 @@ struct policy_verdict {
 void policies_judge(const struct policies *policies, const struct rule *rule, struct view *view,
                     struct policy_verdict *ret);
 
-/* For alert_hinomi.judge, with the engine as data: its present policies. */
-void policies_alert(void *engine, const struct rule *rule, struct view *view,
-                    struct alert_verdict *ret);
-
-const char *action_text(enum engine_action action); /* "kill" */
+/* In tenths, within the band that fits the priority. */
+uint8_t policy_severity_of(enum priority priority);
+const char *action_text(enum policy_action action); /* "kill" */

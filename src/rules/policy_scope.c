@@ -4,7 +4,7 @@
  * Compiled by the rule compiler; macros are refused, since policies outlive the rule files they were
  * written beside, and so is every field that is not the place's.
  */
-#include "agent/policy_internal.h"
+#include "rules/policy_internal.h"
 
 #include <errno.h>
 

@@ -8,7 +8,7 @@
  *
  * What is wrong is reported and left out, so that one run shows all of it.
  */
-#include "agent/policy_internal.h"
+#include "rules/policy_internal.h"
 
 #define SEVERITY_MAX 100 /* tenths */
 
@@ -18,7 +18,7 @@ static const char *const policy_keys[] = {
 static const char *const rule_keys[] = { "name", "enabled", "actions", NULL };
 static const char *const action_names[] = { "deny", "kill", "stop", "pause", "capture", NULL };
 
-const char *action_text(enum engine_action action)
+const char *action_text(enum policy_action action)
 {
     unsigned bit = (unsigned)__builtin_ctz((unsigned)action | 1u << POLICY_ACTIONS);
     return bit < POLICY_ACTIONS ? action_names[bit] : "none";
