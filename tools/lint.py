@@ -31,9 +31,10 @@ EDGES = {
     "event": {"base", "event"},
     "rules": {"base", "event", "rules"},
     "sensor": {"base", "event", "sensor"},
-    "agent": {"base", "event", "rules", "sensor", "agent", "shim"},
+    "settings": {"base", "event", "rules", "settings"},
+    "agent": {"base", "event", "rules", "sensor", "agent", "shim", "settings"},
     "store": {"base", "store"},
-    "server": {"base", "event", "rules", "store", "server"},
+    "server": {"base", "event", "rules", "store", "server", "settings"},
     "shim": {"base", "sensor", "shim"},
 }
 
