@@ -32,12 +32,14 @@ struct ingest_cursor {
     int64_t n; /* the last record taken */
     int64_t alerts, duplicates, activity, gaps, lost;
     int64_t updated_ms;
+    bool fresh; /* put_cursor: it was not there */
 };
 
 /* A finding as its newest alert tells it: the columns of table findings. Empty texts are kept as NULL. */
 struct ingest_finding {
     char id[INGEST_ID + 1];
     uint8_t key[INGEST_KEY], scope[INGEST_KEY];
+    int64_t row; /* add_finding: its number, above last_row() */
     bool scoped; /* it takes part in sequences: scope is kept */
     uint32_t stages;
     int64_t opened_ms, first_seen_ms, last_seen_ms, now_ms;
@@ -54,6 +56,7 @@ struct ingest_finding {
     struct str tags;    /* JSON array */
     struct str members; /* JSON array; empty: none */
     struct str body;    /* the whole alert, packed; empty: none */
+    struct str last_body; /* of a new finding: its newest alert; empty: the same */
 };
 
 /* What folding has to know of a finding that is there. */
@@ -162,7 +165,8 @@ struct store_ingest_ops {
                        struct err *err);
     int (*more)(struct ingest_tx *tx, const struct ingest_more *more, struct ingest_result *ret,
                 struct err *err);
-    /* Findings of a scope seen since, sequences among them; oldest first, at most INGEST_MEMBERS_MAX. */
+    /* Findings of of->scope with a stage, sequences too, opened up to a window before of->last_seen_ms; the
+     * newest first, at most INGEST_MEMBERS_MAX. */
     int (*members)(struct ingest_tx *tx, const struct ingest_finding *of, struct arena *arena,
                    struct ingest_members *ret, struct err *err);
     int (*put_status)(struct ingest_tx *tx, const struct ingest_status *status, struct err *err);
