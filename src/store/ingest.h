@@ -53,9 +53,9 @@ struct ingest_finding {
     struct str host, agent;
     struct str proc_name, proc_exe, proc_cmdline, user_name, parent_name, parent_exe;
     struct str domain, file, list, item;
-    struct str tags;    /* JSON array */
-    struct str members; /* JSON array; empty: none */
-    struct str body;    /* the whole alert, packed; empty: none */
+    struct str tags;      /* JSON array */
+    struct str members;   /* JSON array; empty: none */
+    struct str body;      /* the whole alert, packed; empty: none */
     struct str last_body; /* of a new finding: its newest alert; empty: the same */
 };
 
@@ -106,9 +106,10 @@ struct ingest_member {
     char id[INGEST_ID + 1];
     struct str rule;
     uint32_t stages;
-    int64_t first_seen_ms, last_seen_ms;
-    bool sequence; /* the scope's sequence itself */
-    bool quiet;    /* suppressed */
+    int64_t opened_ms, first_seen_ms, last_seen_ms, count;
+    struct str members; /* of a sequence */
+    bool sequence;      /* the scope's sequence itself */
+    bool quiet;         /* suppressed */
 };
 
 struct ingest_members {
