@@ -16,7 +16,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-static bool is_instance(struct str text)
+bool accounts_is_instance(struct str text)
 {
     for (size_t i = 0; i < text.n; i++) {
         if (!memchr("0123456789abcdef", text.p[i], 16)) {
@@ -132,7 +132,7 @@ int accounts_instance(struct server *server, const struct request *request,
         return identity->state == AGENT_REVOKED ? -EKEYREVOKED : -ENOTUNIQ;
     }
     struct str instance = request_header(request, "Hinomi-Instance");
-    if (!is_instance(instance)) {
+    if (!accounts_is_instance(instance)) {
         return -EBADMSG;
     }
     if (str_eqz(instance, identity->instance) && !identity->unused_credential) {

@@ -74,6 +74,7 @@ int accounts_load(struct server *server, struct str secret, struct identity *ret
  * entry is not to be looked at afterwards. 0, -EBADMSG, -EKEYREVOKED, -ENOTUNIQ. */
 int accounts_instance(struct server *server, const struct request *request,
                       struct identity *identity);
+bool accounts_is_instance(struct str text);
 /* What was known of the agent is forgotten, and the hub told its state. */
 void accounts_tell_agent(struct server *server, struct str id, const char *state);
 
@@ -102,6 +103,10 @@ enum http_result accounts_begin_session(struct server *server, struct request *r
                                         struct reply *reply, const struct login *login);
 /* Its members, within an object. */
 void accounts_write_user(struct jsonw *w, const struct store_user *user);
+
+/* accounts_url.c: how the server is reached; and the SHA-256 of its own CA. False: it has none. */
+void accounts_url(const struct server *server, struct buf *buf);
+bool accounts_ca_sha256(const struct server *server, char ret[65]);
 
 /* accounts_setup.c */
 int accounts_setup_open(struct server *server, struct err *err);

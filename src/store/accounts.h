@@ -137,6 +137,8 @@ struct store_accounts_ops {
                     const struct store_audit *audit, struct err *err);
     int (*user_get)(struct store *store, struct str name, struct arena *arena,
                     struct store_user *ret, struct err *err);
+    int (*user_by_id)(struct store *store, int64_t id, struct arena *arena, struct store_user *ret,
+                      struct err *err);
     /* store_user by name, without passwords. */
     int (*user_list)(struct store *store, struct store_list *list, struct err *err);
     int (*user_change)(struct store *store, const struct store_user_change *change,

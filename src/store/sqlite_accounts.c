@@ -11,6 +11,7 @@
 const struct store_accounts_ops sqlite_accounts_ops = {
     .user_add = sqlite_user_add,
     .user_get = sqlite_user_get,
+    .user_by_id = sqlite_user_by_id,
     .user_list = sqlite_user_list,
     .user_change = sqlite_user_change,
     .user_remove = sqlite_user_remove,

@@ -105,6 +105,22 @@ int sqlite_user_get(struct store *store, struct str name, struct arena *arena,
     return r;
 }
 
+int sqlite_user_by_id(struct store *store, int64_t id, struct arena *arena, struct store_user *ret,
+                      struct err *err)
+{
+    struct sqlite_read read = { store, &one, err, NULL };
+    int r = sqlite_read_begin(&read);
+    if (r < 0) {
+        return r;
+    }
+    sqlite3_stmt *statement =
+        sqlite_statement(read.db, "SELECT " USER_COLUMNS " FROM users u WHERE u.id = ?1", err);
+    r = !statement ? -EIO : sqlite_bind(statement, err, "i", id);
+    r = r < 0 ? r : sqlite_read_one(&read, statement, arena, ret);
+    sqlite_read_end(&read);
+    return r;
+}
+
 int sqlite_user_list(struct store *store, struct store_list *list, struct err *err)
 {
     struct sqlite_read read = { store, &listed, err, NULL };
