@@ -22,7 +22,7 @@
 /* One line for each area that there is. */
 static void set_areas(struct store *store)
 {
-    (void)store;
+    store->content = &sqlite_content_ops;
 }
 
 static void close_sqlite(struct store *base)
