@@ -401,7 +401,9 @@ class Watching(Folder):
         self.assertEqual(values["hinomi_rule_alerts_total", '{rule="marker",priority="Warning"}'], 3)
         self.assertEqual(values["hinomi_alert_lag_seconds_count", None], 3)
         self.assertEqual(values["hinomi_notify_joined_total", None], 1)
+        self.assertEqual(values["hinomi_notify_unprotected_holders_total", None], 0)
         self.assertGreaterEqual(values["hinomi_events_total", None], 3)
+        self.assertGreater(values["hinomi_rules_search_cpu_seconds_total", None], 0)
         self.assertEqual(json.loads(request(agent.port(), "GET", "/healthz")[2])["failing"], [])
 
     def test_reload_under_load(self):

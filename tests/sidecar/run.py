@@ -492,8 +492,8 @@ def case_impostor(suite, pod):
     wait_for_stop = f"while [ ! -e {STOP} ]; do sleep 0.1; done"
     app = pod.app("busybox", "/bin/sh", "-c", wait_for_stop, shim=("--wait", "0"))
     wait_for("the holder", pod.holders)
-    pod.enter(app, "/hinomi/hinomi-shim", "--wait", "0", "--", "/bin/sh", "-c",
-              f"while [ ! -e /hinomi/go ]; do sleep 0.1; done; /load touch /tmp/kinsing; {wait_for_stop}")
+    session = pod.enter(app, "/hinomi/hinomi-shim", "--wait", "0", "--", "/bin/sh", "-c",
+                        "while [ ! -e /hinomi/go ]; do sleep 0.1; done; /load touch /tmp/kinsing")
     wait_for("both holders", lambda: len(pod.holders()) == 2)
     pod.start_agent()
     own, other = sorted(pod.wait_said("change", count=2, change="resumed"), key=lambda c: c["holder"])
@@ -503,6 +503,7 @@ def case_impostor(suite, pod):
     check(last[other["holder"]]["doubt"] and not last[own["holder"]]["doubt"], pod.said("change"))
     pod.let_go()
     wait_for("the impostor's file is told", lambda: [a for a in pod.alerts() if a["fd.name"] == "/tmp/kinsing"])
+    session.wait(LIMIT_S)
     with open(os.path.join(pod.volume, "stop"), "wb"):
         pass
     app.finish()

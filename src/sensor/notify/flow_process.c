@@ -187,13 +187,6 @@ static bool is_there(struct receiver *r)
     return access(path.p, F_OK) == 0;
 }
 
-static void clear_found(struct receiver *r)
-{
-    for (int i = 0; i < 2; i++) {
-        memset(&r->at[i], 0, offsetof(struct resolved, storage));
-    }
-}
-
 static bool refuse_exec(struct receiver *r)
 {
     struct notify *n = r->notify;
@@ -217,8 +210,7 @@ static void keep_root(struct receiver *r)
     const struct thread *thread = state_thread(r->notify->config.state, r->target.pid);
     struct tracked *tracked = thread ? tracked_of(r->notify, thread) : NULL;
     if (tracked) {
-        tracked->root = r->root;
-        tracked->roots = r->roots;
+        flow_keep_places(r, tracked);
     }
 }
 
@@ -263,7 +255,7 @@ void flow_exec(struct receiver *r)
 {
     struct exact_result result;
     r->foreseen = false;
-    clear_found(r);
+    flow_forget_found(r);
     int64_t expected = is_there(r) ? 0 : foresee_exec(r);
     if (expected < 0 && !r->at[0].unsure && !r->raceable) {
         struct call_outcome outcome = exec_outcome(r, expected, OUTCOME_PREDICTED);
@@ -307,6 +299,8 @@ static void track_child(struct receiver *r, const struct thread *parent, int64_t
     its->nests = mine->nests;
     its->root = flags & CLONE_NEWNS ? 0 : mine->root;
     its->roots = mine->roots;
+    its->cwd = mine->cwd;
+    its->dirs = mine->dirs;
     tracked_born(n, parent, thread, flags);
     if (!(flags & CLONE_THREAD)) {
         exits_watch(n->exits, child);

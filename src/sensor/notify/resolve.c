@@ -281,6 +281,7 @@ static void describe_missing(struct visit *v, const struct spot *spot, struct re
     ret->parent_exists = true;
     if (visit_describe(v, spot->parent, ret, &place) == 0) {
         append_name(ret, str_from(spot->name, spot->name_n));
+        ret->personal = ret->personal || ret->deleted;
     } else {
         ret->unsure = true;
     }
@@ -426,7 +427,7 @@ static void reset(struct spot *spot, struct resolved *ret)
     spot_done(spot);
     spot_init(spot);
     spot->slash = slash;
-    ret->parent_exists = ret->cut = ret->deleted = ret->unsure = false;
+    ret->parent_exists = ret->cut = ret->deleted = ret->unsure = ret->personal = false;
     ret->error = 0;
     ret->path = (struct str){ 0 };
     forget_facts(ret);
@@ -458,11 +459,13 @@ static void long_walk(struct visit *v, const struct start *start, bool follow, s
 {
     int base = fcntl(start->base, F_DUPFD_CLOEXEC, 0);
     struct walk_query query = { .base = base, .path = str_of(v->r->text), .follow = follow };
-    bool unsure = false;
-    int e = base < 0 ? -errno : walk_path(v, &query, spot, &unsure);
-    ret->personal = true;
+    struct walk_marks marks = { 0 };
+    int e = base < 0 ? -errno : walk_path(v, &query, spot, &marks);
+    /* Where a link's target would be, were its directory there, is not told. */
+    bool vague = e == -ENOENT && spot->parent < 0 && marks.links > 0;
+    ret->personal = marks.personal || vague;
     tell(v, start, e, spot, ret);
-    ret->unsure = ret->unsure || unsure;
+    ret->unsure = ret->unsure || marks.unsure;
 }
 
 /* Walks to the directory first, then looks at the name: both are open. */
@@ -474,8 +477,8 @@ static void long_entry(struct visit *v, const struct start *start, struct spot *
     struct walk_query query = { .base = fcntl(start->base, F_DUPFD_CLOEXEC, 0),
                                 .path = str_of(v->r->link),
                                 .follow = true };
-    bool unsure = false;
-    int e = query.base < 0 ? -errno : walk_path(v, &query, spot, &unsure);
+    struct walk_marks marks = { 0 };
+    int e = query.base < 0 ? -errno : walk_path(v, &query, spot, &marks);
     ret->personal = true;
     close_fd(&spot->parent);
     if (e == 0) {
@@ -485,7 +488,7 @@ static void long_entry(struct visit *v, const struct start *start, struct spot *
         spot->fd = e < 0 ? -1 : e;
     }
     tell(v, start, e < 0 ? e : 0, spot, ret);
-    ret->unsure = ret->unsure || unsure;
+    ret->unsure = ret->unsure || marks.unsure;
 }
 
 /* For SPOT_ENTRY: without trailing slashes. The last name, if it is no name to be made or removed. */
