@@ -27,6 +27,7 @@ static void set_areas(struct store *store)
     store->ingest = &sqlite_ingest_ops;
     store->findings = &sqlite_findings_ops;
     store->accounts = &sqlite_accounts_ops;
+    store->content = &sqlite_content_ops;
 }
 
 static void close_sqlite(struct store *base)
