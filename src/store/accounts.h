@@ -113,8 +113,9 @@ struct store_agent_filter {
 };
 
 struct store_audit_filter {
-    struct str actor, action, object, result; /* .p == NULL any; action: itself and what begins with it and '.' */
-    int64_t from_ms, to_ms;                   /* 0 open */
+    struct str actor, action, object,
+        result;             /* .p == NULL any; action: itself and what begins with it and '.' */
+    int64_t from_ms, to_ms; /* 0 open */
 };
 
 enum store_seen_kind { STORE_SEEN_SESSION, STORE_SEEN_TOKEN, STORE_SEEN_AGENT };

@@ -116,8 +116,8 @@ int sqlite_count(struct sqlite3 *db, int64_t *ret, struct err *err, const char *
     if (!statement) {
         return -EIO;
     }
-    int r = sqlite3_bind_parameter_count(statement) > 0 ? sqlite_bind(statement, err, "i", number)
-                                                        : 0;
+    int r =
+        sqlite3_bind_parameter_count(statement) > 0 ? sqlite_bind(statement, err, "i", number) : 0;
     return r < 0 ? r : sqlite_accounts_number(statement, ret, err);
 }
 

@@ -50,8 +50,8 @@ int sqlite_audit_add(struct sqlite3 *db, const struct store_audit *audit, struct
 
 /* How rows become items of a list. */
 struct sqlite_kind {
-    const char *what; /* "user" */
-    size_t size;      /* of an item */
+    const char *what;                                                 /* "user" */
+    size_t size;                                                      /* of an item */
     bool (*take)(void *item, sqlite3_stmt *row, struct arena *arena); /* false: out of memory */
 };
 
