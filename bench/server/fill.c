@@ -39,7 +39,6 @@ struct fill {
     struct body_packer *packer;
     struct arena arena;
     struct buf json;
-    int64_t *rows; /* of findings */
     struct pending *pending;
     uint32_t npending;
     uint32_t slots[SLOTS]; /* by finding: where it is pending */
@@ -50,6 +49,12 @@ struct fill {
 static struct str text(const char *z)
 {
     return str_of(z);
+}
+
+/* The store is empty, and findings are made in their order. */
+static int64_t row_of(uint32_t finding)
+{
+    return (int64_t)finding + 1;
 }
 
 static void key_of(const struct made_alert *a, uint8_t key[INGEST_KEY])
@@ -96,6 +101,7 @@ static void set_deed(struct ingest_finding *f, const struct made_alert *a)
 static void columns(const struct made_alert *a, struct str body, struct ingest_finding *ret)
 {
     *ret = (struct ingest_finding){
+        .row = row_of(a->finding),
         .opened_ms = a->time_ms,
         .first_seen_ms = a->time_ms,
         .last_seen_ms = a->time_ms,
@@ -150,7 +156,7 @@ static int put_alert(struct fill *fill, struct ingest_tx *tx, uint64_t n, struct
     if (n % fill->world.per_finding == 0) {
         struct ingest_finding finding;
         columns(a, body, &finding);
-        int r = ops->add_finding(tx, &finding, &fill->rows[a->finding], err);
+        int r = ops->add_finding(tx, &finding, err);
         if (r < 0) {
             return r;
         }
@@ -164,7 +170,7 @@ static int put_alert(struct fill *fill, struct ingest_tx *tx, uint64_t n, struct
         .rule = text(a->rule->name),
         .body = body,
         .n = (int64_t)n + 1,
-        .finding = fill->rows[a->finding],
+        .finding = row_of(a->finding),
         .time_ms = a->time_ms,
         .received_ms = a->time_ms,
         .severity = a->rule->severity,
@@ -183,7 +189,7 @@ static int put_more(struct fill *fill, struct ingest_tx *tx, const struct pendin
         return err_set(err, -ENOMEM, "out of memory");
     }
     columns(&fill->alert, body, &finding);
-    struct ingest_more more = { fill->rows[p->finding], p->count, &finding, true };
+    struct ingest_more more = { row_of(p->finding), p->count, &finding, true };
     return fill->store->ingest->more(tx, &more, &result, err);
 }
 
@@ -230,11 +236,10 @@ static int prepare(struct fill *fill, const char *dir, uint64_t alerts, struct e
         return err_set(err, -errno, "%s: %s", dir, strerror(errno));
     }
     fill->world = alerts_world_large((int64_t)(clock_real_ns() / NS_PER_MS), alerts);
-    fill->rows = calloc(alerts / fill->world.per_finding + 1, sizeof(*fill->rows));
     fill->pending = calloc(BATCH, sizeof(*fill->pending));
     arena_init(&fill->arena, ARENA_MAX);
     buf_init(&fill->json, JSON_MAX);
-    if (!fill->rows || !fill->pending || body_packer_new(&fill->packer) < 0) {
+    if (!fill->pending || body_packer_new(&fill->packer) < 0) {
         return err_set(err, -ENOMEM, "out of memory");
     }
     return store_open_sqlite(&options, &fill->store, err);
@@ -275,7 +280,6 @@ int main(int argc, char **argv)
     body_packer_free(fill.packer);
     arena_done(&fill.arena);
     buf_done(&fill.json);
-    free(fill.rows);
     free(fill.pending);
     return r < 0;
 }
