@@ -55,7 +55,7 @@ static void start_ptrace(struct sensors *s)
     struct ptrace_config config = { .state = engine_state(s->engine),
                                     .sink = *engine_sink(s->engine),
                                     .lock = engine_lock(s->engine),
-                                    .deny = s->config->policies != NULL,
+                                    .deny = s->deny,
                                     .exit_kill = s->config->priority == CONFIG_SECURITY,
                                     .every_call = engine_keeps_all(s->engine),
                                     .protected = { getpid(), dns_pid(s) },
@@ -104,7 +104,7 @@ static void start_notify(struct sensors *s)
     const struct handoff_config config = { .path = s->config->socket,
                                            .engine = s->engine,
                                            .features = s->features,
-                                           .deny = s->config->policies != NULL,
+                                           .deny = s->deny,
                                            .protected = { dns_pid(s) },
                                            .holders = s->holders,
                                            .watch = { .changed = watch_changed,
@@ -155,6 +155,17 @@ void sensors_done(struct sensors *s)
     }
     dns_free(s->dns);
     limits_free(s->doubts);
+}
+
+void sensors_set_deny(struct sensors *s, bool deny)
+{
+    s->deny = deny;
+    if (s->handoff) {
+        handoff_set_deny(s->handoff, deny);
+    }
+    if (s->ptrace) {
+        ptrace_set_deny(s->ptrace, deny);
+    }
 }
 
 bool sensors_any(const struct sensors *s)
