@@ -11,6 +11,7 @@
 #include "event/state.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -273,6 +274,16 @@ static struct str type_in_tags(const struct rule *rule)
     return (struct str){ 0 };
 }
 
+static void put_severity(struct jsonw *w, uint8_t tenths)
+{
+    char text[] = "00.0";
+    unsigned skip = tenths < 100;
+    text[0] = (char)('0' + tenths / 100);
+    text[1] = (char)('0' + tenths / 10 % 10);
+    text[3] = (char)('0' + tenths % 10);
+    jsonw_raw(w, "severity", str_from(text + skip, sizeof(text) - 1 - skip));
+}
+
 static void put_verdict(const struct alert_hinomi *hinomi, struct jsonw *w, const struct rule *rule,
                         struct view *view)
 {
@@ -280,27 +291,29 @@ static void put_verdict(const struct alert_hinomi *hinomi, struct jsonw *w, cons
     if (hinomi->judge) {
         hinomi->judge(hinomi->data, rule, view, &verdict);
     }
-    uint8_t severity =
-        verdict.severity <= 100 ? verdict.severity : policy_severity_of(rule->priority);
-    char text[] = "00.0";
-    unsigned skip = severity < 100;
-    text[0] = (char)('0' + severity / 100);
-    text[1] = (char)('0' + severity / 10 % 10);
-    text[3] = (char)('0' + severity % 10);
     PUT_TEXT(w, "policy", verdict.policy);
-    jsonw_raw(w, "severity", str_from(text + skip, sizeof(text) - 1 - skip));
+    put_severity(w,
+                 verdict.severity <= 100 ? verdict.severity : policy_severity_of(rule->priority));
     PUT_TEXT(w, "type", verdict.type.n ? verdict.type : type_in_tags(rule));
 }
 
-static void put_id(struct alert_hinomi *hinomi, struct jsonw *w)
+/* Up to and with the id. */
+static void begin(struct alert_hinomi *hinomi, struct jsonw *w)
 {
+    struct buf *buf = w->buf;
+    uint64_t seq = atomic_fetch_add(&hinomi->seq, 1) + 1;
+    buf_puts(buf, STR("\"uuid\":"));
+    put_uuid(buf, mixed(seq + hinomi->key[0]), mixed(seq ^ hinomi->key[1]));
+    buf_puts(buf, STR(",\"hinomi\":"));
+    jsonw_object(w, NULL);
+    jsonw_u64(w, "v", 1);
     jsonw_raw(w, "id", STR("\""));
-    buf_putz(w->buf, hinomi->agent);
-    buf_putc(w->buf, ':');
-    buf_putz(w->buf, hinomi->boot);
-    buf_putc(w->buf, ':');
-    buf_u64(w->buf, hinomi->seq);
-    buf_putc(w->buf, '"');
+    buf_putz(buf, hinomi->agent);
+    buf_putc(buf, ':');
+    buf_putz(buf, hinomi->boot);
+    buf_putc(buf, ':');
+    buf_u64(buf, seq);
+    buf_putc(buf, '"');
 }
 
 void alert_hinomi_put(struct alert_hinomi *hinomi, struct matcher *matcher, const struct rule *rule,
@@ -309,13 +322,7 @@ void alert_hinomi_put(struct alert_hinomi *hinomi, struct matcher *matcher, cons
     struct jsonw w = { .buf = buf };
     const struct thread *thread = view->event->thread;
     const struct container *container = thread ? thread->container : NULL;
-    hinomi->seq++;
-    buf_puts(buf, STR("\"uuid\":"));
-    put_uuid(buf, mixed(hinomi->seq + hinomi->key[0]), mixed(hinomi->seq ^ hinomi->key[1]));
-    buf_puts(buf, STR(",\"hinomi\":"));
-    jsonw_object(&w, NULL);
-    jsonw_u64(&w, "v", 1);
-    put_id(hinomi, &w);
+    begin(hinomi, &w);
     put_verdict(hinomi, &w, rule, view);
     put_extracted(&w, "outcome", FIELD_EVT_OUTCOME, view);
     put_lineage(hinomi, &w, view);
@@ -324,5 +331,30 @@ void alert_hinomi_put(struct alert_hinomi *hinomi, struct matcher *matcher, cons
     put_dns(&w, view);
     put_evidence(&w, matcher, rule, view);
     jsonw_null(&w, "gap");
+    jsonw_end(&w);
+}
+
+void alert_hinomi_put_own(struct alert_hinomi *hinomi, const struct alert_own *own, struct buf *buf)
+{
+    struct jsonw w = { .buf = buf };
+    begin(hinomi, &w);
+    jsonw_null(&w, "policy");
+    put_severity(&w, policy_severity_of(own->priority));
+    jsonw_null(&w, "type");
+    jsonw_null(&w, "outcome");
+    jsonw_array(&w, "lineage");
+    jsonw_end(&w);
+    if (own->container.n) {
+        jsonw_object(&w, "container");
+        PUT_TEXT(&w, "id", own->container);
+        jsonw_end(&w);
+    } else {
+        jsonw_null(&w, "container");
+    }
+    jsonw_null(&w, "ecs");
+    jsonw_null(&w, "dns");
+    jsonw_array(&w, "evidence");
+    jsonw_end(&w);
+    jsonw_raw(&w, "gap", own->gap.n ? own->gap : STR("null"));
     jsonw_end(&w);
 }

@@ -6,7 +6,8 @@
  *     "outcome":"succeeded","lineage":[{"uuid","pid","ns_pid","name","exe","args","uid","start"},...],
  *     "container":{...},"ecs":{...},"dns":{...},"evidence":[{"list","item","field"},...],"gap":null}
  *
- * What is not known is null (texts, objects) or an empty list. The lineage begins with the process itself. A
+ * What is not known is null (texts, objects) or an empty list. The lineage begins with the process itself. `gap` is
+ * that of notices of gaps: {"start","end" (null: open),"cause","calls","rescued","refused","lost","by_call"}. A
  * text that is not UTF-8 has its bytes as \xHH, and in base64 under "KEY.base64" beside it.
  */
 #pragma once
@@ -37,10 +38,10 @@ struct alert_verdict {
 /* One for all alerts of an agent; outlives its rules. */
 struct alert_hinomi {
     char agent[ALERT_AGENT_MAX];
-    char boot[33];    /* new each time the agent starts */
-    uint64_t seq;     /* of the last alert; the first is 1 */
-    uint64_t key[2];  /* of alerts' uuids */
-    uint64_t host[2]; /* of processes' uuids: the machine's boot */
+    char boot[33];        /* new each time the agent starts */
+    _Atomic uint64_t seq; /* of the last alert or notice; the first is 1 */
+    uint64_t key[2];      /* of alerts' uuids */
+    uint64_t host[2];     /* of processes' uuids: the machine's boot */
     /* Which policy says so, and how severe; NULL: nobody. With the view's event; must not allocate. */
     void (*judge)(void *data, const struct rule *rule, struct view *view,
                   struct alert_verdict *ret);
@@ -52,3 +53,12 @@ int alert_hinomi_init(struct alert_hinomi *hinomi, struct str agent, struct err 
 /* `"uuid":"...","hinomi":{...}`. matcher NULL: no evidence. Scratch of the view is used and not given back. */
 void alert_hinomi_put(struct alert_hinomi *hinomi, struct matcher *matcher, const struct rule *rule,
                       struct view *view, struct buf *buf);
+
+/* The same of what no event stands behind. Any thread. */
+struct alert_own {
+    enum priority priority;
+    struct str container; /* its id; empty: none, or not known */
+    struct str gap;       /* a JSON object; empty: null */
+};
+void alert_hinomi_put_own(struct alert_hinomi *hinomi, const struct alert_own *own,
+                          struct buf *buf);

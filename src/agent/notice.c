@@ -12,6 +12,7 @@
 
 #include <errno.h>
 
+#define GAP_TEXT_MAX   512
 #define LINE_MAX_BYTES ((size_t)NOTICE_TEXT_MAX * 8 * (NOTICE_FIELDS_MAX + 2))
 
 static void put_message(const struct alert_format *format, const struct notice *notice,
@@ -51,6 +52,56 @@ static void put_field(const struct notice_field *field, struct jsonw *w)
     }
 }
 
+static void put_gap(const struct notice_gap *gap, struct buf *buf)
+{
+    struct jsonw w = { .buf = buf };
+    jsonw_object(&w, NULL);
+    put_time_value(gap->start_ns, &w, "start");
+    if (gap->end_ns) {
+        put_time_value(gap->end_ns, &w, "end");
+    } else {
+        jsonw_null(&w, "end");
+    }
+    jsonw_str(&w, "cause", str_first(gap->cause, GAP_TEXT_MAX));
+    jsonw_u64(&w, "calls", gap->passed);
+    jsonw_u64(&w, "rescued", gap->rescued);
+    jsonw_u64(&w, "refused", gap->refused);
+    jsonw_u64(&w, "lost", gap->lost);
+    if (gap->calls.n) {
+        jsonw_str(&w, "by_call", str_first(gap->calls, GAP_TEXT_MAX));
+    } else {
+        jsonw_null(&w, "by_call");
+    }
+    jsonw_end(&w);
+}
+
+static struct str container_of(const struct notice *notice)
+{
+    for (uint32_t i = 0; i < notice->nfields; i++) {
+        const struct notice_field *field = &notice->fields[i];
+        if (field->kind == NOTICE_TEXT && strcmp(field->key, "container.id") == 0) {
+            return field->text;
+        }
+    }
+    return (struct str){ 0 };
+}
+
+static void put_hinomi(const struct alert_format *format, const struct notice *notice,
+                       struct buf *buf)
+{
+    char storage[GAP_TEXT_MAX * 12 + 512];
+    struct buf gap;
+    buf_init_fixed(&gap, storage, sizeof(storage));
+    if (notice->gap) {
+        put_gap(notice->gap, &gap);
+    }
+    const struct alert_own own = { .priority = notice->priority,
+                                   .container = container_of(notice),
+                                   .gap = gap.failed ? (struct str){ 0 } : buf_str(&gap) };
+    buf_putc(buf, ',');
+    alert_hinomi_put_own(format->hinomi, &own, buf);
+}
+
 static void put_json(const struct alert_format *format, const struct notice *notice, uint64_t ts_ns,
                      struct buf *buf)
 {
@@ -73,6 +124,9 @@ static void put_json(const struct alert_format *format, const struct notice *not
     jsonw_array(&w, "tags");
     jsonw_end(&w);
     put_time_value(ts_ns, &w, "time");
+    if (format->hinomi) {
+        put_hinomi(format, notice, buf);
+    }
     jsonw_end(&w);
 }
 
@@ -160,7 +214,8 @@ int notice_gap(struct engine *engine, const struct notice_gap *gap)
                                    .ts_ns = now,
                                    .message = buf_str(&message),
                                    .fields = fields,
-                                   .nfields = sizeof(fields) / sizeof(*fields) };
+                                   .nfields = sizeof(fields) / sizeof(*fields),
+                                   .gap = gap };
     count(engine, gap);
     return notice_say(engine, &notice);
 }

@@ -485,6 +485,7 @@ class Watching(Folder):
         self.assertEqual((gap["rule"], gap["source"], gap["priority"]), ("Hinomi gap", "hinomi", "Warning"))
         self.assertGreater(gap["output_fields"]["gap.calls"], 0)
         self.assertEqual(gap["output_fields"]["gap.cause"], "agent gone")
+        self.assertEqual(gap["hinomi"]["gap"]["calls"], gap["output_fields"]["gap.calls"])
         start, end = (gap["output_fields"][name] for name in ("gap.start", "gap.end"))
         self.assertRegex(start, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$")
         self.assertLess(start, end)

@@ -174,7 +174,8 @@ static void answer_for(struct notify *n, struct receiver *r, uint64_t taken, uin
 static void serve_for_all(struct notify *n)
 {
     struct pollfd p = { .fd = n->listener, .events = POLLIN };
-    while (!notify_denies(n) && receivers_are_stuck(n) && poll(&p, 1, 0) == 1 && p.revents & POLLIN) {
+    while (!notify_denies(n) && receivers_are_stuck(n) && poll(&p, 1, 0) == 1 &&
+           p.revents & POLLIN) {
         struct seccomp_notif notif = { 0 };
         struct seccomp_notif_resp resp = { .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
         if (ioctl(n->listener, SECCOMP_IOCTL_NOTIF_RECV, &notif) < 0) {

@@ -74,7 +74,7 @@ struct request {
 
 struct ptrace {
     struct ptrace_config config;
-    _Atomic bool deny; /* the configuration's, until it is set anew */
+    _Atomic bool deny;         /* the configuration's, until it is set anew */
     struct resolver *resolver; /* the tracer's */
     struct live_task *task, *other;
     struct live_sharers *sharers;
