@@ -11,7 +11,6 @@
 #include "event/state.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -71,6 +70,15 @@ static bool is_plain(char c)
            c == '_' || c == '.';
 }
 
+void alert_hinomi_set_agent(struct alert_hinomi *hinomi, struct str agent)
+{
+    size_t n = agent.n < sizeof(hinomi->agent) - 1 ? agent.n : sizeof(hinomi->agent) - 1;
+    for (size_t i = 0; i < n; i++) {
+        hinomi->agent[i] = is_plain(agent.p[i]) ? agent.p[i] : '-';
+    }
+    hinomi->agent[n] = '\0';
+}
+
 int alert_hinomi_init(struct alert_hinomi *hinomi, struct str agent, struct err *err)
 {
     uint64_t random[4];
@@ -83,12 +91,7 @@ int alert_hinomi_init(struct alert_hinomi *hinomi, struct str agent, struct err 
         agent = str_of(host);
     }
     agent = agent.n ? agent : STR("agent");
-    for (size_t i = 0; i < agent.n && i < sizeof(hinomi->agent) - 1; i++) {
-        hinomi->agent[i] = agent.p[i];
-        if (!is_plain(agent.p[i])) {
-            hinomi->agent[i] = '-';
-        }
-    }
+    alert_hinomi_set_agent(hinomi, agent);
     put_hex(hinomi->boot, random[0], 16);
     put_hex(hinomi->boot + 16, random[1], 16);
     hinomi->key[0] = random[2];
@@ -274,46 +277,39 @@ static struct str type_in_tags(const struct rule *rule)
     return (struct str){ 0 };
 }
 
-static void put_severity(struct jsonw *w, uint8_t tenths)
+static void put_severity(struct jsonw *w, uint8_t severity)
 {
     char text[] = "00.0";
-    unsigned skip = tenths < 100;
-    text[0] = (char)('0' + tenths / 100);
-    text[1] = (char)('0' + tenths / 10 % 10);
-    text[3] = (char)('0' + tenths % 10);
+    unsigned skip = severity < 100;
+    text[0] = (char)('0' + severity / 100);
+    text[1] = (char)('0' + severity / 10 % 10);
+    text[3] = (char)('0' + severity % 10);
     jsonw_raw(w, "severity", str_from(text + skip, sizeof(text) - 1 - skip));
 }
 
-static void put_verdict(const struct alert_hinomi *hinomi, struct jsonw *w, const struct rule *rule,
+static void put_verdict(struct alert_hinomi *hinomi, struct jsonw *w, const struct rule *rule,
                         struct view *view)
 {
     struct alert_verdict verdict = { .severity = ALERT_BY_PRIORITY };
     if (hinomi->judge) {
         hinomi->judge(hinomi->data, rule, view, &verdict);
     }
+    hinomi->severity =
+        verdict.severity <= 100 ? verdict.severity : policy_severity_of(rule->priority);
     PUT_TEXT(w, "policy", verdict.policy);
-    put_severity(w,
-                 verdict.severity <= 100 ? verdict.severity : policy_severity_of(rule->priority));
+    put_severity(w, hinomi->severity);
     PUT_TEXT(w, "type", verdict.type.n ? verdict.type : type_in_tags(rule));
 }
 
-/* Up to and with the id. */
-static void begin(struct alert_hinomi *hinomi, struct jsonw *w)
+static void put_id(const struct alert_hinomi *hinomi, uint64_t seq, struct jsonw *w)
 {
-    struct buf *buf = w->buf;
-    uint64_t seq = atomic_fetch_add(&hinomi->seq, 1) + 1;
-    buf_puts(buf, STR("\"uuid\":"));
-    put_uuid(buf, mixed(seq + hinomi->key[0]), mixed(seq ^ hinomi->key[1]));
-    buf_puts(buf, STR(",\"hinomi\":"));
-    jsonw_object(w, NULL);
-    jsonw_u64(w, "v", 1);
     jsonw_raw(w, "id", STR("\""));
-    buf_putz(buf, hinomi->agent);
-    buf_putc(buf, ':');
-    buf_putz(buf, hinomi->boot);
-    buf_putc(buf, ':');
-    buf_u64(buf, seq);
-    buf_putc(buf, '"');
+    buf_putz(w->buf, hinomi->agent);
+    buf_putc(w->buf, ':');
+    buf_putz(w->buf, hinomi->boot);
+    buf_putc(w->buf, ':');
+    buf_u64(w->buf, seq);
+    buf_putc(w->buf, '"');
 }
 
 void alert_hinomi_put(struct alert_hinomi *hinomi, struct matcher *matcher, const struct rule *rule,
@@ -322,7 +318,13 @@ void alert_hinomi_put(struct alert_hinomi *hinomi, struct matcher *matcher, cons
     struct jsonw w = { .buf = buf };
     const struct thread *thread = view->event->thread;
     const struct container *container = thread ? thread->container : NULL;
-    begin(hinomi, &w);
+    hinomi->seq++;
+    buf_puts(buf, STR("\"uuid\":"));
+    put_uuid(buf, mixed(hinomi->seq + hinomi->key[0]), mixed(hinomi->seq ^ hinomi->key[1]));
+    buf_puts(buf, STR(",\"hinomi\":"));
+    jsonw_object(&w, NULL);
+    jsonw_u64(&w, "v", 1);
+    put_id(hinomi, hinomi->seq, &w);
     put_verdict(hinomi, &w, rule, view);
     put_extracted(&w, "outcome", FIELD_EVT_OUTCOME, view);
     put_lineage(hinomi, &w, view);
@@ -334,27 +336,33 @@ void alert_hinomi_put(struct alert_hinomi *hinomi, struct matcher *matcher, cons
     jsonw_end(&w);
 }
 
-void alert_hinomi_put_own(struct alert_hinomi *hinomi, const struct alert_own *own, struct buf *buf)
+void alert_hinomi_put_notice(const struct alert_hinomi *hinomi, const struct alert_notice *notice,
+                             struct buf *buf)
 {
+    static const char *const nothing[] = { "policy", "type", "outcome", "ecs", "dns" };
+    static const char *const empty[] = { "lineage", "evidence" };
     struct jsonw w = { .buf = buf };
-    begin(hinomi, &w);
-    jsonw_null(&w, "policy");
-    put_severity(&w, policy_severity_of(own->priority));
-    jsonw_null(&w, "type");
-    jsonw_null(&w, "outcome");
-    jsonw_array(&w, "lineage");
-    jsonw_end(&w);
-    if (own->container.n) {
+    buf_puts(buf, STR("\"uuid\":"));
+    put_uuid(buf, mixed(notice->seq + hinomi->key[0]), mixed(notice->seq ^ hinomi->key[1]));
+    buf_puts(buf, STR(",\"hinomi\":"));
+    jsonw_object(&w, NULL);
+    jsonw_u64(&w, "v", 1);
+    put_id(hinomi, notice->seq, &w);
+    put_severity(&w, notice->severity);
+    if (notice->container.n) {
         jsonw_object(&w, "container");
-        PUT_TEXT(&w, "id", own->container);
+        PUT_TEXT(&w, "id", notice->container);
         jsonw_end(&w);
     } else {
         jsonw_null(&w, "container");
     }
-    jsonw_null(&w, "ecs");
-    jsonw_null(&w, "dns");
-    jsonw_array(&w, "evidence");
-    jsonw_end(&w);
-    jsonw_raw(&w, "gap", own->gap.n ? own->gap : STR("null"));
+    for (size_t i = 0; i < sizeof(nothing) / sizeof(*nothing); i++) {
+        jsonw_null(&w, nothing[i]);
+    }
+    for (size_t i = 0; i < sizeof(empty) / sizeof(*empty); i++) {
+        jsonw_array(&w, empty[i]);
+        jsonw_end(&w);
+    }
+    jsonw_raw(&w, "gap", notice->gap.n ? notice->gap : STR("null"));
     jsonw_end(&w);
 }

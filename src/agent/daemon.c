@@ -266,7 +266,7 @@ static void daemon_done(struct daemon *d)
     }
 }
 
-int daemon_run(const struct config_source *source)
+int daemon_run(const struct settings_source *source)
 {
     CLEANUP(daemon_done)
     struct daemon d = { .source = source, .output = -1, .listening = -1 };

@@ -35,7 +35,7 @@
 #define LISTING_NS   (10 * NS_PER_S)
 #define MARK_NS      (200 * NS_PER_MS)
 #define FIRST_PIDNS  0xeffffffc /* the inode of the first process namespace, in all kernels */
-#define RANGE_MAX    4096 /* more new ids than that: /proc is listed */
+#define RANGE_MAX    4096       /* more new ids than that: /proc is listed */
 
 CLEANUP_DEFINE(struct discover, discover_free);
 

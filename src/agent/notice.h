@@ -1,6 +1,7 @@
 /*
  * notice: what Hinomi says of itself among the alerts: gaps in what was seen, losses, responses. A line of text,
- * or an object shaped like an alert with the source "hinomi" and, of an agent's, uuid and `hinomi` too. No rule, priority or selection filters them.
+ * or an object shaped like an alert with the source "hinomi" and, of an agent's, uuid and `hinomi` too. No rule,
+ * priority or selection filters them.
  */
 #pragma once
 
@@ -43,8 +44,9 @@ struct notice {
 /* Any thread, at any time but with the engine's lock held. -ENOBUFS: the output's queue is full; counted
  * with the dropped alerts. */
 int notice_say(struct engine *engine, const struct notice *notice);
-/* The line alone, with its newline. */
-void notice_write(const struct alert_format *format, const struct notice *notice, struct buf *buf);
+/* The line alone, with its newline. `seq`: of its alert id where the format has those; 0: without. */
+void notice_write(const struct alert_format *format, const struct notice *notice, uint64_t seq,
+                  struct buf *buf);
 
 /* Calls that passed unseen. */
 struct notice_gap {

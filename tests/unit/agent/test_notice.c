@@ -148,11 +148,11 @@ static void test_gap_hinomi(void **state)
     struct buf line;
     assert_int_equal(alert_hinomi_init(&hinomi, STR("a"), NULL), 0);
     buf_init(&line, 1 << 20);
-    notice_write(&format, &notice, &line);
+    notice_write(&format, &notice, 1, &line);
     notice.fields = &field;
     notice.nfields = 1;
     notice.gap = NULL;
-    notice_write(&format, &notice, &line);
+    notice_write(&format, &notice, 2, &line);
     buf_putc(&line, '\0');
     char *second = strchr(line.p, '\n');
     *second++ = '\0';
@@ -221,7 +221,7 @@ static void test_hostile(void **state)
     struct alert_format format = { .json = true };
     struct buf line;
     buf_init(&line, 1 << 20);
-    notice_write(&format, &notice, &line);
+    notice_write(&format, &notice, 0, &line);
     assert_int_equal(str_find_char(buf_str(&line), '\n'), line.n - 1);
     buf_putc(&line, '\0');
     struct json_object *alert = parsed(line.p);
@@ -229,7 +229,7 @@ static void test_hostile(void **state)
     json_object_put(alert);
     buf_clear(&line);
     format.json = false;
-    notice_write(&format, &notice, &line);
+    notice_write(&format, &notice, 0, &line);
     assert_int_equal(str_find_char(buf_str(&line), '\n'), line.n - 1);
     assert_int_equal(str_find_char(buf_str(&line), '\x1b'), -1);
     buf_done(&line);
@@ -256,7 +256,7 @@ static void test_long(void **state)
     struct alert_format format = { .json = true };
     struct buf line;
     buf_init(&line, 1 << 24);
-    notice_write(&format, &notice, &line);
+    notice_write(&format, &notice, 0, &line);
     assert_false(line.failed);
     assert_int_equal(str_find(buf_str(&line), STR("late")), -1);
     buf_done(&line);
