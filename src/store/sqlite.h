@@ -100,3 +100,4 @@ struct str sqlite_text(sqlite3_stmt *statement, int column, struct arena *arena)
 struct str sqlite_text_borrowed(sqlite3_stmt *statement, int column);
 
 /* Of the areas; each in a file of its own. */
+extern const struct store_ingest_ops sqlite_ingest_ops;

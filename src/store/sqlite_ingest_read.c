@@ -173,7 +173,7 @@ static int gaps_of_day(void *data, struct sqlite3 *day, int64_t day_ms, struct e
         }
         if (reading->page->n == reading->query->limit) {
             snprintf(reading->next, sizeof(reading->next), "%" PRId64 ".%" PRId64, day_ms,
-                     sqlite3_column_int64(s, 0) + 1);
+                     (int64_t)sqlite3_column_int64(s, 0) + 1);
             reading->full = true;
             sqlite3_reset(s);
             break;
