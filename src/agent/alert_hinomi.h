@@ -39,6 +39,7 @@ struct alert_hinomi {
     char agent[ALERT_AGENT_MAX];
     char boot[33];    /* new each time the agent starts */
     uint64_t seq;     /* of the last alert; the first is 1 */
+    uint8_t severity; /* of the last alert, in tenths */
     uint64_t key[2];  /* of alerts' uuids */
     uint64_t host[2]; /* of processes' uuids: the machine's boot */
     /* Which policy says so, and how severe; NULL: nobody. With the view's event; must not allocate. */
@@ -52,3 +53,8 @@ int alert_hinomi_init(struct alert_hinomi *hinomi, struct str agent, struct err 
 /* `"uuid":"...","hinomi":{...}`. matcher NULL: no evidence. Scratch of the view is used and not given back. */
 void alert_hinomi_put(struct alert_hinomi *hinomi, struct matcher *matcher, const struct rule *rule,
                       struct view *view, struct buf *buf);
+/* The same of what no event stands behind, as alert number `seq`; severity in tenths; container: its id, or empty. */
+void alert_hinomi_put_notice(const struct alert_hinomi *hinomi, uint64_t seq, uint8_t severity,
+                             struct str container, struct buf *buf);
+/* The agent's id from now on; with whatever guards alerts held. */
+void alert_hinomi_set_agent(struct alert_hinomi *hinomi, struct str agent);

@@ -41,8 +41,9 @@ struct notice {
 /* Any thread, at any time but with the engine's lock held. -ENOBUFS: the output's queue is full; counted
  * with the dropped alerts. */
 int notice_say(struct engine *engine, const struct notice *notice);
-/* The line alone, with its newline. */
-void notice_write(const struct alert_format *format, const struct notice *notice, struct buf *buf);
+/* The line alone, with its newline. `seq`: of its alert id where the format has those; 0: without. */
+void notice_write(const struct alert_format *format, const struct notice *notice, uint64_t seq,
+                  struct buf *buf);
 
 /* Calls that passed unseen. */
 struct notice_gap {

@@ -23,8 +23,6 @@
 #define HINOMI_VERSION "0.1.0"
 #endif
 
-#pragma weak store_open_sqlite
-#pragma weak store_close
 
 static const char help[] =
     "Usage: hinomi-server [OPTION...]\n"

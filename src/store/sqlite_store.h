@@ -33,7 +33,7 @@ struct sqlite_connection {
     struct sqlite_cached statements[SQLITE_STATEMENTS_MAX];
 };
 
-enum sqlite_use { SQLITE_USE_WRITE, SQLITE_USE_READ };
+enum sqlite_use { SQLITE_USE_WRITE, SQLITE_USE_DAY, SQLITE_USE_READ };
 
 /* A table of a day, and how to ask for its last row. */
 struct sqlite_day_table {

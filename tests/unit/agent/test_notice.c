@@ -171,7 +171,7 @@ static void test_hostile(void **state)
     struct alert_format format = { .json = true };
     struct buf line;
     buf_init(&line, 1 << 20);
-    notice_write(&format, &notice, &line);
+    notice_write(&format, &notice, 0, &line);
     assert_int_equal(str_find_char(buf_str(&line), '\n'), line.n - 1);
     buf_putc(&line, '\0');
     struct json_object *alert = parsed(line.p);
@@ -179,7 +179,7 @@ static void test_hostile(void **state)
     json_object_put(alert);
     buf_clear(&line);
     format.json = false;
-    notice_write(&format, &notice, &line);
+    notice_write(&format, &notice, 0, &line);
     assert_int_equal(str_find_char(buf_str(&line), '\n'), line.n - 1);
     assert_int_equal(str_find_char(buf_str(&line), '\x1b'), -1);
     buf_done(&line);
@@ -206,7 +206,7 @@ static void test_long(void **state)
     struct alert_format format = { .json = true };
     struct buf line;
     buf_init(&line, 1 << 24);
-    notice_write(&format, &notice, &line);
+    notice_write(&format, &notice, 0, &line);
     assert_false(line.failed);
     assert_int_equal(str_find(buf_str(&line), STR("late")), -1);
     buf_done(&line);
