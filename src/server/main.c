@@ -76,9 +76,7 @@ static int start(struct server *server, bool *ret_started, struct err *err)
     if (r < 0) {
         return err_set(err, r, "out of memory");
     }
-    if (store_open_sqlite) {
-        r = store_open_sqlite(&store, &server->store, err);
-    }
+    r = store_open_sqlite(&store, &server->store, err);
     r = r == 0 ? http_new(server, err) : r;
     r = r == 0 ? server_modules_start(server, err) : r;
     *ret_started = r == 0;
@@ -104,9 +102,7 @@ static void stop(struct server *server, bool started)
         server_modules_stop(server);
     }
     http_free(server);
-    if (store_close) {
-        store_close(server->store);
-    }
+    store_close(server->store);
     hub_free(server->hub);
 }
 
