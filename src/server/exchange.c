@@ -15,7 +15,7 @@
 #include "server/accounts.h"
 #include "server/config.h"
 #include "server/host.h"
-#include "server/limits.h"
+#include "server/http_limits.h"
 
 #include <errno.h>
 #include <stdatomic.h>
