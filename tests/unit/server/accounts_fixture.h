@@ -32,6 +32,9 @@ void fixture_restart(struct fixture *fixture);
 /* The clock of all fixtures, ms. */
 extern int64_t fixture_now_ms;
 
+/* Members that a call does not name are not sent. */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
 struct ask {
     const char *method, *target, *bearer, *body, *peer;
     const char *cookie, *csrf, *instance, *site;
