@@ -161,17 +161,14 @@ static int find(struct ingest_tx *tx, const uint8_t key[INGEST_KEY], int64_t tim
 }
 
 static const char insert_finding[] =
-    "INSERT INTO findings (row, id, key, opened_ms, scope, stages, rule, policy, type, severity, "
-    "priority,"
-    " status, count, first_seen_ms, last_seen_ms, created_ms, updated_ms, clock, source, title, "
-    "output,"
-    " container_id, container_name, image, image_digest, cluster, task_arn, task_id, task_family,"
-    " task_revision, service, account, region, host, agent, proc_name, proc_exe, proc_cmdline, "
-    "proc_pid,"
-    " user_name, parent_name, parent_exe, domain, file, list, item, tags, sequence, members)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-    "?, ?,"
-    " ?, ?, ?, ?, ?, ?, ?, nullif(?, -1), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "INSERT INTO findings (row, id, key, opened_ms, scope, stages, rule, policy, type, "
+    "severity, priority, status, count, first_seen_ms, last_seen_ms, created_ms, updated_ms, "
+    "clock, source, title, output, container_id, container_name, image, image_digest, "
+    "cluster, task_arn, task_id, task_family, task_revision, service, account, region, host, "
+    "agent, proc_name, proc_exe, proc_cmdline, proc_pid, user_name, parent_name, parent_exe, "
+    "domain, file, list, item, tags, sequence, members)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, -1), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 static int add_finding(struct ingest_tx *tx, const struct ingest_finding *f, struct err *err)
 {
