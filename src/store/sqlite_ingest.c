@@ -197,7 +197,9 @@ static int add_finding(struct ingest_tx *tx, const struct ingest_finding *f, str
 static int last_row(struct ingest_tx *tx, int64_t *ret, struct err *err)
 {
     sqlite3_stmt *s;
-    int r = sqlite_prepare(tx->db, "SELECT coalesce(max(row), 0) FROM findings", &s, err);
+    int r = sqlite_prepare(
+        tx->db, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'findings'", &s,
+        err);
     r = r < 0 ? r : sqlite_row(s, err);
     if (r == 1) {
         *ret = sqlite3_column_int64(s, 0);
