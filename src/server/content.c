@@ -34,7 +34,8 @@ int64_t content_version(const struct server *server)
 void content_sign_key(const struct server *server, struct buf *buf)
 {
     if (server->content) {
-        buf_base64(buf, str_from(server->content->bundles.key.public, crypto_sign_PUBLICKEYBYTES));
+        buf_base64(buf, str_from(server->content->bundles.key.public_key,
+                                 sizeof(server->content->bundles.key.public_key)));
     }
 }
 
@@ -211,7 +212,7 @@ static int begin(struct content *content, struct err *err)
     if (r < 0) {
         return err_set(err, r, "out of memory");
     }
-    r = bundle_key_load(config->dir, &content->bundles.key, err);
+    r = signing_load(config->dir, &content->bundles.key, err);
     r = r == 0 ? managed_load(dir, config->content_dir, &content->managed, err) : r;
     r = r == 0 ? content->ops->recover(content->store, err) : r;
     r = r == 0 ? load_set(content, err) : r;
