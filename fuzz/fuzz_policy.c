@@ -3,9 +3,9 @@
  */
 #include "fuzz.h"
 
-#include "agent/policy.h"
 #include "base/cleanup.h"
 #include "event/state.h"
+#include "rules/policy.h"
 
 #define RULE(name)                                                                                 \
     "- rule: " name "\n  desc: d\n  condition: evt.type = open\n  output: o\n  priority: INFO\n"

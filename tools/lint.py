@@ -31,9 +31,11 @@ EDGES = {
     "event": {"base", "event"},
     "rules": {"base", "event", "rules"},
     "sensor": {"base", "event", "sensor"},
-    "agent": {"base", "event", "rules", "sensor", "agent", "shim"},
-    "store": {"base", "store"},
-    "server": {"base", "event", "rules", "store", "server"},
+    "settings": {"base", "event", "rules", "settings"},
+    "agent": {"base", "event", "rules", "sensor", "agent", "shim", "settings"},
+    "filter": {"base", "event", "rules", "filter"},
+    "store": {"base", "event", "rules", "filter", "store"},
+    "server": {"base", "event", "rules", "filter", "store", "server", "settings"},
     "shim": {"base", "sensor", "shim"},
 }
 

@@ -9,6 +9,7 @@
 
 #include "agent/daemon_sensors.h"
 #include "agent/notice.h"
+#include "agent/respond_limit.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "sensor/notify/call.h"
@@ -16,7 +17,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define CALLS_NAMED 12 /* of a gap */
+#define CALLS_NAMED       12 /* of a gap */
+#define DOUBTS_PER_MINUTE 10 /* told of one container */
 
 struct who {
     struct str command, host, container; /* container: its id, or empty */
@@ -28,31 +30,60 @@ static struct who who_of(const struct handoff_container *c)
     struct str cgroup = str_until_nul(hello->cgroup, sizeof(hello->cgroup));
     return (struct who){ .command = handoff_argument(hello, 0),
                          .host = str_until_nul(hello->host, sizeof(hello->host)),
-                         .container = cgroup_container_id(cgroup) };
+                         .container = c->id[0] ? str_of(c->id) : cgroup_container_id(cgroup) };
 }
 
-static void say_unwatched(struct sensors *s, const struct handoff_container *c, const char *what,
-                          const char *why)
+/* What is not as it should be with an application. */
+struct trouble {
+    const char *rule, *what, *why;
+};
+
+static void say(struct sensors *s, const struct handoff_container *c, const struct trouble *t)
 {
     struct who who = who_of(c);
     char storage[1024];
     struct buf message;
     buf_init_fixed(&message, storage, sizeof(storage));
-    buf_printf(&message, NOTICE_UNWATCHED ": %s (reason=%s command=%.*s pid=%lld container=%.*s)",
-               what, why, STR_ARG(who.command), (long long)c->pid,
-               STR_ARG(who.container.n ? who.container : STR("<NA>")));
+    buf_printf(&message, "%s: %s (reason=%s command=%.*s pid=%lld holder=%lld container=%.*s)",
+               t->rule, t->what, t->why, STR_ARG(who.command), (long long)c->pid,
+               (long long)c->holder, STR_ARG(who.container.n ? who.container : STR("<NA>")));
     const struct notice_field fields[] = {
-        { "unwatched.reason", NOTICE_TEXT, str_of(why), 0 },
+        { "unwatched.reason", NOTICE_TEXT, str_of(t->why), 0 },
         { "proc.pid", NOTICE_NUMBER, { 0 }, (uint64_t)c->pid },
+        { "holder.pid", NOTICE_NUMBER, { 0 }, (uint64_t)c->holder },
         { "proc.exe", NOTICE_TEXT, who.command, 0 },
         { "container.id", who.container.n ? NOTICE_TEXT : NOTICE_NULL, who.container, 0 },
         { "container.hostname", NOTICE_TEXT, who.host, 0 },
     };
-    notice_say(s->engine, &(struct notice){ .rule = NOTICE_UNWATCHED,
+    notice_say(s->engine, &(struct notice){ .rule = t->rule,
                                             .priority = PRIORITY_WARNING,
                                             .message = buf_str(&message),
                                             .fields = fields,
                                             .nfields = sizeof(fields) / sizeof(*fields) });
+}
+
+static void say_unwatched(struct sensors *s, const struct handoff_container *c, const char *what,
+                          const char *why)
+{
+    say(s, c, &(struct trouble){ NOTICE_UNWATCHED, what, why });
+}
+
+/* Anybody can make these happen: so many a minute and container, the rest is counted only. */
+static void say_doubt(struct sensors *s, const struct handoff_container *c)
+{
+    uint64_t now = clock_boot_ns();
+    if (!s->doubts && limits_new(DOUBTS_PER_MINUTE, &s->doubts) < 0) {
+        return;
+    }
+    struct limit *limit =
+        limits_of(s->doubts, str_from((const char *)&c->place, sizeof(c->place)), now);
+    if (limit_has_room(limit, now)) {
+        limit_count(limit, now);
+        say(s, c,
+            &(struct trouble){
+                NOTICE_UNPROTECTED,
+                "an application is watched, but not by a holder that is known for one", c->doubt });
+    }
 }
 
 /* One that has no filter: by the other sensor, or not at all. */
@@ -73,8 +104,10 @@ static void pass_on(struct sensors *s, const struct handoff_container *c)
     struct who who = who_of(c);
     struct str task = str_until_nul(c->hello->task, sizeof(c->hello->task));
     struct metadata *metadata = s->responders->metadata;
-    if (c->holder > 0) {
-        respond_protect(s->responders->respond, c->holder);
+    if (c->doubt) {
+        say_doubt(s, c);
+    } else if (respond_protect(s->responders->respond, c->holder, c->holder_start) < 0) {
+        log_warning("too many holders: process %lld is not protected", (long long)c->holder);
     }
     if (metadata && c->pid > 0 && (task.n || who.container.n)) {
         metadata_hint(metadata, c->pid, task.n ? task : who.container);
@@ -88,9 +121,7 @@ static void pass_on(struct sensors *s, const struct handoff_container *c)
 
 static void forget(struct sensors *s, const struct handoff_container *c)
 {
-    if (c->holder > 0) {
-        respond_release(s->responders->respond, c->holder);
-    }
+    respond_release(s->responders->respond, c->holder, c->holder_start);
     if (s->discover && c->pid > 0) {
         discover_unwatch(s->discover, c->pid);
     }
@@ -133,7 +164,12 @@ void watch_changed(void *data, enum handoff_change change, const struct handoff_
         log_info("%s: ended", text);
         forget(s, c);
         break;
+    case HANDOFF_DOUBTED:
+        respond_release(s->responders->respond, c->holder, c->holder_start);
+        say_doubt(s, c);
+        break;
     case HANDOFF_HOLDER_LOST:
+        respond_release(s->responders->respond, c->holder, c->holder_start);
         say_unwatched(s, c,
                       "without its holder, what an application does fails when the agent ends",
                       "the holder is gone");
@@ -148,6 +184,12 @@ void watch_changed(void *data, enum handoff_change change, const struct handoff_
         say_refused(s, error);
         break;
     }
+}
+
+bool watch_is_outsider(void *data, int64_t pid)
+{
+    const struct sensors *s = data;
+    return s->discover && discover_is_outsider(s->discover, pid);
 }
 
 /* The most frequent first. */

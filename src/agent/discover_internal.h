@@ -21,6 +21,7 @@ struct tree {
     char container[DISCOVER_ID_MAX];
     uint64_t mnt, dev; /* mount namespace */
     uint32_t filters;
+    uint64_t start_ticks;   /* of that process */
     int shells[SHELLS_MAX]; /* inotify watches */
     int nshells;
 };
@@ -66,6 +67,7 @@ struct discover {
     struct tree trees[DISCOVER_TREES_MAX];
     struct discover_stats stats;
     uint64_t own_mnt, own_dev, host_mnt;
+    bool on_host; /* in the first process namespace */
     /* the thread's */
     struct live_task *task;
     struct map known;

@@ -6,11 +6,11 @@
  */
 #include "agent/engine_internal.h"
 
-#include "agent/policy.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "rules/demand.h"
+#include "rules/policy.h"
 #include "rules/uses.h"
 #include "sensor/live/task.h"
 
@@ -67,13 +67,20 @@ static bool tells_asker(struct engine *engine, uint16_t name)
     return false;
 }
 
+static bool others_want(struct engine *engine, const struct thread *thread, uint16_t name,
+                        uint32_t open_flags)
+{
+    const struct engine_watch *watch = &engine->config.watch;
+    return watch->wants && watch->wants(watch->data, thread, name, open_flags);
+}
+
 static bool sink_wants(void *data, const struct thread *thread, uint16_t name, uint32_t open_flags)
 {
     struct engine *engine = data;
     return engine->capture ||
            wants_event(engine->wants, pipeline_view(engine->pipeline), thread, name,
                        access_of(open_flags)) ||
-           tells_asker(engine, name);
+           tells_asker(engine, name) || others_want(engine, thread, name, open_flags);
 }
 
 static bool sink_wants_failed(void *data, uint16_t name, struct str raw, struct str path)
@@ -361,6 +368,25 @@ int engine_replace(struct engine *engine, const struct engine_rules *rules, stru
     return 0;
 }
 
+uint64_t engine_next_alert(struct engine *engine)
+{
+    struct alert_hinomi *hinomi = engine->config.options.format.hinomi;
+    pthread_mutex_lock(&engine->lock);
+    uint64_t seq = hinomi ? ++hinomi->seq : 0;
+    pthread_mutex_unlock(&engine->lock);
+    return seq;
+}
+
+void engine_set_agent(struct engine *engine, struct str agent)
+{
+    struct alert_hinomi *hinomi = engine->config.options.format.hinomi;
+    pthread_mutex_lock(&engine->lock);
+    if (hinomi) {
+        alert_hinomi_set_agent(hinomi, agent);
+    }
+    pthread_mutex_unlock(&engine->lock);
+}
+
 int engine_know_lineage(struct engine *engine, int64_t pid, struct err *err)
 {
     struct live_task *task = NULL;
@@ -417,5 +443,21 @@ uint32_t engine_alerts_by_rule(struct engine *engine, uint64_t *ret, uint32_t ma
     n = n < max ? n : max;
     memcpy(ret, stats.alerts_by_rule, n * sizeof(*ret));
     pthread_mutex_unlock(&engine->lock);
+    return n;
+}
+
+uint32_t engine_cost_by_rule(struct engine *engine, uint64_t *ret, uint32_t max,
+                             uint64_t *ret_search)
+{
+    struct matcher_costs costs;
+    pthread_mutex_lock(&engine->lock);
+    matcher_get_costs(pipeline_matcher(engine->pipeline), &costs);
+    uint32_t n = costs.by_rule_ns ? engine->config.rules.ruleset->nrules : 0;
+    n = n < max ? n : max;
+    if (n) {
+        memcpy(ret, costs.by_rule_ns, n * sizeof(*ret));
+    }
+    pthread_mutex_unlock(&engine->lock);
+    *ret_search = costs.search_ns;
     return n;
 }

@@ -13,28 +13,18 @@
 
 #include "agent/outlet.h"
 #include "agent/pipeline.h"
+#include "rules/policy.h"
 #include "sensor/notify/filter.h"
 #include "sensor/sink.h"
 
 #include <pthread.h>
 
-struct policies;
-
 #define ENGINE_QUEUE_MAX ((size_t)16 << 20)
-
-/* What a matched rule asks for beside its alert; bits. */
-enum engine_action {
-    ACTION_DENY = 1 << 0, /* the call is refused before it happens, where the sensor can */
-    ACTION_KILL = 1 << 1, /* the process */
-    ACTION_STOP = 1 << 2, /* the container, by its runtime */
-    ACTION_PAUSE = 1 << 3,
-    ACTION_CAPTURE = 1 << 4,
-};
 
 struct engine_rules {
     const struct ruleset *ruleset;     /* borrowed, until replaced */
     const struct selection *selection; /* borrowed as long */
-    const uint8_t *actions;            /* enum engine_action by rule index; NULL: none. Borrowed */
+    const uint8_t *actions;            /* enum policy_action by rule index; NULL: none. Borrowed */
     /* NULL, or: actions are only what may be asked for, these decide by scope. Borrowed as long */
     const struct policies *policies;
 };
@@ -46,6 +36,19 @@ struct engine_watch {
                   uint32_t nrules);
     /* A process was met, its container perhaps unknown yet (metadata_met()); under the lock. NULL: nobody. */
     void (*met)(void *data, const struct thread *thread);
+    /* Should this call be made an event, though no rule asks for it? Under the lock. NULL: no. */
+    bool (*wants)(void *data, const struct thread *thread, uint16_t name, uint32_t open_flags);
+    void *data;
+};
+
+struct notice_gap;
+
+/* Who keeps what Hinomi says of itself (agent/notice.h), besides the output; any thread. */
+struct engine_keep {
+    /* `json`: an Alert v1, without its line's end. NULL: nobody. */
+    void (*notice)(void *data, struct str json, uint8_t severity, uint64_t ts_ns);
+    /* Of gaps that are closed, instead of their notice. NULL: nobody. */
+    void (*gap)(void *data, const struct notice_gap *gap);
     void *data;
 };
 
@@ -59,6 +62,7 @@ struct engine_config {
     int output;                /* alerts go here; borrowed */
     const char *capture;       /* NULL, or a .scap file that all events are written to */
     struct engine_watch watch; /* .event NULL: nobody */
+    struct engine_keep keep;
 };
 
 struct engine;
@@ -85,6 +89,10 @@ void engine_calls(const struct engine *engine, struct callset *ret);
  */
 int engine_replace(struct engine *engine, const struct engine_rules *rules, struct err *err);
 /* Makes a process and its ancestors known, from /proc. Takes the lock. */
+/* A number for what no event stands behind; of hinomi alerts. Takes the lock. */
+uint64_t engine_next_alert(struct engine *engine);
+/* The agent's id in alerts from now on. Takes the lock. */
+void engine_set_agent(struct engine *engine, struct str agent);
 int engine_know_lineage(struct engine *engine, int64_t pid, struct err *err);
 /* Writes to the alerts' output, between alerts: notices of gaps, losses, responses. Any thread. */
 int engine_say(struct engine *engine, const void *p, size_t n);
@@ -105,3 +113,6 @@ struct engine_stats {
 void engine_get_stats(struct engine *engine, struct engine_stats *ret); /* takes the lock */
 /* Alerts of the present rules since they were loaded, by rule index; returns how many rules. Takes the lock. */
 uint32_t engine_alerts_by_rule(struct engine *engine, uint64_t *ret, uint32_t max);
+/* The processor's time that they took, estimated, the same way (ns); *ret_search: what they have in common. */
+uint32_t engine_cost_by_rule(struct engine *engine, uint64_t *ret, uint32_t max,
+                             uint64_t *ret_search);

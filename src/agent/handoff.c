@@ -2,8 +2,8 @@
  * Hand-off: the thread that accepts shims and holders and looks after their members.
  *
  * One poll over the socket, all members and the wake-up; every HANDOFF_TICK_MS members are asked whether they have
- * ended, answered in time, or have gaps to tell. Too many connections a second are left in the kernel's queue,
- * which refuses what it cannot hold; shims try again.
+ * ended, answered in time, or have gaps to tell. Connections of places that had too many are closed at once, so
+ * that the kernel's queue, which is common to all, stays short; shims try again.
  */
 #include "agent/handoff_internal.h"
 
@@ -22,17 +22,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What a connection costs that is closed at once: little, so that the queue behind it moves. */
-#define TOKENS_UNHEARD 0.125
+#define ACCEPTED_AT_ONCE 256
+#define DEAF_MS          10 /* after more connections than HANDOFF_ACCEPTED */
 
 CLEANUP_DEFINE(struct handoff, handoff_free);
-
-static void add_tokens(struct handoff *h, uint64_t now)
-{
-    h->tokens += (double)(now - h->filled_ns) / (double)NS_PER_S * HANDOFF_RATE;
-    h->tokens = h->tokens > HANDOFF_BURST ? HANDOFF_BURST : h->tokens;
-    h->filled_ns = now;
-}
 
 static uint32_t count_pending(const struct handoff *h)
 {
@@ -45,28 +38,53 @@ static uint32_t count_pending(const struct handoff *h)
 
 static bool is_full(const struct handoff *h)
 {
-    return h->tokens < 1 || count_pending(h) >= HANDOFF_PENDING_MAX || h->nmembers >= MEMBERS_MAX;
+    return count_pending(h) >= HANDOFF_PENDING_MAX || h->nmembers >= MEMBERS_MAX;
 }
 
-static void accept_one(struct handoff *h)
+/* One more than may stay is told so; the rest would only take places from others. */
+static bool may_be_heard(struct handoff *h, const struct member *m, uint64_t now)
 {
-    int socket = accept4(h->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (socket < 0) {
-        return;
+    return member_neighbours(h, m) <= HANDOFF_PER_PLACE &&
+           bucket_take(place_bucket(h, m->container.place), HANDOFF_RATE, HANDOFF_BURST, now) &&
+           bucket_take(&h->heard, HANDOFF_RATE_ALL, HANDOFF_RATE_ALL, now);
+}
+
+static void close_unheard(struct handoff *h, struct member *m)
+{
+    pthread_mutex_lock(&h->lock);
+    h->stats.closed++;
+    pthread_mutex_unlock(&h->lock);
+    member_free(h, m);
+}
+
+/* False: there is none, or there were too many just now. */
+static bool accept_one(struct handoff *h, uint64_t now)
+{
+    if (!bucket_take(&h->accepted, HANDOFF_ACCEPTED, ACCEPTED_AT_ONCE, now)) {
+        h->deaf_until_ns = now + DEAF_MS * NS_PER_MS;
+        return false;
     }
-    struct member *m = member_new(h, socket);
-    /* One more than may stay is told so; the rest would only take places from others. */
-    bool heard = m && member_neighbours(h, m) <= HANDOFF_PER_PLACE;
-    h->tokens -= heard ? 1 : TOKENS_UNHEARD;
-    if (!heard) {
-        if (m) {
-            member_free(h, m);
-        }
-        return;
+    int socket = accept4(h->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct member *m = socket < 0 ? NULL : member_new(socket);
+    if (!m) {
+        return socket >= 0;
+    }
+    if (!may_be_heard(h, m, now)) {
+        close_unheard(h, m);
+        return true;
     }
     pthread_mutex_lock(&h->lock);
     h->members[h->nmembers++] = m;
     pthread_mutex_unlock(&h->lock);
+    return true;
+}
+
+/* All that wait: who comes in a flood would else keep others out of the queue. */
+static void accept_all(struct handoff *h)
+{
+    uint64_t now = clock_boot_ns();
+    for (int i = 0; i < ACCEPTED_AT_ONCE && !is_full(h) && accept_one(h, now); i++) {
+    }
 }
 
 static void drop(struct handoff *h, uint32_t at)
@@ -91,39 +109,56 @@ static void tick(struct handoff *h, uint64_t now)
     }
 }
 
-/* items[2..]: of the members, in order. */
+/* Of a member, whose socket is readable or whose process has ended. */
+static bool hear_member(struct handoff *h, struct member *m, const struct pollfd *socket,
+                        const struct pollfd *process)
+{
+    return (!socket->revents || member_hear(h, m)) && (!process->revents || member_ended(h, m));
+}
+
+/* items[2..]: of the members, in order; then their processes. */
 static void hear(struct handoff *h, const struct pollfd *items, uint32_t n)
 {
     for (uint32_t i = n; i-- > 0;) {
-        if (items[2 + i].revents && !member_hear(h, h->members[i])) {
+        if (!hear_member(h, h->members[i], &items[2 + i], &items[2 + n + i])) {
             drop(h, i);
         }
     }
     if (items[1].revents) {
-        accept_one(h);
+        accept_all(h);
     }
+}
+
+/* How many members are in it. One that is not served yet may have said something and ended: it is heard first. */
+static uint32_t fill(const struct handoff *h, bool deaf, struct pollfd *items)
+{
+    uint32_t n = h->nmembers;
+    items[0] = (struct pollfd){ .fd = h->wake, .events = POLLIN };
+    items[1] = (struct pollfd){ .fd = deaf || is_full(h) ? -1 : h->listener, .events = POLLIN };
+    for (uint32_t i = 0; i < n; i++) {
+        const struct member *m = h->members[i];
+        int process = m->state == MEMBER_SERVED ? m->pidfd : -1;
+        items[2 + i] = (struct pollfd){ .fd = m->socket, .events = POLLIN };
+        items[2 + n + i] = (struct pollfd){ .fd = process, .events = POLLIN };
+    }
+    return n;
 }
 
 static void *thread_main(void *data)
 {
     struct handoff *h = data;
-    struct pollfd items[2 + MEMBERS_MAX];
+    struct pollfd items[2 + 2 * MEMBERS_MAX];
     uint64_t next_tick = 0;
     prctl(PR_SET_NAME, "handoff", 0, 0, 0);
     do {
         uint64_t now = clock_boot_ns();
-        add_tokens(h, now);
         if (now >= next_tick) {
             tick(h, now);
             next_tick = now + HANDOFF_TICK_MS * NS_PER_MS;
         }
-        uint32_t n = h->nmembers;
-        items[0] = (struct pollfd){ .fd = h->wake, .events = POLLIN };
-        items[1] = (struct pollfd){ .fd = is_full(h) ? -1 : h->listener, .events = POLLIN };
-        for (uint32_t i = 0; i < n; i++) {
-            items[2 + i] = (struct pollfd){ .fd = h->members[i]->socket, .events = POLLIN };
-        }
-        if (poll(items, 2 + n, HANDOFF_TICK_MS) > 0) {
+        bool deaf = now < h->deaf_until_ns;
+        uint32_t n = fill(h, deaf, items);
+        if (poll(items, 2 + 2 * n, deaf ? DEAF_MS : HANDOFF_TICK_MS) > 0) {
             hear(h, items, n);
         } else {
             items[0].revents = 0;
@@ -147,15 +182,17 @@ static int start(struct handoff *h)
 int handoff_new(const struct handoff_config *config, struct handoff **ret, struct err *err)
 {
     CLEANUP(cleanup_handoff_free) struct handoff *h = mem_zalloc(sizeof *h);
+    struct live_process self;
     if (!h) {
         return err_set(err, -ENOMEM, "out of memory");
     }
     h->config = *config;
     h->config.path = NULL;
+    h->deny = config->deny;
     h->folder = -1;
     h->listener = -1;
-    h->tokens = HANDOFF_BURST;
-    h->filled_ns = clock_boot_ns();
+    h->own_place = live_process_read(getpid(), &self) == 0 ? self.mounts : 0;
+    h->holders = config->holders ? config->holders : h->own_holders;
     pthread_mutex_init(&h->lock, NULL);
     h->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int r = h->wake < 0 ? err_set(err, -errno, "cannot make an eventfd: %s", strerror(errno))
@@ -191,6 +228,18 @@ void handoff_free(struct handoff *h)
     free(h);
 }
 
+void handoff_set_deny(struct handoff *h, bool deny)
+{
+    pthread_mutex_lock(&h->lock);
+    h->deny = deny;
+    for (uint32_t i = 0; i < h->nmembers; i++) {
+        if (h->members[i]->state == MEMBER_SERVED) {
+            notify_set_deny(h->members[i]->notify, deny);
+        }
+    }
+    pthread_mutex_unlock(&h->lock);
+}
+
 void handoff_get_stats(struct handoff *h, struct handoff_stats *ret)
 {
     pthread_mutex_lock(&h->lock);
@@ -201,4 +250,20 @@ void handoff_get_stats(struct handoff *h, struct handoff_stats *ret)
         member_add_stats(h->members[i], &ret->sensor);
     }
     pthread_mutex_unlock(&h->lock);
+}
+
+uint32_t handoff_get_figures(struct handoff *h, struct handoff_figures *ret, uint32_t max)
+{
+    uint32_t n = 0;
+    pthread_mutex_lock(&h->lock);
+    for (uint32_t i = 0; i < h->nmembers && n < max; i++) {
+        const struct member *m = h->members[i];
+        if (m->state == MEMBER_SERVED) {
+            ret[n] = (struct handoff_figures){ .pid = m->container.pid };
+            memcpy(ret[n].id, m->container.id, sizeof(ret[n].id));
+            member_add_stats(m, &ret[n++].sensor);
+        }
+    }
+    pthread_mutex_unlock(&h->lock);
+    return n;
 }

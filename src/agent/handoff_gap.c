@@ -7,6 +7,8 @@
  */
 #include "agent/handoff_internal.h"
 
+#include "base/clock.h"
+
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
@@ -70,6 +72,12 @@ static bool tell(struct handoff *h, struct member *m, const struct handoff_gap *
     return !watch->gap || watch->gap(watch->data, &m->container, gap);
 }
 
+/* A record can lie as often as it likes; what is not told in time is counted as lost by those that are. */
+static bool may_tell(struct member *m)
+{
+    return bucket_take(&m->gaps, HANDOFF_GAPS_PER_MIN / 60.0, HOLDER_GAPS, clock_boot_ns());
+}
+
 static void count(struct handoff *h, const struct holder_gap *gap)
 {
     pthread_mutex_lock(&h->lock);
@@ -88,14 +96,18 @@ static bool tell_one(struct handoff *h, struct member *m, struct handoff_gap *ga
         return false;
     }
     bool open = gap->gap.end_ns == 0;
-    if (open && m->told_open) {
+    if ((open && m->told_open) || !may_tell(m)) {
         return false;
     }
     if (!open) {
         since_last(m, by_number);
         count(h, &gap->gap);
     }
-    m->told_open = tell(h, m, gap) && open;
+    gap->lost = m->lost;
+    bool told = tell(h, m, gap);
+    m->lost = told ? 0 : m->lost;
+    m->gaps.tokens += !told; /* that one is asked for again */
+    m->told_open = told && open;
     return !open;
 }
 
@@ -108,7 +120,7 @@ void member_tell_gaps(struct handoff *h, struct member *m)
         return;
     }
     if (head.ngaps - m->ntold > HOLDER_GAPS) {
-        gap.lost = head.ngaps - m->ntold - HOLDER_GAPS;
+        m->lost += head.ngaps - m->ntold - HOLDER_GAPS;
         m->ntold = head.ngaps - HOLDER_GAPS;
     }
     uint32_t before = m->ntold;
@@ -117,7 +129,6 @@ void member_tell_gaps(struct handoff *h, struct member *m)
         if (!tell_one(h, m, &gap, by_number)) {
             break;
         }
-        gap.lost = 0;
         m->ntold++;
     }
     if (m->ntold != before) {

@@ -2,8 +2,7 @@
  * A member: one application's conversation, then its sensor.
  *
  * READY, with the slots, is sent before the sensor takes its first call: the holder then knows where to look when
- * this agent dies. What the other side says of itself is only told on; its process, its parent and its mount
- * namespace are the kernel's words.
+ * this agent dies. What the other side says of itself is only told on; who it is the kernel says (handoff_trust.c).
  */
 #include "agent/handoff_internal.h"
 
@@ -12,13 +11,11 @@
 #include "base/clock.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
@@ -99,27 +96,7 @@ void member_tell(const struct handoff *h, enum handoff_change change, const stru
     }
 }
 
-static uint64_t place_of(int64_t pid)
-{
-    char path[48];
-    struct stat status;
-    snprintf(path, sizeof(path), "/proc/%lld/ns/mnt", (long long)pid);
-    return pid > 0 && stat(path, &status) == 0 ? status.st_ino : 0;
-}
-
-/* The application is whoever made the holder. */
-static int64_t parent_of(int64_t pid)
-{
-    char path[48], text[2048];
-    snprintf(path, sizeof(path), "/proc/%lld/status", (long long)pid);
-    int fd CLEANUP(cleanup_close) = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-    text[n > 0 ? n : 0] = '\0';
-    const char *at = strstr(text, "\nPPid:");
-    return at ? strtoll(at + strlen("\nPPid:"), NULL, 10) : 0;
-}
-
-struct member *member_new(struct handoff *h, int socket)
+struct member *member_new(int socket)
 {
     struct member *m = mem_zalloc(sizeof *m);
     struct ucred peer = { 0 };
@@ -129,24 +106,12 @@ struct member *member_new(struct handoff *h, int socket)
         close(socket);
         return NULL;
     }
-    (void)h;
     m->socket = socket;
     m->record = -1;
     m->since_ns = clock_boot_ns();
     m->container.hello = &m->hello;
-    m->container.holder = peer.pid;
-    m->place = place_of(peer.pid);
+    member_know_peer(m, peer.pid);
     return m;
-}
-
-static void protect(struct handoff *h, int64_t former, int64_t pid)
-{
-    for (size_t i = 0; i < HANDOFF_CONTAINERS_MAX && pid != former; i++) {
-        if (atomic_load(&h->holders[i]) == former) {
-            atomic_store(&h->holders[i], pid);
-            return;
-        }
-    }
 }
 
 static void add_stats(struct notify_stats *to, const struct notify_stats *from)
@@ -173,16 +138,21 @@ void member_add_stats(const struct member *m, struct notify_stats *ret)
     }
 }
 
+static void let_go(struct member *m)
+{
+    cleanup_close(&m->socket);
+    cleanup_close(&m->pidfd);
+    m->socket = m->pidfd = -1;
+}
+
 void member_free(struct handoff *h, struct member *m)
 {
     if (m->notify) {
         notify_stop(m->notify); /* the holder waits no longer for what is answered now */
     }
-    if (m->socket >= 0) {
-        close(m->socket);
-    }
+    let_go(m);
     if (m->state == MEMBER_SERVED) {
-        protect(h, m->container.holder, 0);
+        member_release(h, m);
         pthread_mutex_lock(&h->lock);
         member_add_stats(m, &h->stats.sensor);
         pthread_mutex_unlock(&h->lock);
@@ -264,14 +234,14 @@ static int make_sensor(struct handoff *h, struct member *m, uint32_t flags)
         .deny = c->deny,
         .cache_paths = true,
         .every_call = engine_keeps_all(c->engine),
-        .protected = { getpid(), m->container.holder },
+        .protected = { getpid() },
         .also_protected = h->holders,
         .nalso_protected = HANDOFF_CONTAINERS_MAX,
     };
     if (!(flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)) {
         config.features &= ~(uint32_t)FEATURE_WAIT_KILLABLE;
     }
-    memcpy(config.protected + 2, c->protected, sizeof(c->protected));
+    memcpy(config.protected + 1, c->protected, sizeof(c->protected));
     return notify_new(&config, &m->notify, NULL);
 }
 
@@ -281,7 +251,7 @@ static int prepare(struct handoff *h, struct member *m, uint32_t flags, int *ret
     int r = holder_shared_new(ret_slots, &m->slots);
     r = r == 0 ? holder_shared_close(*ret_slots) : r;
     r = r == 0 ? make_sensor(h, m, flags) : r;
-    m->container.pid = parent_of(m->container.holder);
+    member_judge(h, m);
     if (r == 0 && m->container.pid > 0) {
         engine_know_lineage(h->config.engine, m->container.pid,
                             NULL); /* else its first call does */
@@ -293,8 +263,10 @@ static void count_served(struct handoff *h, struct member *m, bool resumed)
 {
     pthread_mutex_lock(&h->lock);
     enter(m, MEMBER_SERVED);
+    notify_set_deny(m->notify, h->deny); /* it may have changed since it was made */
     h->stats.joined += !resumed;
     h->stats.resumed += resumed;
+    h->stats.doubted += m->container.doubt != NULL;
     pthread_mutex_unlock(&h->lock);
 }
 
@@ -313,8 +285,8 @@ static int serve(struct handoff *h, struct member *m, struct packet *packet, uin
     if (r < 0) {
         return r;
     }
-    protect(h, 0, m->container.holder);
     count_served(h, m, resumed);
+    member_protect(h, m);
     member_tell(h, resumed ? HANDOFF_RESUMED : HANDOFF_JOINED, m, 0);
     member_tell_gaps(h, m);
     return 0;
@@ -324,7 +296,7 @@ uint32_t member_neighbours(const struct handoff *h, const struct member *m)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < h->nmembers; i++) {
-        n += h->members[i] != m && h->members[i]->place == m->place;
+        n += h->members[i] != m && h->members[i]->container.place == m->container.place;
     }
     return n;
 }
@@ -387,13 +359,17 @@ static bool holder_left(struct handoff *h, struct member *m)
     if (m->state != MEMBER_SERVED) {
         return false;
     }
-    close(m->socket);
-    m->socket = -1;
-    protect(h, m->container.holder, 0);
+    let_go(m);
+    member_release(h, m);
     if (notify_wait_end(m->notify, 0)) {
         return member_tick(h, m, clock_boot_ns());
     }
     return true;
+}
+
+bool member_ended(struct handoff *h, struct member *m)
+{
+    return m->pidfd < 0 || holder_left(h, m);
 }
 
 bool member_hear(struct handoff *h, struct member *m)

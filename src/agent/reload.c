@@ -25,14 +25,23 @@ static uint32_t count_enabled(const struct loaded_rules *rules)
 static int load_policies(const struct config *config, struct loaded_rules *rules, struct buf *text,
                          struct err *err)
 {
-    if (!config->policies) {
+    bool wanted = config->policies;
+    for (size_t i = 0; i < config->rules_files.n && !wanted; i++) {
+        wanted = load_rules_is_bundle(config->rules_files.items[i]);
+    }
+    if (!wanted) {
         return 0;
     }
     int r = policies_new(rules->ruleset, &rules->policies);
     if (r < 0) {
         return err_set(err, r, "out of memory");
     }
-    r = policies_add_path(rules->policies, config->policies);
+    for (size_t i = 0; i < config->rules_files.n && r == 0; i++) {
+        r = load_policies_of_bundle(rules->policies, config->rules_files.items[i]);
+    }
+    if (r == 0 && config->policies) {
+        r = load_policies_add(rules->policies, config->policies);
+    }
     if (r != -ENOMEM) {
         r = policies_finish(rules->policies, err);
     }
@@ -77,6 +86,16 @@ void loaded_rules_free(struct loaded_rules *rules)
         ruleset_free(rules->ruleset);
         free(rules);
     }
+}
+
+bool loaded_rules_deny(const struct loaded_rules *rules)
+{
+    const uint8_t *actions = rules->policies ? policies_actions(rules->policies) : NULL;
+    bool deny = false;
+    for (uint32_t i = 0; actions && i < rules->ruleset->nrules && !deny; i++) {
+        deny = actions[i] & ACTION_DENY;
+    }
+    return deny;
 }
 
 struct engine_rules loaded_rules_of(const struct loaded_rules *rules)

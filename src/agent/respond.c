@@ -6,10 +6,11 @@
  */
 #include "agent/respond_internal.h"
 
-#include "agent/policy.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "rules/policy.h"
+#include "sensor/live/process.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -287,23 +288,23 @@ int respond_policies(struct respond *r)
     return recorder_switch(r->config.recorder, may & ACTION_CAPTURE);
 }
 
-int respond_protect(struct respond *r, int64_t pid)
+int respond_protect(struct respond *r, int64_t pid, uint64_t start_ticks)
 {
     int result = -ENOSPC;
     pthread_mutex_lock(&r->lock);
     if (r->nprotected < RESPOND_PROTECTED_MAX) {
-        r->protected[r->nprotected++] = pid;
+        r->protected[r->nprotected++] = (struct protected){ pid, start_ticks };
         result = 0;
     }
     pthread_mutex_unlock(&r->lock);
     return result;
 }
 
-void respond_release(struct respond *r, int64_t pid)
+void respond_release(struct respond *r, int64_t pid, uint64_t start_ticks)
 {
     pthread_mutex_lock(&r->lock);
     for (uint32_t i = 0; i < r->nprotected; i++) {
-        if (r->protected[i] == pid) {
+        if (r->protected[i].pid == pid && r->protected[i].start_ticks == start_ticks) {
             r->protected[i] = r->protected[--r->nprotected];
             break;
         }
@@ -311,12 +312,18 @@ void respond_release(struct respond *r, int64_t pid)
     pthread_mutex_unlock(&r->lock);
 }
 
+static bool is_that(const struct protected *p)
+{
+    struct live_process now;
+    return live_process_read(p->pid, &now) == 0 && now.start_ticks == p->start_ticks;
+}
+
 bool respond_is_protected(struct respond *r, int64_t pid)
 {
     bool found = pid == 1 || pid == getpid();
     pthread_mutex_lock(&r->lock);
     for (uint32_t i = 0; i < r->nprotected && !found; i++) {
-        found = r->protected[i] == pid;
+        found = r->protected[i].pid == pid && is_that(&r->protected[i]);
     }
     pthread_mutex_unlock(&r->lock);
     return found;

@@ -24,11 +24,11 @@
 #define RESPOND_PER_MINUTE    30 /* of each action, of all containers */
 #define RESPOND_PER_CONTAINER 10 /* of all actions, in one container */
 #define RESPOND_STOP_S        2  /* what a container has between the signal to end and the kill */
-#define RESPOND_ACTIONS       5  /* bits of enum engine_action */
+#define RESPOND_ACTIONS       5  /* bits of enum policy_action */
 
 struct respond_config {
     /* Each may be 0: the default. Captures count as actions, denials do not. */
-    uint32_t per_minute[RESPOND_ACTIONS]; /* by bit of enum engine_action */
+    uint32_t per_minute[RESPOND_ACTIONS]; /* by bit of enum policy_action */
     uint32_t per_container;
     bool never[RESPOND_ACTIONS]; /* refused whatever policies say */
     bool allow_host;             /* processes outside containers may be killed */
@@ -60,9 +60,10 @@ void respond_event(void *respond, const struct event *event, const struct rule *
 void respond_captured(void *respond, const struct recorder_result *result);
 /* After engine_new() and engine_replace(): switches the recorder as the present policies want. */
 int respond_policies(struct respond *respond);
-/* Holders, other agents: a process never to be hit, until released. -ENOSPC. */
-int respond_protect(struct respond *respond, int64_t pid);
-void respond_release(struct respond *respond, int64_t pid);
+/* Holders, other agents: a process never to be hit, until released; a later one of its number is not meant.
+ * start_ticks: as /proc says, since boot. -ENOSPC. */
+int respond_protect(struct respond *respond, int64_t pid, uint64_t start_ticks);
+void respond_release(struct respond *respond, int64_t pid, uint64_t start_ticks);
 /* Never hit; any thread. */
 bool respond_is_protected(struct respond *respond, int64_t pid);
 /* Until everything queued so far was done and said. */

@@ -17,7 +17,7 @@ enum { DENY_BIT, KILL_BIT, STOP_BIT, PAUSE_BIT, CAPTURE_BIT };
 
 /* One thing to do, with copies of everything. */
 struct request {
-    uint8_t bit; /* of enum engine_action */
+    uint8_t bit; /* of enum policy_action */
     bool in_container;
     struct act_target target; /* pid 0: not known any more */
     char container[RESPOND_ID], policy[RESPOND_TEXT], rule[RESPOND_TEXT], process[32];
@@ -40,6 +40,12 @@ struct merge {
     uint64_t untold;
 };
 
+struct protected
+{
+    int64_t pid;
+    uint64_t start_ticks;
+};
+
 struct respond {
     struct respond_config config;
     struct engine *engine; /* NULL: not started */
@@ -50,7 +56,7 @@ struct respond {
     uint32_t first, n;
     struct request dropped; /* the latest that did not fit */
     uint64_t ndropped;
-    int64_t protected[RESPOND_PROTECTED_MAX];
+    struct protected protected[RESPOND_PROTECTED_MAX];
     uint32_t nprotected;
     pthread_t thread;
     bool started;

@@ -7,8 +7,8 @@
 #include "agent/respond_internal.h"
 
 #include "agent/notice.h"
-#include "agent/policy.h"
 #include "base/clock.h"
+#include "rules/policy.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -32,7 +32,7 @@ static struct str or_none(const char *text)
 static void put_message(struct buf *buf, const struct request *q, const struct outcome *o,
                         uint64_t count)
 {
-    buf_printf(buf, "%s: %s %s (", RESPOND_RULE, action_text((enum engine_action)(1u << q->bit)),
+    buf_printf(buf, "%s: %s %s (", RESPOND_RULE, action_text((enum policy_action)(1u << q->bit)),
                respond_result_text(o->result));
     if (o->reason[0]) {
         buf_printf(buf, "reason=%s ", o->reason);
@@ -68,7 +68,7 @@ static void tell(struct respond *r, const struct request *q, const struct outcom
     buf_init_fixed(&buf, message, sizeof(message));
     put_message(&buf, q, o, count);
     const struct notice_field fields[] = {
-        text_field("response.action", action_text((enum engine_action)(1u << q->bit))),
+        text_field("response.action", action_text((enum policy_action)(1u << q->bit))),
         text_field("response.result", respond_result_text(o->result)),
         number_field("response.errno", (uint64_t)o->error),
         text_field("response.reason", o->reason),

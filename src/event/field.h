@@ -117,6 +117,8 @@ struct flag_text {
     char text[FLAG_TEXT_MAX];
 };
 
+struct extracted;
+
 /*
  * Everything extraction looks at. Zeroed but for what is known; `view` lives as long as the engine,
  * the event changes: set it with view_event().
@@ -132,6 +134,9 @@ struct view {
      * the next call. */
     struct str (*name_of)(void *data, const struct ip *ip);
     void *name_data;
+    /* NULL, or where conditions' fields come from instead of event and state: a kept record. */
+    void (*extract)(void *data, const struct field_ref *field, struct extracted *ret);
+    void *extract_data;
     struct view_clock clock;
     struct flag_text flag_texts[FLAG_TEXTS];
 };

@@ -101,6 +101,13 @@ struct ast {
 int parse_condition(struct arena *arena, struct str text, unsigned depth_max, struct ast **ret,
                     uint32_t *ret_offset, struct err *err);
 
+/*
+ * The same for filters over kept records, whose fields may be single words: `severity >= 7 and rule contains
+ * write`. `is_field` tells which. What stands behind <, <=, >, >= may be any value, not only a number.
+ */
+int parse_filter(struct arena *arena, struct str text, bool (*is_field)(struct str name),
+                 struct ast **ret, uint32_t *ret_offset, struct err *err);
+
 const char *op_text(enum ast_op op);
 const char *modifier_text(enum ast_modifier modifier);
 /* The operator of that text; OP_COUNT when there is none. */

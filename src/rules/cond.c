@@ -212,7 +212,7 @@ static bool expr_holds_event_type(const struct expr *expr)
 
 static bool field_has_flag(const struct expr *expr, enum field_flag flag)
 {
-    return expr->kind == EXPR_FIELD && (field_table[expr->field.id].flags & flag);
+    return expr->kind == EXPR_FIELD && (expr->desc->flags & flag);
 }
 
 /* What may stand on the right as a field: see the field's flags, and the same type on both sides. */
@@ -337,7 +337,16 @@ static struct cond *resolve_node(struct resolver *r, const struct ast *ast)
 int cond_resolve(struct arena *arena, struct cond_cache *cache, const struct ast *ast,
                  struct cond **ret, struct cond_problems *problems)
 {
-    struct resolver r = { .arena = arena, .cache = cache, .problems = problems };
+    return cond_resolve_in(arena, cache, NULL, ast, ret, problems);
+}
+
+int cond_resolve_in(struct arena *arena, struct cond_cache *cache,
+                    const struct cond_vocabulary *vocabulary, const struct ast *ast,
+                    struct cond **ret, struct cond_problems *problems)
+{
+    struct resolver r = {
+        .arena = arena, .cache = cache, .vocabulary = vocabulary, .problems = problems
+    };
     struct cond *cond = resolve_node(&r, ast);
     if (r.no_memory) {
         return -ENOMEM;

@@ -38,7 +38,8 @@ struct expr {
     enum field_type type;
     bool is_list; /* `in` wants all its values; not so fields of all ancestors, or of both ends */
     struct field_ref field; /* EXPR_FIELD */
-    struct value literal;   /* EXPR_LITERAL */
+    const struct field_desc *desc;
+    struct value literal; /* EXPR_LITERAL */
     enum transformer transformer;
     struct expr **args;
     uint32_t nargs;
@@ -108,6 +109,20 @@ void cond_cache_free(struct cond_cache *cache); /* frees the regexes too */
  */
 int cond_resolve(struct arena *arena, struct cond_cache *cache, const struct ast *ast,
                  struct cond **ret, struct cond_problems *problems);
+
+/*
+ * Other fields than those of events: filters over kept records. Their ids begin at FIELD_COUNT; such conditions are
+ * evaluated with a view whose `extract` knows them, never by the matcher.
+ */
+struct cond_vocabulary {
+    /* As field_resolve(). *ret_desc lives as long as the condition. */
+    int (*resolve)(struct str name, struct str arg, struct field_ref *ret,
+                   const struct field_desc **ret_desc, struct err *err);
+    const char *(*suggest)(struct str name); /* NULL: nothing resembles it */
+};
+int cond_resolve_in(struct arena *arena, struct cond_cache *cache,
+                    const struct cond_vocabulary *vocabulary, const struct ast *ast,
+                    struct cond **ret, struct cond_problems *problems);
 
 /* One expression alone, for outputs. problems may be NULL; -EINVAL with the first error in err. */
 int expr_resolve(struct arena *arena, const struct ast_expr *ast, struct expr **ret,

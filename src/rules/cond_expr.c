@@ -35,7 +35,7 @@ const char *expr_name(const struct expr *expr)
 {
     switch (expr->kind) {
     case EXPR_FIELD:
-        return field_table[expr->field.id].name;
+        return expr->desc->name;
     case EXPR_TRANSFORM:
         return expr->transformer <= TRANSFORM_LEN ? expr_name(expr->args[0])
                                                   : transformer_text(expr->transformer);
@@ -44,10 +44,26 @@ const char *expr_name(const struct expr *expr)
     }
 }
 
+static const char *suggest_field(const struct resolver *r, struct str name)
+{
+    return r->vocabulary ? r->vocabulary->suggest(name) : field_suggest(name);
+}
+
+static int find_field(const struct resolver *r, const struct ast_expr *ast, struct expr *expr,
+                      struct err *err)
+{
+    if (r->vocabulary) {
+        return r->vocabulary->resolve(ast->name, ast->arg, &expr->field, &expr->desc, err);
+    }
+    int code = field_resolve(ast->name, ast->arg, &expr->field, err);
+    expr->desc = code == 0 ? &field_table[expr->field.id] : NULL;
+    return code;
+}
+
 static void field_unknown(struct resolver *r, const struct ast_expr *ast)
 {
     bool has_arg = ast->arg.p != NULL;
-    resolver_unknown(r, resolver_hints(r) ? field_suggest(ast->name) : NULL,
+    resolver_unknown(r, resolver_hints(r) ? suggest_field(r, ast->name) : NULL,
                      "filter_check called with nonexistent field %.*s%s%.*s%s",
                      STR_ARG(str_first(ast->name, 128)), has_arg ? "[" : "",
                      STR_ARG(str_first(ast->arg, 128)), has_arg ? "]" : "");
@@ -73,17 +89,17 @@ static bool is_of_ancestors(enum field_id id)
 static struct expr *resolve_field(struct resolver *r, const struct ast_expr *ast, struct expr *expr)
 {
     struct err err = { 0 };
-    int code = field_resolve(ast->name, ast->arg, &expr->field, NULL); /* hints cost much */
+    int code = find_field(r, ast, expr, NULL); /* hints cost much */
     if (code == -ENOENT) {
         field_unknown(r, ast);
         return NULL;
     }
     if (code < 0) {
-        field_resolve(ast->name, ast->arg, &expr->field, &err);
+        find_field(r, ast, expr, &err);
         resolver_error(r, "%s", err.message);
         return NULL;
     }
-    const struct field_desc *desc = &field_table[expr->field.id];
+    const struct field_desc *desc = expr->desc;
     if (desc->flags & FIELD_DEPRECATED) {
         resolver_deprecated(r, desc->name);
     }
@@ -192,7 +208,7 @@ static bool resolve_getopt(struct resolver *r, struct expr *expr)
 
 static bool transformer_allowed(struct resolver *r, const struct expr *arg)
 {
-    if (arg->kind == EXPR_FIELD && (field_table[arg->field.id].flags & FIELD_NO_TRANSFORMER)) {
+    if (arg->kind == EXPR_FIELD && (arg->desc->flags & FIELD_NO_TRANSFORMER)) {
         resolver_error(r, "field '%s' does not support transformers", expr_name(arg));
         return false;
     }

@@ -11,10 +11,11 @@
 /* One run of cond_resolve(). Errors of the input go to `problems`; memory running out stops it. */
 struct resolver {
     struct arena *arena;
-    struct cond_cache *cache;       /* NULL: nothing shared, no regexes */
-    struct cond_problems *problems; /* NULL: errors go to first_error only */
-    struct err *first_error;        /* may be NULL */
-    bool failed;                    /* there was an error */
+    struct cond_cache *cache;                 /* NULL: nothing shared, no regexes */
+    const struct cond_vocabulary *vocabulary; /* NULL: events' fields */
+    struct cond_problems *problems;           /* NULL: errors go to first_error only */
+    struct err *first_error;                  /* may be NULL */
+    bool failed;                              /* there was an error */
     bool no_memory;
     struct str macro; /* of the check being resolved */
     uint32_t offset;  /* of the part of it being resolved */

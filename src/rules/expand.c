@@ -166,6 +166,22 @@ static int each_name(const struct loader *loader, const struct compilation *c, s
     return 0;
 }
 
+bool names_list(const struct loader *loader, struct str text)
+{
+    for (size_t at = 0; at < text.n;) {
+        size_t end = at;
+        while (end < text.n && !is_delimiter(text.p[end])) {
+            end++;
+        }
+        struct str word = { text.p + at, end - at };
+        if (word.n > 0 && table_get(&loader->lists, word)) {
+            return true;
+        }
+        at = end + 1;
+    }
+    return false;
+}
+
 struct later {
     struct compilation *c;
     struct compiled_list *list;
@@ -631,7 +647,7 @@ int condition_parse(struct loader *loader, struct compilation *c,
     } else if (r == 0) {
         struct list_source lists = { loader, c, ret_expansion };
         struct parse_lists callbacks = { run_of, list_at, &lists };
-        struct parse_options options = { CONDITION_DEPTH_MAX, source->macro, &callbacks };
+        struct parse_options options = { CONDITION_DEPTH_MAX, source->macro, &callbacks, NULL };
         r = parse_expanded(&c->arena, ret_expansion->s, &options, ret_ast, ret_nodes, &offset,
                            &err);
     }

@@ -192,6 +192,7 @@ struct loader {
     uint32_t nplugins;
     size_t memory_max;
     bool out_of_memory;
+    bool stale; /* changed since the latest compilation */
 };
 
 /* ---- diagnostics (report.c) */
@@ -237,6 +238,9 @@ int text_append(struct loader *loader, struct text *text, struct str s, uint32_t
                 const struct doc_node *scalar);
 
 /* ---- reading (read.c, read_rule.c, read_exception.c); -EINVAL: reported, -ENOMEM */
+
+/* A file without its content being looked at. */
+int file_add(struct loader *loader, struct str name, struct str content);
 
 struct reader {
     struct loader *loader;
@@ -324,4 +328,6 @@ int macros_compile(struct loader *loader, struct compilation *c);
 /* Replaces macros in a rule's tree. -EINVAL: reported; -ECANCELED: uses something broken. */
 int rule_resolve_macros(struct loader *loader, struct compilation *c, struct compiled_rule *rule,
                         const struct context *context);
+/* Does some list's name stand in the text, as expand_lists() would see it? */
+bool names_list(const struct loader *loader, struct str text);
 int add_use(struct arena *arena, uint32_t **list, uint32_t *n, uint32_t index);

@@ -60,7 +60,7 @@ const struct diag_list *loader_diagnostics(const struct loader *loader)
     return &loader->diags;
 }
 
-static int add_file(struct loader *loader, struct str name, struct str content)
+int file_add(struct loader *loader, struct str name, struct str content)
 {
     if (loader->nfiles == RULES_FILES_MAX) {
         return -ENOMEM;
@@ -94,7 +94,7 @@ static void report_file(struct loader *loader, enum diag_code code, uint32_t off
 
 void loader_add_unreadable(struct loader *loader, struct str file_name, struct str reason)
 {
-    if (add_file(loader, file_name, STR("")) < 0) {
+    if (file_add(loader, file_name, STR("")) < 0) {
         report_memory(loader);
         return;
     }
@@ -126,7 +126,7 @@ int loader_add(struct loader *loader, struct str file_name, struct str content)
 {
     uint32_t errors = loader->diags.nerrors;
     bool too_large = content.n > RULES_FILE_MAX;
-    int r = add_file(loader, file_name, too_large ? STR("") : content);
+    int r = file_add(loader, file_name, too_large ? STR("") : content);
     if (r == 0 && too_large) {
         report_file(loader, LOAD_ERR_FILE_READ, 0, "the file is larger than 64 MiB");
         return -EINVAL;
@@ -135,6 +135,7 @@ int loader_add(struct loader *loader, struct str file_name, struct str content)
         r = read_file(loader);
     }
     if (r != -ENOMEM) {
+        loader->stale = false;
         int compiled = compile_all(loader);
         r = compiled < 0 ? compiled : r;
     }

@@ -167,6 +167,20 @@ static bool parse_bracket(struct parser *parser, struct str *ret)
     return true;
 }
 
+bool parser_field_name(struct parser *parser)
+{
+    struct lexer before = parser->lexer;
+    if (lex_field_name(&parser->lexer)) {
+        return true;
+    }
+    if (parser->options->is_field && lex_identifier(&parser->lexer) &&
+        parser->options->is_field(parser->lexer.last)) {
+        return true;
+    }
+    parser->lexer = before;
+    return false;
+}
+
 /* The lexer has just taken the field's name, which began at `offset`. */
 struct ast_expr *parser_field(struct parser *parser, uint32_t offset)
 {
@@ -200,7 +214,7 @@ static struct ast_expr *parse_argument(struct parser *parser)
     if (lex_transformer(lexer)) {
         return parser_transform(parser);
     }
-    if (lex_field_name(lexer)) {
+    if (parser_field_name(parser)) {
         return parser_field(parser, offset);
     }
     return parser_fail(parser, "expected field transformer argument: "
@@ -345,7 +359,7 @@ static struct ast *parse_check(struct parser *parser)
     if (lex_text(lexer, STR("("))) {
         return parse_parenthesised(parser);
     }
-    if (lex_field_name(lexer)) {
+    if (parser_field_name(parser)) {
         return parse_check_of(parser, parser_field(parser, offset));
     }
     if (lex_transformer(lexer)) {
@@ -500,17 +514,31 @@ int parse_expanded(struct arena *arena, struct str text, const struct parse_opti
     return 0;
 }
 
-int parse_condition(struct arena *arena, struct str text, unsigned depth_max, struct ast **ret,
-                    uint32_t *ret_offset, struct err *err)
+/* Text from a person, that was not expanded. */
+static int parse_whole(struct arena *arena, struct str text, const struct parse_options *options,
+                       struct ast **ret, uint32_t *ret_offset, struct err *err)
 {
-    struct parse_options options = { .depth_max = depth_max };
     ptrdiff_t nul = str_find_char(text, '\0');
     if (nul >= 0) {
         *ret_offset = (uint32_t)nul;
         return err_set(err, -EINVAL, "the condition holds a NUL byte");
     }
     uint32_t nodes;
-    return parse_expanded(arena, text, &options, ret, &nodes, ret_offset, err);
+    return parse_expanded(arena, text, options, ret, &nodes, ret_offset, err);
+}
+
+int parse_condition(struct arena *arena, struct str text, unsigned depth_max, struct ast **ret,
+                    uint32_t *ret_offset, struct err *err)
+{
+    struct parse_options options = { .depth_max = depth_max };
+    return parse_whole(arena, text, &options, ret, ret_offset, err);
+}
+
+int parse_filter(struct arena *arena, struct str text, bool (*is_field)(struct str name),
+                 struct ast **ret, uint32_t *ret_offset, struct err *err)
+{
+    struct parse_options options = { .depth_max = FILTER_DEPTH_MAX, .is_field = is_field };
+    return parse_whole(arena, text, &options, ret, ret_offset, err);
 }
 
 int parse_left_side(struct arena *arena, struct str text, struct ast_expr **ret, struct err *err)

@@ -20,6 +20,8 @@ struct parse_options {
     unsigned depth_max;
     struct str macro;                /* put into every node */
     const struct parse_lists *lists; /* NULL: the text was not expanded */
+    /* NULL, or: names without a dot that are fields too; numbers may then be any value ("-24h"). */
+    bool (*is_field)(struct str name);
 };
 
 /* As parse_condition(). *ret_nodes counts the nodes made. */

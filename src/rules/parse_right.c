@@ -33,7 +33,7 @@ static struct ast_expr *parse_val(struct parser *parser, uint32_t offset)
     }
     lex_blank(lexer);
     uint32_t field_offset = parser_here(parser);
-    if (!lex_field_name(lexer)) {
+    if (!parser_field_name(parser)) {
         return parser_fail(parser, "expected a field within 'val' transformer");
     }
     args[0] = parser_field(parser, field_offset);
@@ -223,6 +223,13 @@ static bool parse_number_right(struct parser *parser, struct ast_check *check)
         return check->right != NULL;
     }
     uint32_t offset = parser_here(parser);
+    if (parser->options->is_field) {
+        if (!parser_quoted(parser) && !parser_bare(parser)) {
+            parser_fail(parser, "expected a value");
+            return false;
+        }
+        return set_value(parser, check, offset);
+    }
     if (!lex_number(&parser->lexer)) {
         parser_fail(parser, "expected a number value or a field with a valid transformer: one "
                             "of " TRANSFORMERS_TEXT);

@@ -46,6 +46,8 @@ bool parser_literal_fits(struct parser *parser);
 /* A quoted string. False with parser->error set: malformed. */
 bool parser_quoted(struct parser *parser);
 bool parser_bare(struct parser *parser);
+/* A field's name; the lexer takes it. */
+bool parser_field_name(struct parser *parser);
 /* The lexer has just taken the field's name, which began at `offset`. */
 struct ast_expr *parser_field(struct parser *parser, uint32_t offset);
 /* The lexer has just taken "name(". */

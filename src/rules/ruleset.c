@@ -245,7 +245,7 @@ static void hand_over(struct loader *loader, struct owned_ruleset *ruleset)
 
 int loader_finish(struct loader *loader, bool partial, struct ruleset **ret, struct err *err)
 {
-    if (!loader->compilation && compile_all(loader) < 0) {
+    if ((!loader->compilation || loader->stale) && compile_all(loader) < 0) {
         return err_set(err, -ENOMEM, "the rules need more memory than allowed");
     }
     if (loader->out_of_memory) {

@@ -18,6 +18,7 @@
 
 #define RULES_FILE_MAX       ((size_t)64 << 20) /* bytes of one file */
 #define RULES_MEMORY_MAX     ((size_t)1 << 30)  /* all a ruleset may take */
+#define LIST_ITEMS_MAX       10000000           /* of one file of items */
 #define RULES_YAML_DEPTH_MAX 64
 #define RULES_EXPANSION_MAX  ((size_t)16 << 20) /* bytes of one condition after list expansion */
 #define RULES_NODES_MAX      1000000 /* AST nodes of one condition after macro expansion */
@@ -110,6 +111,13 @@ void loader_free(struct loader *loader);
  * was right in the file counts), -ENOMEM.
  */
 int loader_add(struct loader *loader, struct str file_name, struct str content);
+/*
+ * Items appended to a list that is there already: one a line, as it is, with \n and \\ for a newline and a
+ * backslash; empty lines are skipped. Whatever an item holds, it means itself: no other list, no quotes. After
+ * all files; nothing is compiled before loader_finish(). 0, -EINVAL (as above; good lines count), -ENOMEM.
+ */
+int loader_add_items(struct loader *loader, struct str file_name, struct str list,
+                     struct str content);
 /* A file that could not be read: the diagnostic LOAD_ERR_FILE_READ. */
 void loader_add_unreadable(struct loader *loader, struct str file_name, struct str reason);
 

@@ -393,7 +393,11 @@ void expr_extract(const struct expr *expr, struct view *view, struct extracted *
 {
     switch (expr->kind) {
     case EXPR_FIELD:
-        field_extract(&expr->field, view, ret);
+        if (view->extract) {
+            view->extract(view->extract_data, &expr->field, ret);
+        } else {
+            field_extract(&expr->field, view, ret);
+        }
         ret->v = ret->n ? ret->v : NULL;
         return;
     case EXPR_LITERAL:

@@ -21,18 +21,19 @@
 
 #define RULES_MAX ((size_t)16 << 20)
 
-static const char *const changes[] = { "joined",    "resumed", "left",   "holder lost",
-                                       "unwatched", "local",   "refused" };
+static const char *const changes[] = { "joined",    "resumed", "left",    "holder lost",
+                                       "unwatched", "local",   "doubted", "refused" };
 
 static void changed(void *data, enum handoff_change change, const struct handoff_container *c,
                     int error)
 {
     (void)data;
     struct str command = handoff_argument(c->hello, 0);
-    printf("{\"change\": \"%s\", \"pid\": %" PRId64 ", \"holder\": %" PRId64
-           ", \"command\": \"%.*s\", \"error\": %d, \"other\": %d, \"priority\": %u}\n",
-           changes[change], c->pid, c->holder, STR_ARG(command), error, c->other_filter,
-           c->hello->priority);
+    printf(
+        "{\"change\": \"%s\", \"pid\": %" PRId64 ", \"holder\": %" PRId64
+        ", \"command\": \"%.*s\", \"error\": %d, \"other\": %d, \"priority\": %u, \"doubt\": %d}\n",
+        changes[change], c->pid, c->holder, STR_ARG(command), error, c->other_filter,
+        c->hello->priority, c->doubt != NULL);
     fflush(stdout);
 }
 

@@ -187,19 +187,21 @@ class Pod:
 
     # The agent
 
-    def start_agent(self, *options, again=False, wait=True):
-        """`again`: its container starts it anew whenever it ends."""
+    def start_agent(self, *options, again=None, wait=True, program=None):
+        """`again`: its container starts it anew whenever it ends, after these words of shell. `program`: another one
+        than the suite's."""
         before = len(self.said("ready"))
-        agent = f"{self.suite.agent} /hinomi/agent.sock /out/rules.yaml /out/alerts >>/out/said 2>>/out/errors"
-        self._run_agent(self.suite.agent, f"while :; do {agent}; done" if again else "exec " + agent, *options)
+        program = program or self.suite.agent
+        agent = f"{program} /hinomi/agent.sock /out/rules.yaml /out/alerts >>/out/said 2>>/out/errors"
+        self._run_agent(program, f"while :; do {agent}; {again}; done" if again else "exec " + agent, *options)
         if wait:
             wait_for("the agent", lambda: len(self.said("ready")) > before)
 
-    def start_program(self, *words):
+    def start_program(self, *words, options=()):
         """hinomi-agent with its own rules, in /out/rules; alerts and log as the other's."""
         program = self.suite.program
         self._run_agent(program, f"exec {program} --rules /out/rules --output json --socket /hinomi/agent.sock "
-                        f"{' '.join(words)} >>/out/alerts 2>>/out/errors", "--cap-add=NET_RAW")
+                        f"{' '.join(words)} >>/out/alerts 2>>/out/errors", "--cap-add=NET_RAW", *options)
         self.wait_log("ready:")
 
     def _run_agent(self, program, command, *options):
@@ -209,6 +211,15 @@ class Pod:
                "--stop-timeout", "5", *options, "-v", f"{self.volume}:/hinomi", "-v", f"{self.results}:/out", "-v",
                "/usr:/usr:ro", "-v", f"{folder}:{folder}:ro",
                self.suite.images.name("host"), "/bin/sh", "-c", command)
+
+    def start_runtime(self):
+        """Podman's own API service; the path of its socket."""
+        path = os.path.join(self.work, "podman.sock")
+        self.sessions.append(subprocess.Popen([*PODMAN, "system", "service", "--time=0", "unix://" + path],
+                                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                              stderr=subprocess.DEVNULL, start_new_session=True))
+        wait_for("Podman's service", lambda: os.path.exists(path))
+        return path
 
     def wait_log(self, text):
         wait_for(f"the agent's log: {text}", lambda: text in read(os.path.join(self.results, "errors")))
@@ -266,11 +277,13 @@ class Pod:
     # Applications
 
     def app(self, image, *command, shim=(), user=0, pid=None, options=()):
+        """`shim`: its options; None: without it."""
         name = self._name(image)
         words = [*LIMITS, *(CAPS[:1] if user else CAPS), "--security-opt", f"seccomp={self.suite.profile}", "--user", str(user), "--read-only",
                  "--tmpfs", "/tmp:rw,mode=1777", "-v", f"{self.volume}:/hinomi:ro", *options]
         words += ["--pid", f"container:{self.pause}"] if pid is None else ["--pid", pid] if pid else []
-        app = App(self, name, [*words, self.suite.images.name(image), "/hinomi/hinomi-shim", *shim, "--", *command])
+        shim = [] if shim is None else ["/hinomi/hinomi-shim", *shim, "--"]
+        app = App(self, name, [*words, self.suite.images.name(image), *shim, *command])
         self.apps.append(app)
         return app
 

@@ -7,6 +7,7 @@ Applications run under Docker's default seccomp profile and capabilities, with r
 others; the agent has SYS_PTRACE. --rounds: how often the agent is killed under load (300 before a release).
 """
 import argparse
+import filecmp
 import json
 import os
 import pty
@@ -14,6 +15,8 @@ import random
 import shutil
 import signal
 import stat
+import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -38,6 +41,35 @@ RENEWED = """
   output: renewed %fd.name
   priority: NOTICE
 """
+WATCHING_MORE = """
+- rule: More calls
+  desc: the filter is another one with this
+  condition: evt.type = userfaultfd and evt.res = 0
+  output: made
+  priority: DEBUG
+"""
+RESPONSES = """
+- rule: To be paused
+  desc: its container is paused
+  condition: evt.type in (open, openat, openat2, creat) and evt.is_open_write = true and fd.filename = pause-me
+  output: pause %fd.name
+  priority: NOTICE
+- rule: To be stopped
+  desc: its container is stopped
+  condition: evt.type in (open, openat, openat2, creat) and evt.is_open_write = true and fd.filename = stop-me
+  output: stop %fd.name
+  priority: NOTICE
+"""
+POLICIES = """
+- policy: Responses
+  enabled: true
+  rules:
+    - name: To be paused
+      actions: [pause]
+    - name: To be stopped
+      actions: [stop]
+"""
+MEMORY_MB = 96  # of an agent that is to have too little
 READS = 100  # of one application, beside the flood of another
 
 
@@ -112,7 +144,7 @@ def gap_after(pod, at):
 
 def case_killed(suite, pod):
     """kill -9 under load: nobody waits for ever, every gap is told."""
-    pod.start_agent(again=True)
+    pod.start_agent(again="true")
     rounds = suite.rounds
     apps = [pod.app(image, "/load", "run", STOP, user=user) for image, user in
             (("scratch", 0), ("distroless", 1000))]
@@ -198,7 +230,7 @@ def case_shim_first(suite, pod):
 def case_socket_deleted(suite, pod):
     """The socket is made again, and found by who is there and who comes."""
     del suite
-    pod.start_agent(again=True)
+    pod.start_agent(again="true")
     app = pod.app("scratch", "/load", "run", STOP)
     pod.wait_said("change", change="joined")
     socket = os.path.join(pod.volume, "agent.sock")
@@ -300,12 +332,139 @@ def reload_rules(pod, rules):
         pod.wait_log(said)
 
 
+def case_ptrace(suite, pod):
+    """hinomi-agent with --sensor ptrace seizes applications that nobody hands over, running ones and new ones."""
+    if not suite.program:
+        print("    skipped: hinomi-agent is not given")
+        return
+    shutil.copytree(CONTENT, os.path.join(pod.results, "rules"))
+    wait_for_go = "while [ ! -e /hinomi/go ]; do sleep 0.1; done"
+    first = pod.app("busybox", "/bin/sh", "-c", f"{wait_for_go}; /load touch /tmp/kinsing", shim=None)
+    wait_for("it runs", lambda: podman("ps", "-q", "--filter", f"name={first.name}", check=False))
+    pod.start_program("--sensor ptrace")
+    later = pod.app("distroless", "/load", "run", STOP, shim=None, user=1000)
+    wait_for("it runs", lambda: podman("ps", "-q", "--filter", f"name={later.name}", check=False))
+    for app in (first, later):
+        pid = podman("inspect", "--format", "{{.State.Pid}}", app.name)
+        wait_for(f"{app.name} is seized",
+                 lambda p=pid: [line for line in read(f"/proc/{p}/status").splitlines()
+                                if line.startswith("TracerPid") and line.split()[1] != "0"])
+    pod.let_go()
+    first.finish()
+    pod.wait_alert(WRITTEN, **{"fd.name": "/tmp/kinsing"})
+    ran_well(pod.end(later))
+    check(not pod.alerts("Unwatched process in container"), pod.alerts("Unwatched process in container"))
+
+
+def case_responses(suite, pod):
+    """Policies of hinomi-agent stop and pause containers by Podman's own API."""
+    if not suite.program:
+        print("    skipped: hinomi-agent is not given")
+        return
+    os.mkdir(os.path.join(pod.results, "rules"))
+    for name, text in (("rules/rules.yaml", RESPONSES), ("policies.yaml", POLICIES)):
+        with open(os.path.join(pod.results, name), "w", encoding="ascii") as file:
+            file.write(text)
+    pod.start_program(options=("-e", "HINOMI_POLICIES=/out/policies.yaml", "-v", f"{pod.start_runtime()}:/run/api.sock",
+                               "-e", "HINOMI_RUNTIME_SOCKETS=/run/api.sock"))
+    other = pod.app("scratch", "/load", "run", STOP, user=1000)
+    touch = "/load touch /tmp/{}; while [ ! -e /hinomi/go ]; do sleep 0.1; done"
+    paused = pod.app("busybox", "/bin/sh", "-c", touch.format("pause-me"))
+    stopped = pod.app("busybox", "/bin/sh", "-c", touch.format("stop-me"))
+    for action in ("pause", "stop"):
+        told = pod.wait_alert("Hinomi response", **{"response.action": action})
+        check(told["response.result"] == "done" and told["response.by"] == "runtime", told)
+    check(stopped.process.wait(LIMIT_S) in (128 + signal.SIGTERM, 128 + signal.SIGKILL), stopped.process.returncode)
+    check(podman("inspect", "--format", "{{.State.Status}}", paused.name) == "paused", "not paused")
+    pod.let_go()
+    time.sleep(1)
+    check(paused.process.poll() is None, "it went on")
+    podman("unpause", paused.name)
+    paused.finish()
+    ran_well(pod.end(other))
+    check(not pod.alerts("Hinomi gap"), pod.alerts("Hinomi gap"))
+
+
+def oom_kills(pid):
+    """Of the memory control group of this process; None: it has none that tells."""
+    for line in read(f"/proc/{pid}/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        file = {"memory": f"/sys/fs/cgroup/memory{path}/memory.oom_control",
+                "": f"/sys/fs/cgroup{path}/memory.events"}.get(controllers)
+        for words in map(str.split, read(file).splitlines() if file else []):
+            if words[0] == "oom_kill":
+                return int(words[1])
+    return None
+
+
+def case_out_of_memory(suite, pod):
+    """The kernel kills the agent because its container has no memory left."""
+    del suite
+    try:
+        pod.start_agent("--memory", f"{MEMORY_MB}m", "--memory-swap", f"{MEMORY_MB}m", "--shm-size", "512m",
+                        again=": >/dev/shm/full")
+    except Failure as failure:
+        print(f"    skipped: no such limits here: {str(failure)[-200:]}")
+        return
+    top = int(podman("inspect", "--format", "{{.State.Pid}}", pod.agent))
+    if oom_kills(top) is None:
+        print("    skipped: no memory control group that tells of its kills")
+        return
+    app = pod.app("scratch", "/load", "run", STOP)
+    pod.wait_said("change", change="joined")
+    first = wait_for("the agent's process", pod.agent_on_host)
+    with open(f"/proc/{first}/oom_score_adj", "w", encoding="ascii") as file:
+        file.write("1000")  # it, and not what fills the memory
+    at = time.time_ns()
+    fill = f"dd if=/dev/zero of=/dev/shm/full bs=65536 count={(MEMORY_MB - 4) * 16}"
+    podman("exec", pod.agent, "/bin/sh", "-c", fill, check=False)
+    wait_for("the agent's end", lambda: not os.path.exists(f"/proc/{first}") or pod.agent_on_host() != first)
+    pod.wait_said("change", change="resumed")
+    check((oom_kills(top) or 0) > 0, "nothing was killed for its memory")
+    gap = gap_after(pod, at)
+    check(gap["gap"] in (GONE, STUCK) and gap["passed"] > 0, gap)
+    ran_well(pod.end(app))
+
+
+def case_upgraded(suite, pod):
+    """Another agent takes over: another file with another build id, and other rules."""
+    if not shutil.which("objcopy"):
+        print("    skipped: no objcopy")
+        return
+    pod.start_agent()
+    app = pod.app("busybox", "/bin/sh", "-c", "while [ ! -e /hinomi/go ]; do sleep 0.1; done; /load touch /tmp/renewed")
+    load = pod.app("distroless", "/load", "run", STOP, user=1000)
+    pod.wait_said("change", count=2, change="joined")
+    newer = os.path.join(pod.work, "newer")
+    os.mkdir(newer)
+    newer = os.path.join(newer, "sidecar-agent")
+    note = os.path.join(pod.work, "note")
+    with open(note, "wb") as file:
+        file.write(struct.pack("<III4s20s", 4, 20, 3, b"GNU", os.urandom(20)))
+    subprocess.run(["objcopy", "--update-section", f".note.gnu.build-id={note}", suite.agent, newer], check=True)
+    check(not filecmp.cmp(newer, suite.agent, shallow=False), "the same program")
+    with open(os.path.join(pod.results, "rules.yaml"), "a", encoding="ascii") as file:
+        file.write(RENEWED + WATCHING_MORE)
+    at = time.time_ns()
+    pod.stop_agent()
+    pod.start_agent(program=newer)
+    check(os.readlink(f"/proc/{pod.agent_on_host()}/exe") == newer, "the former program")
+    for change in pod.wait_said("change", count=2, change="resumed"):
+        check(change["other"] == 1 and not change["doubt"], change)
+    gap = gap_after(pod, at)
+    check(gap["gap"] == GONE and gap["passed"] > 0, gap)
+    pod.let_go()
+    app.finish()
+    wait_for("an alert of the new rules", lambda: pod.alerts("Renewed"))
+    ran_well(pod.end(load))
+
+
 def case_security_waits(suite, pod):
     """Priority security: calls wait for the next agent; none passes unseen."""
     app = pod.app("scratch", "/load", "run", STOP, shim=("--priority", "security"))
     time.sleep(1)
     check(not pod.holders() or not read(app.out), "it ran without an agent")
-    pod.start_agent(again=True)
+    pod.start_agent(again="true")
     pod.wait_said("change", change="joined")
     time.sleep(0.5)
     at = pod.kill_agent()
@@ -348,6 +507,30 @@ def case_tampering(suite, pod):
         check(pod.app("scratch", "/load", "kill", str(target)).finish() == {"killed": EPERM}, "killed", target)
     ran_well(pod.end(other))
     check(not pod.said("change", change="holder lost") and not pod.said("gap"), pod.said("change"))
+    check(not [c for c in pod.said("change", change="joined") if c["doubt"]], pod.said("change"))
+
+
+def case_impostor(suite, pod):
+    """A session from outside hands a listener over: it is watched, but not protected, whoever comes first."""
+    del suite
+    wait_for_stop = f"while [ ! -e {STOP} ]; do sleep 0.1; done"
+    app = pod.app("busybox", "/bin/sh", "-c", wait_for_stop, shim=("--wait", "0"))
+    wait_for("the holder", pod.holders)
+    session = pod.enter(app, "/hinomi/hinomi-shim", "--wait", "0", "--", "/bin/sh", "-c",
+                        "while [ ! -e /hinomi/go ]; do sleep 0.1; done; /load touch /tmp/kinsing")
+    wait_for("both holders", lambda: len(pod.holders()) == 2)
+    pod.start_agent()
+    own, other = sorted(pod.wait_said("change", count=2, change="resumed"), key=lambda c: c["holder"])
+    for holder, result in ((own, EPERM), (other, 0)):
+        check(pod.app("scratch", "/load", "kill", str(holder["holder"])).finish() == {"killed": result}, holder)
+    last = {c["holder"]: c for c in pod.said("change")}
+    check(last[other["holder"]]["doubt"] and not last[own["holder"]]["doubt"], pod.said("change"))
+    pod.let_go()
+    wait_for("the impostor's file is told", lambda: [a for a in pod.alerts() if a["fd.name"] == "/tmp/kinsing"])
+    session.wait(LIMIT_S)
+    with open(os.path.join(pod.volume, "stop"), "wb"):
+        pass
+    app.finish()
 
 
 def case_no_common_namespace(suite, pod):

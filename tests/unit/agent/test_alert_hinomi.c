@@ -260,13 +260,13 @@ static void policy(void **state)
 static void severity_is_in_its_band(void **state)
 {
     (void)state;
-    assert_in_range(alert_severity_of(PRIORITY_EMERGENCY), 90, 100);
-    assert_in_range(alert_severity_of(PRIORITY_CRITICAL), 90, 100);
-    assert_in_range(alert_severity_of(PRIORITY_ERROR), 70, 89);
-    assert_in_range(alert_severity_of(PRIORITY_WARNING), 40, 69);
-    assert_in_range(alert_severity_of(PRIORITY_NOTICE), 10, 39);
-    assert_in_range(alert_severity_of(PRIORITY_INFORMATIONAL), 0, 9);
-    assert_int_equal(alert_severity_of(PRIORITY_DEBUG), 0);
+    assert_in_range(policy_severity_of(PRIORITY_EMERGENCY), 90, 100);
+    assert_in_range(policy_severity_of(PRIORITY_CRITICAL), 90, 100);
+    assert_in_range(policy_severity_of(PRIORITY_ERROR), 70, 89);
+    assert_in_range(policy_severity_of(PRIORITY_WARNING), 40, 69);
+    assert_in_range(policy_severity_of(PRIORITY_NOTICE), 10, 39);
+    assert_in_range(policy_severity_of(PRIORITY_INFORMATIONAL), 0, 9);
+    assert_int_equal(policy_severity_of(PRIORITY_DEBUG), 0);
 }
 
 static void nothing_is_allocated(void **state)

@@ -4,7 +4,8 @@
  */
 #include "../test.h"
 
-#include "agent/handoff.h"
+#include "agent/handoff_internal.h"
+#include "base/clock.h"
 #include "rules/ruleset.h"
 
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -33,8 +35,11 @@ struct world {
     struct selection selection;
     struct engine *engine;
     struct handoff *handoff;
-    _Atomic int changes[HANDOFF_REFUSED + 1], gaps;
+    _Atomic int changes[HANDOFF_REFUSED + 1], gaps, outsider;
     _Atomic int last_error;
+    struct handoff_container last; /* of the latest change; after it was counted */
+    uint64_t lost;
+    _Atomic int64_t holders[HANDOFF_CONTAINERS_MAX];
 };
 
 static void changed(void *data, enum handoff_change change, const struct handoff_container *c,
@@ -43,6 +48,7 @@ static void changed(void *data, enum handoff_change change, const struct handoff
     struct world *w = data;
     assert_non_null(c->hello);
     atomic_store(&w->last_error, error);
+    w->last = *c;
     atomic_fetch_add(&w->changes[change], 1);
 }
 
@@ -50,8 +56,24 @@ static bool gap(void *data, const struct handoff_container *c, const struct hand
 {
     struct world *w = data;
     assert_true(c->holder > 0 && g->by_number);
+    w->lost += g->lost;
     w->gaps++;
     return true;
+}
+
+static bool is_outsider(void *data, int64_t pid)
+{
+    struct world *w = data;
+    assert_true(pid > 0);
+    return atomic_load(&w->outsider);
+}
+
+static void wait_change(const struct world *w, enum handoff_change change)
+{
+    for (int i = 0; i < WAIT_MS && !w->changes[change]; i++) {
+        usleep(1000);
+    }
+    assert_true(w->changes[change] > 0);
 }
 
 static struct ruleset *load(const char *text)
@@ -85,7 +107,8 @@ static void start(struct world *w)
         .path = w->path,
         .engine = w->engine,
         .features = FEATURE_NOTIFY | FEATURE_CONTINUE,
-        .watch = { .changed = changed, .gap = gap, .data = w },
+        .holders = w->holders,
+        .watch = { .changed = changed, .gap = gap, .is_outsider = is_outsider, .data = w },
     };
     if (handoff_new(&served, &w->handoff, &err) < 0) {
         fail_msg("%s", err.message);
@@ -213,8 +236,8 @@ static int resume_with(struct world *w, const int *fds, size_t nfds, int *ret)
     return answer_of(*ret, &value) == WIRE_READY ? 0 : (int)value;
 }
 
-/* A listener of a child that waits; -1: there can be none here. */
-static int make_listener(pid_t *ret_child)
+/* Its listener. */
+static int take_filter(void)
 {
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -223,19 +246,14 @@ static int make_listener(pid_t *ret_child)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
-    int sockets[2];
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets), 0);
-    *ret_child = fork();
-    if (*ret_child == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-        int fd = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-                              SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
-        send_fds(sockets[1], "x", 1, &fd, fd >= 0);
-        close(fd);
-        pause();
-        _exit(0);
-    }
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+                        &program);
+}
+
+/* -1: none came. */
+static int receive_fd(int socket)
+{
     char byte;
     union {
         struct cmsghdr header;
@@ -243,13 +261,31 @@ static int make_listener(pid_t *ret_child)
     } control;
     struct iovec part = { &byte, 1 };
     struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+    int fd = -1;
     message.msg_control = &control;
     message.msg_controllen = sizeof(control);
-    assert_int_equal(recvmsg(sockets[0], &message, MSG_CMSG_CLOEXEC), 1);
-    int listener = -1;
+    assert_int_equal(recvmsg(socket, &message, MSG_CMSG_CLOEXEC), 1);
     if (CMSG_FIRSTHDR(&message)) {
-        memcpy(&listener, CMSG_DATA(&control.header), sizeof(listener));
+        memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
     }
+    return fd;
+}
+
+/* A listener of a child that waits; -1: there can be none here. */
+static int make_listener(pid_t *ret_child)
+{
+    int sockets[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets), 0);
+    *ret_child = fork();
+    if (*ret_child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        int fd = take_filter();
+        send_fds(sockets[1], "x", 1, &fd, fd >= 0);
+        close(fd);
+        pause();
+        _exit(0);
+    }
+    int listener = receive_fd(sockets[0]);
     close(sockets[0]);
     close(sockets[1]);
     return listener;
@@ -298,6 +334,213 @@ static void test_descriptors(void **state)
     end(&w);
 }
 
+/* ---- who is a holder */
+
+struct pair {
+    pid_t application, holder;
+    int told; /* the answer to the holder's RESUME, once */
+};
+
+enum pair_kind {
+    PAIR_LATE, /* the holder is made after the filter, so has it too */
+    PAIR_HERE,
+    PAIR_IN_CONTAINER, /* in a mount namespace of its own */
+};
+
+static void enter_container(pid_t beside)
+{
+    char path[48];
+    snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)beside);
+    int fd = beside ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    int r = beside ? setns(fd, CLONE_NEWNS) : unshare(CLONE_NEWNS);
+    close(fd);
+    if (r < 0) {
+        _exit(1);
+    }
+}
+
+/* As a shim and its holder; `beside`: in the container of that process. */
+static void become_pair(const struct world *w, enum pair_kind kind, pid_t beside, int told)
+{
+    bool late = kind == PAIR_LATE;
+    int sockets[2];
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (kind == PAIR_IN_CONTAINER) {
+        enter_container(beside);
+    }
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets), 0);
+    int listener = late ? take_filter() : -1;
+    pid_t child = fork();
+    if (child > 0 && !late) {
+        listener = take_filter();
+    }
+    if (child > 0) {
+        send_fds(sockets[1], "x", 1, &listener, 1);
+    } else {
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        int fds[2] = { receive_fd(sockets[0]),
+                       memory_file(F_SEAL_SHRINK | F_SEAL_GROW, sizeof(struct holder_shared)) };
+        int socket, error = resume_with((struct world *)w, fds, 2, &socket);
+        assert_int_equal(write(told, &error, sizeof(error)), sizeof(error));
+    }
+    for (;;) {
+        pause();
+    }
+}
+
+static struct pair make_pair(struct world *w, enum pair_kind kind, pid_t beside)
+{
+    int told[2], error = -1, before = w->changes[HANDOFF_RESUMED];
+    assert_int_equal(pipe(told), 0);
+    struct pair pair = { .application = fork() };
+    if (pair.application == 0) {
+        become_pair(w, kind, beside, told[1]);
+    }
+    close(told[1]);
+    assert_int_equal(read(told[0], &error, sizeof(error)), sizeof(error));
+    assert_int_equal(error, 0);
+    close(told[0]);
+    for (int i = 0; i < WAIT_MS && w->changes[HANDOFF_RESUMED] == before; i++) {
+        usleep(1000);
+    }
+    pair.holder = (pid_t)w->last.holder;
+    assert_int_equal(w->last.pid, pair.application);
+    return pair;
+}
+
+static void end_pair(struct world *w, struct pair *pair)
+{
+    int before = w->changes[HANDOFF_LEFT];
+    kill(pair->holder, SIGKILL);
+    kill(pair->application, SIGKILL);
+    waitpid(pair->application, NULL, 0);
+    for (int i = 0; i < WAIT_MS && w->changes[HANDOFF_LEFT] == before; i++) {
+        usleep(1000);
+    }
+    assert_int_equal(w->changes[HANDOFF_LEFT], before + 1);
+}
+
+static bool is_listed(const struct world *w, pid_t pid)
+{
+    bool found = false;
+    for (size_t i = 0; i < HANDOFF_CONTAINERS_MAX; i++) {
+        found |= atomic_load(&w->holders[i]) == pid;
+    }
+    return found;
+}
+
+static bool lacks_listeners(void)
+{
+    pid_t child;
+    int listener = make_listener(&child);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    if (listener < 0) {
+        print_message("skipped: no user notification on this kernel, or a listener is there\n");
+        return true;
+    }
+    close(listener);
+    return false;
+}
+
+static void test_holder(void **state)
+{
+    (void)state;
+    struct world w;
+    if (lacks_listeners()) {
+        skip();
+    }
+    start(&w);
+    struct pair pair = make_pair(&w, PAIR_HERE, 0);
+    assert_null(w.last.doubt);
+    assert_true(w.last.holder_start > 0 && w.last.place != 0);
+    assert_true(is_listed(&w, pair.holder));
+    /* It ends while somebody else has its socket: its number may be another's soon. */
+    kill(pair.holder, SIGKILL);
+    wait_change(&w, HANDOFF_HOLDER_LOST);
+    assert_false(is_listed(&w, pair.holder));
+    end_pair(&w, &pair);
+    end(&w);
+}
+
+/* One that has the filter of what it hands over, or whose parent has none. */
+static void test_no_holder(void **state)
+{
+    (void)state;
+    struct world w;
+    pid_t child;
+    int socket;
+    if (lacks_listeners()) {
+        skip();
+    }
+    start(&w);
+    struct pair late = make_pair(&w, PAIR_LATE, 0);
+    assert_non_null(strstr(w.last.doubt, "no fewer seccomp filters"));
+    assert_false(is_listed(&w, late.holder));
+    const int fds[2] = { make_listener(&child),
+                         memory_file(F_SEAL_SHRINK | F_SEAL_GROW, sizeof(struct holder_shared)) };
+    w.changes[HANDOFF_RESUMED] = 0;
+    assert_int_equal(resume_with(&w, fds, 2, &socket), 0);
+    wait_change(&w, HANDOFF_RESUMED);
+    assert_int_equal(w.last.holder, getpid());
+    assert_non_null(w.last.doubt);
+    assert_false(is_listed(&w, getpid()));
+    struct handoff_stats stats;
+    handoff_get_stats(w.handoff, &stats);
+    assert_int_equal(stats.doubted, 2);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    wait_change(&w, HANDOFF_LEFT);
+    close(fds[0]);
+    close(fds[1]);
+    close(socket);
+    end_pair(&w, &late);
+    end(&w);
+}
+
+static bool lacks_namespaces(void)
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        _exit(unshare(CLONE_NEWNS) < 0);
+    }
+    waitpid(pid, &status, 0);
+    if (status) {
+        print_message("skipped: no mount namespace can be made here\n");
+    }
+    return status != 0;
+}
+
+static void wait_tick(void)
+{
+    usleep(30000); /* starts are known to 10 ms */
+}
+
+/* Of two applications of one place the later one came from outside, whoever connects first. */
+static void test_outsider(void **state)
+{
+    (void)state;
+    struct world w;
+    if (lacks_listeners() || lacks_namespaces()) {
+        skip();
+    }
+    start(&w);
+    struct pair elder = make_pair(&w, PAIR_IN_CONTAINER, 0);
+    assert_null(w.last.doubt);
+    wait_tick();
+    struct pair later = make_pair(&w, PAIR_IN_CONTAINER, elder.application);
+    assert_non_null(strstr(w.last.doubt, "from outside"));
+    assert_true(is_listed(&w, elder.holder) && !is_listed(&w, later.holder));
+    end_pair(&w, &later);
+    end_pair(&w, &elder);
+    atomic_store(&w.outsider, 1);
+    struct pair alone = make_pair(&w, PAIR_IN_CONTAINER, 0);
+    assert_non_null(strstr(w.last.doubt, "from outside"));
+    end_pair(&w, &alone);
+    end(&w);
+}
+
 static void test_lying_record(void **state)
 {
     (void)state;
@@ -316,12 +559,21 @@ static void test_lying_record(void **state)
         mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, record, 0);
     memset(shared, 0xff, sizeof *shared);
     shared->ntold = 5;
+    shared->ngaps = 1000;
     const int fds[2] = { listener, record };
     assert_int_equal(resume_with(&w, fds, 2, &socket), 0);
     for (int i = 0; i < WAIT_MS && w.gaps < 2 * HANDOFF_GAPS_AT_ONCE; i++) {
         usleep(1000);
     }
     assert_true(w.gaps >= 2 * HANDOFF_GAPS_AT_ONCE);
+    /* As many as a holder keeps, then few. */
+    for (int i = 0; i < WAIT_MS && w.gaps < HOLDER_GAPS; i++) {
+        shared->ngaps += HOLDER_GAPS;
+        usleep(1000);
+    }
+    usleep(4 * HANDOFF_TICK_MS * 1000);
+    assert_in_range(w.gaps, HOLDER_GAPS, HOLDER_GAPS + HANDOFF_GAPS_PER_MIN / 2);
+    assert_true(w.lost > 0);
     shared->ngaps = 0; /* it goes on */
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
@@ -398,6 +650,33 @@ static void test_silent(void **state)
     end(&w);
 }
 
+/* Tokens: of each place its own, so many at once; the one not heard of longest is forgotten. */
+static void test_places(void **state)
+{
+    (void)state;
+    static struct handoff h;
+    uint64_t now = NS_PER_S;
+    for (int i = 0; i < HANDOFF_BURST; i++) {
+        assert_true(bucket_take(place_bucket(&h, 1), HANDOFF_RATE, HANDOFF_BURST, now));
+    }
+    assert_false(bucket_take(place_bucket(&h, 1), HANDOFF_RATE, HANDOFF_BURST, now));
+    for (uint64_t place = 2; place <= HANDOFF_PLACES; place++) {
+        assert_true(bucket_take(place_bucket(&h, place), HANDOFF_RATE, HANDOFF_BURST, now + place));
+    }
+    now += NS_PER_S / HANDOFF_RATE + 1;
+    assert_true(bucket_take(place_bucket(&h, 1), HANDOFF_RATE, HANDOFF_BURST, now));
+    assert_false(bucket_take(place_bucket(&h, 1), HANDOFF_RATE, HANDOFF_BURST, now));
+    /* One more than are remembered: the second was used longest ago. */
+    struct bucket *second = place_bucket(&h, 2);
+    assert_ptr_equal(place_bucket(&h, HANDOFF_PLACES + 1), second);
+    assert_true(second->filled_ns == 0);
+    now += NS_PER_S;
+    for (int i = 0; i < HANDOFF_RATE; i++) {
+        assert_true(bucket_take(place_bucket(&h, 1), HANDOFF_RATE, HANDOFF_BURST, now));
+    }
+    assert_false(bucket_take(place_bucket(&h, 1), HANDOFF_RATE, HANDOFF_BURST, now));
+}
+
 static void test_socket(void **state)
 {
     (void)state;
@@ -438,6 +717,8 @@ int main(void)
         cmocka_unit_test(test_messages),     cmocka_unit_test(test_descriptors),
         cmocka_unit_test(test_lying_record), cmocka_unit_test(test_many),
         cmocka_unit_test(test_silent),       cmocka_unit_test(test_silent),
+        cmocka_unit_test(test_holder),       cmocka_unit_test(test_no_holder),
+        cmocka_unit_test(test_outsider),     cmocka_unit_test(test_places),
         cmocka_unit_test(test_socket),       cmocka_unit_test(test_argument),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,8 +3,10 @@
  */
 #include "../rules/rules_fixture.h"
 
-#include "agent/policy.h"
+#include "agent/load_rules.h"
 #include "base/fd.h"
+#include "event/state.h"
+#include "rules/policy.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -150,7 +152,7 @@ static void test_scope(void **data)
     assert_int_equal(in.actions, ACTION_KILL);
     assert_null(out.policy);
     assert_int_equal(out.actions, 0);
-    assert_int_equal(out.severity, alert_severity_of(PRIORITY_INFORMATIONAL));
+    assert_int_equal(out.severity, policy_severity_of(PRIORITY_INFORMATIONAL));
     assert_null(unknown.policy);
     assert_null(judge(set, "Shell started", 10).policy);
 }
@@ -196,8 +198,8 @@ static void test_severity_by_priority(void **data)
     assert_int_equal(judge(set, "Urgent", 10).severity, 90);
     assert_int_equal(judge(set, "Files written", 10).severity, 5);
     for (int p = PRIORITY_EMERGENCY; p < PRIORITY_DEBUG; p++) {
-        assert_true(alert_severity_of((enum priority)p) >
-                    alert_severity_of((enum priority)(p + 1)));
+        assert_true(policy_severity_of((enum priority)p) >
+                    policy_severity_of((enum priority)(p + 1)));
     }
 }
 
@@ -376,11 +378,11 @@ static void test_paths(void **data)
         fprintf(file, "- {policy: of %s, rules: []}\n", names[i]);
         fclose(file);
     }
-    assert_int_equal(policies_add_path(set->policies, folder), 0);
+    assert_int_equal(load_policies_add(set->policies, folder), 0);
     assert_int_equal(policies_count(set->policies), 2);
     assert_str(policies_at(set->policies, 0)->name, "of a.yml");
     snprintf(path, sizeof(path), "%s/none.yaml", folder);
-    assert_int_equal(policies_add_path(set->policies, path), -ENOENT);
+    assert_int_equal(load_policies_add(set->policies, path), 0);
     assert_int_equal(policies_diagnostics(set->policies)->nerrors, 1);
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
@@ -403,7 +405,7 @@ static void test_own(void **data)
     load_end(&own);
     assert_int_equal(own.result, 0);
     assert_int_equal(policies_new(own.ruleset, &policies), 0);
-    assert_int_equal(policies_add_path(policies, SOURCE_ROOT "/content/policies"), 0);
+    assert_int_equal(load_policies_add(policies, SOURCE_ROOT "/content/policies"), 0);
     assert_int_equal(policies_finish(policies, &err), 0);
     assert_str(policies_at(policies, 0)->name, "Runtime Threat Intelligence");
     assert_int_equal(policies_at(policies, 0)->nrules, own.ruleset->nrules);

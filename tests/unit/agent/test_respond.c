@@ -5,13 +5,14 @@
 #include "../rules/rules_fixture.h"
 
 #include "../event/make_event.h"
-#include "agent/policy.h"
 #include "agent/respond.h"
 #include "agent/respond_act.h"
 #include "agent/respond_cgroup.h"
 #include "agent/respond_limit.h"
 #include "agent/runtime_post.h"
 #include "base/clock.h"
+#include "rules/policy.h"
+#include "sensor/live/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -165,7 +166,7 @@ static void assert_said(struct bench *b, const char *what)
     }
 }
 
-static uint64_t count_of(struct bench *b, enum engine_action action, enum respond_result result)
+static uint64_t count_of(struct bench *b, enum policy_action action, enum respond_result result)
 {
     struct respond_stats stats;
     respond_get_stats(b->respond, &stats);
@@ -333,14 +334,19 @@ static void test_protected(void **data)
     know(b, pid, LONG, clock_real_ns());
     know(b, getpid(), LONG, clock_real_ns());
     know(b, 1, LONG, clock_real_ns());
-    assert_int_equal(respond_protect(b->respond, pid), 0);
+    struct live_process process;
+    assert_int_equal(live_process_read(pid, &process), 0);
+    assert_int_equal(respond_protect(b->respond, pid, process.start_ticks), 0);
     open_file(b, pid);
     open_file(b, getpid());
     open_file(b, 1);
     assert_said(b, "the process is protected");
     assert_int_equal(count_of(b, ACTION_KILL, RESPOND_REFUSED), 3);
     assert_true(is_alive(pid));
-    respond_release(b->respond, pid);
+    respond_release(b->respond, pid, process.start_ticks);
+    /* A former process of this number was protected. */
+    assert_int_equal(respond_protect(b->respond, pid, process.start_ticks - 1), 0);
+    assert_false(respond_is_protected(b->respond, pid));
     open_file(b, pid);
     assert_said(b, "\"response.result\":\"done\"");
 }
