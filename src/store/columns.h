@@ -73,7 +73,8 @@ struct columns_bits {
 struct columns_selection {
     struct columns_bits all;
     struct columns_bits parts[COLUMNS_ITEMS_MAX];
-    enum column about[COLUMNS_ITEMS_MAX]; /* the only column that the part is about, COLUMN_SEVERITY; else COLUMN_COUNT */
+    enum column about
+        [COLUMNS_ITEMS_MAX]; /* the only column that the part is about, COLUMN_SEVERITY; else COLUMN_COUNT */
     uint32_t nparts;
     uint32_t places;
     bool open; /* something is in `maybe` */

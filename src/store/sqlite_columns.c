@@ -12,7 +12,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define TOUCHED_MAX ((size_t)1 << 20) /* rows of one transaction; beyond, everything is read again */
+#define TOUCHED_MAX                                                                                \
+    ((size_t)1 << 20) /* rows of one transaction; beyond, everything is read again */
 
 struct sqlite_columns {
     struct columns *columns;

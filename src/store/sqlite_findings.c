@@ -151,9 +151,8 @@ static int facet_of(const struct sqlite_selected *s, enum column column, uint32_
     return r;
 }
 
-static int facets_of(const struct sqlite_selected *s, const enum column *columns,
-                     uint32_t ncolumns, uint32_t max, struct arena *arena,
-                     struct findings_facets *ret)
+static int facets_of(const struct sqlite_selected *s, const enum column *columns, uint32_t ncolumns,
+                     uint32_t max, struct arena *arena, struct findings_facets *ret)
 {
     uint64_t *bits = ARENA_ARRAY(arena, uint64_t, (size_t)s->selection.places / 64 + 1);
     ret->v = ARENA_ARRAY(arena, struct findings_facet, ncolumns);
@@ -193,8 +192,8 @@ static int findings_facets(struct store *store, const struct findings_query *que
 static int64_t readable_width(int64_t ms)
 {
     static const int64_t widths[] = {
-        1000,    2000,    5000,    10000,    15000,    30000,    60000,    120000,    300000,
-        600000,  900000,  1800000, 3600000,  7200000,  10800000, 21600000, 43200000,  86400000,
+        1000,   2000,   5000,    10000,   15000,   30000,    60000,    120000,   300000,
+        600000, 900000, 1800000, 3600000, 7200000, 10800000, 21600000, 43200000, 86400000,
     };
     for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++) {
         if (ms <= widths[i]) {
@@ -291,8 +290,8 @@ static int read_bodies(struct sqlite3 *db, struct arena *arena, struct finding *
     if (body_packer_new(&packer) < 0) {
         return err_set(err, -ENOMEM, "out of memory");
     }
-    sqlite3_stmt *statement = sqlite_statement(
-        db, "SELECT first_alert,last_alert FROM finding_bodies WHERE row=?", err);
+    sqlite3_stmt *statement =
+        sqlite_statement(db, "SELECT first_alert,last_alert FROM finding_bodies WHERE row=?", err);
     int r = statement ? sqlite_bind(statement, err, "i", finding->row) : -EIO;
     r = r == 0 ? sqlite_row(statement, err) : r;
     if (r == 1) {

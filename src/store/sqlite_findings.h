@@ -11,7 +11,8 @@ struct sqlite_deadline {
 };
 void sqlite_deadline_begin(struct sqlite3 *db, struct sqlite_deadline *deadline, uint32_t ms);
 /* -EINTR of a query as -ETIMEDOUT with advice. */
-int sqlite_deadline_end(struct sqlite3 *db, struct sqlite_deadline *deadline, int r, struct err *err);
+int sqlite_deadline_end(struct sqlite3 *db, struct sqlite_deadline *deadline, int r,
+                        struct err *err);
 
 /* Binds a filter's parameters from `first` on; 0 or -errno. */
 int sqlite_bind_filter(sqlite3_stmt *statement, int first, const struct filter_sql *sql,

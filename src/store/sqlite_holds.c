@@ -97,8 +97,7 @@ static bool tell_own(void *data, enum own_field field, struct value *ret)
     return false;
 }
 
-static struct json_object *member(struct json_object *object, const char *key,
-                                  enum json_type type)
+static struct json_object *member(struct json_object *object, const char *key, enum json_type type)
 {
     struct json_object *value = NULL;
     return object && json_object_object_get_ex(object, key, &value) &&

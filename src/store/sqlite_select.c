@@ -15,8 +15,8 @@
 #include <stdlib.h>
 
 #define DEADLINE_MS    5000
-#define PROGRESS_STEPS 5000   /* of SQLite's machine between looks at the clock */
-#define ONE_BY_ONE     20000  /* findings left open */
+#define PROGRESS_STEPS 5000  /* of SQLite's machine between looks at the clock */
+#define ONE_BY_ONE     20000 /* findings left open */
 
 static int on_progress(void *data)
 {
@@ -32,7 +32,8 @@ void sqlite_deadline_begin(struct sqlite3 *db, struct sqlite_deadline *deadline,
     sqlite3_progress_handler(db, PROGRESS_STEPS, on_progress, deadline);
 }
 
-int sqlite_deadline_end(struct sqlite3 *db, struct sqlite_deadline *deadline, int r, struct err *err)
+int sqlite_deadline_end(struct sqlite3 *db, struct sqlite_deadline *deadline, int r,
+                        struct err *err)
 {
     sqlite3_progress_handler(db, 0, NULL, NULL);
     if (r < 0 && deadline->over) {

@@ -63,11 +63,7 @@ struct sqlite_columns;
 
 struct sqlite_store {
     struct store store;
-    struct sqlite_columns *columns; /* sqlite_holds.c; with a reader's connection */
-#define SQLITE_HOLDS_POINTER "hinomi-check" /* type of the pointer to a struct check */
-int sqlite_holds_register(struct sqlite3 *db, struct err *err);
-
-/* sqlite_columns.c */
+    struct sqlite_columns *columns; /* sqlite_columns.c */
     char *dir;
     int lock_fd;
     struct store_options options;
@@ -152,6 +148,10 @@ bool sqlite_days_undone(const struct sqlite_store *store);
 void sqlite_day_close(struct sqlite_store *store, int64_t day_ms);
 void sqlite_days_add(struct sqlite_store *store, int64_t day_ms);
 void sqlite_days_remove(struct sqlite_store *store, int64_t day_ms);
+
+/* sqlite_holds.c; with a reader's connection */
+#define SQLITE_HOLDS_POINTER "hinomi-check" /* type of the pointer to a struct check */
+int sqlite_holds_register(struct sqlite3 *db, struct err *err);
 
 /* sqlite_columns.c */
 struct columns;
