@@ -71,6 +71,15 @@ int live_task_add(struct state *state, const struct live_task *task);
 int live_lineage_add(struct state *state, struct live_task *scratch, int64_t tid);
 
 /*
+ * The thread, its process and their ancestors, as far up as is_known() does not say yes, by ids alone: what is to
+ * be read whole from the last one down. Returns how many; 0: it is gone.
+ */
+#define LIVE_UNKNOWN_MAX 16
+unsigned live_unknown(struct live_task *scratch, int64_t tid,
+                      bool (*is_known)(void *data, int64_t tid), void *data,
+                      int64_t ret[LIVE_UNKNOWN_MAX]);
+
+/*
  * Facts of a descriptor of the thread: type, name, open flags, device, inode; of sockets addresses. `name`
  * lies in storage (LIVE_FD_STORAGE bytes) and is empty where the state makes it (addresses) or there is
  * none. A connection's side (client or server) is a guess by its ports. -EBADF, -EACCES.

@@ -18,8 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DISCOVER_LEVELS 16
-#define COMM_MAX        15
+#define COMM_MAX 15
 
 static void sink_made(struct receiver *r, struct made_event *made)
 {
@@ -50,8 +49,9 @@ static void learn(struct receiver *r, const struct live_task *task)
     }
 }
 
-static bool is_known(struct receiver *r, int64_t tid)
+static bool is_known(void *receiver, int64_t tid)
 {
+    const struct receiver *r = receiver;
     struct notify *n = r->notify;
     pthread_mutex_lock(n->lock);
     const struct thread *thread = state_thread(n->config.state, tid);
@@ -80,30 +80,15 @@ static void discover_one(struct receiver *r, int64_t tid, bool known)
 
 void flow_discover(struct receiver *r, int64_t tid)
 {
-    int64_t unknown[DISCOVER_LEVELS + 2];
-    unsigned count = 0;
+    int64_t unknown[LIVE_UNKNOWN_MAX];
     r->target = (struct target){ .tid = tid, .pid = tid };
     r->raceable = true;
     if (is_known(r, tid)) {
         discover_one(r, tid, true);
         return;
     }
-    unknown[count++] = tid;
-    if (live_task_read(r->task, tid, LIVE_IDS) < 0) {
-        return;
-    }
-    if (r->task->pid != tid && !is_known(r, r->task->pid)) {
-        unknown[count++] = r->task->pid;
-    }
-    while (count < DISCOVER_LEVELS && r->task->ptid > 1 && !is_known(r, r->task->ptid)) {
-        unknown[count++] = r->task->ptid;
-        if (live_task_read(r->task, r->task->ptid, LIVE_IDS) < 0) {
-            count--;
-            break;
-        }
-    }
-    while (count > 0) {
-        discover_one(r, unknown[--count], false);
+    for (unsigned n = live_unknown(r->task, tid, is_known, r, unknown); n > 0;) {
+        discover_one(r, unknown[--n], false);
     }
 }
 
