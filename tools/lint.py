@@ -31,10 +31,11 @@ EDGES = {
     "event": {"base", "event"},
     "rules": {"base", "event", "rules"},
     "sensor": {"base", "event", "sensor"},
-    "agent": {"base", "event", "rules", "sensor", "agent", "shim"},
+    "settings": {"base", "event", "rules", "settings"},
+    "agent": {"base", "event", "rules", "sensor", "agent", "shim", "settings"},
     "filter": {"base", "event", "rules", "filter"},
     "store": {"base", "event", "rules", "filter", "store"},
-    "server": {"base", "event", "rules", "filter", "store", "server"},
+    "server": {"base", "event", "rules", "filter", "store", "server", "settings"},
     "shim": {"base", "sensor", "shim"},
 }
 

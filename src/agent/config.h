@@ -11,17 +11,16 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "rules/ruleset.h"
+#include "settings/settings.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONFIG_FILE_MAX   ((size_t)1 << 20)
-#define CONFIG_MEMORY_MAX ((size_t)16 << 20)
-#define CONFIG_LIST_MAX   1000 /* values of one list */
-#define CONFIG_ERRORS_MAX 50   /* told of one file */
-#define CONFIG_VALUE_MAX  4096 /* bytes of one value */
-#define CONFIG_NAME_MAX   64   /* of a key with its sections */
+#define CONFIG_MEMORY_MAX SETTINGS_MEMORY_MAX
+#define CONFIG_LIST_MAX   SETTINGS_LIST_MAX
+#define CONFIG_ERRORS_MAX SETTINGS_ERRORS_MAX
+#define CONFIG_VALUE_MAX  SETTINGS_VALUE_MAX
 
 enum config_sensor { CONFIG_SENSOR_AUTO, CONFIG_SENSOR_NOTIFY, CONFIG_SENSOR_PTRACE };
 enum config_output { CONFIG_OUTPUT_TEXT, CONFIG_OUTPUT_JSON };
@@ -29,18 +28,14 @@ enum config_matching { CONFIG_MATCH_FIRST, CONFIG_MATCH_ALL };
 enum config_calls { CONFIG_CALLS_ALL, CONFIG_CALLS_RULES };
 enum config_priority { CONFIG_AVAILABILITY, CONFIG_SECURITY };
 
-struct config_list {
-    char **items; /* NUL-terminated */
-    size_t n;
-};
-
 /* Texts are the configuration's own, or NULL: not set. Numbers: 0 is the default of whom they are for. */
 struct config {
     struct arena arena;
 #define CONFIG_TEXT(name, member, later)                const char *member;
-#define CONFIG_LIST(name, member, later)                struct config_list member;
+#define CONFIG_LIST(name, member, later)                struct setting_list member;
 #define CONFIG_BOOL(name, member, later)                bool member;
 #define CONFIG_NUMBER(name, member, later, least, most) uint32_t member;
+#define CONFIG_SIZE(name, member, later, least, most)   uint64_t member;
 #define CONFIG_CHOICE(name, member, later, type, words) enum type member;
 #include "agent/config_keys.def"
 };
@@ -74,18 +69,6 @@ void config_not_reloaded(const struct config *old, const struct config *fresh, s
 struct sockaddr_storage;
 int config_address(struct str text, struct sockaddr_storage *ret);
 
-/* Where settings come from, but for the defaults; all borrowed. Read again at SIGHUP. */
-struct config_argument { /* of the command line */
-    const char *key;
-    const struct str *values;
-    size_t n;
-};
-struct config_source {
-    const char *path; /* NULL: no file */
-    char *const *environment;
-    const struct config_argument *arguments;
-    size_t narguments;
-};
 /* All four into `ret`, which is to be config_done(), whatever comes of it. Complaints as of config_read(). */
-int config_load(const struct config_source *source, struct config *ret, struct buf *text,
+int config_load(const struct settings_source *source, struct config *ret, struct buf *text,
                 struct err *err);

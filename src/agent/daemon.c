@@ -116,12 +116,18 @@ static int prepare_engine(struct daemon *d)
     return r < 0 ? told(&err, DAEMON_FAILED) : 0;
 }
 
+static uint64_t clock_of_costs(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
 static int make_engine(struct daemon *d)
 {
     struct err err = { 0 };
     const struct engine_config config = {
         .rules = loaded_rules_of(d->rules),
-        .options = { .matcher = { .all = d->config.rule_matching == CONFIG_MATCH_ALL },
+        .options = { .matcher = { .all = d->config.rule_matching == CONFIG_MATCH_ALL,
+                                  .clock = clock_of_costs },
                      .format = { .json = d->config.output == CONFIG_OUTPUT_JSON,
                                  .hinomi = &d->hinomi } },
         .all_calls = d->config.calls == CONFIG_CALLS_ALL,
@@ -155,6 +161,7 @@ static int start_sensors(struct daemon *d)
     d->sensors.config = &d->config;
     d->sensors.engine = d->engine;
     d->sensors.responders = &d->responders;
+    d->sensors.deny = loaded_rules_deny(d->rules);
     int r = sensors_start(&d->sensors, &err);
     return r < 0 ? told(&err, r == -ENOTSUP ? DAEMON_LACKS : DAEMON_FAILED) : 0;
 }
@@ -259,7 +266,7 @@ static void daemon_done(struct daemon *d)
     }
 }
 
-int daemon_run(const struct config_source *source)
+int daemon_run(const struct settings_source *source)
 {
     CLEANUP(daemon_done)
     struct daemon d = { .source = source, .output = -1, .listening = -1 };

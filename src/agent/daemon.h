@@ -17,4 +17,4 @@
 enum { DAEMON_OK = 0, DAEMON_FAILED = 1, DAEMON_USAGE = 2, DAEMON_LACKS = 3 };
 
 /* Runs until it is told to stop; logs. The source is kept for reloads. */
-int daemon_run(const struct config_source *source);
+int daemon_run(const struct settings_source *source);

@@ -13,7 +13,7 @@
 #include <stdatomic.h>
 
 struct daemon {
-    const struct config_source *source;
+    const struct settings_source *source;
     struct config config;       /* as it was at the start; what reloads change is in `rules` */
     int output;                 /* of alerts; -1: standard output */
     int listening;              /* of metrics, until the server has it; -1 none */

@@ -36,7 +36,7 @@ struct engine_watch responders_watch(struct responders *r)
 }
 
 /* -EINVAL: there is no such action. */
-static int read_never(const struct config_list *names, bool ret[RESPOND_ACTIONS], struct err *err)
+static int read_never(const struct setting_list *names, bool ret[RESPOND_ACTIONS], struct err *err)
 {
     for (size_t i = 0; i < names->n; i++) {
         unsigned bit = 0;

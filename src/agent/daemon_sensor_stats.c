@@ -5,6 +5,8 @@
 #include "agent/daemon_sensors.h"
 
 #include "agent/metrics.h"
+#include "base/arena.h"
+#include "base/cleanup.h"
 
 struct figure {
     size_t at; /* of a uint64_t */
@@ -12,18 +14,15 @@ struct figure {
     bool is_gauge;
 };
 
-#define NOTIFY(member, what, text)                                                                 \
+#define COUNTER(type, prefix, member, what, text)                                                  \
     {                                                                                              \
-        offsetof(struct handoff_stats, member), "hinomi_notify_" what, text, false                 \
+        offsetof(struct type, member), "hinomi_" prefix "_" what, text, false                      \
     }
-#define PTRACE(member, what, text)                                                                 \
-    {                                                                                              \
-        offsetof(struct ptrace_stats, member), "hinomi_ptrace_" what, text, false                  \
-    }
-#define DNS(member, what, text)                                                                    \
-    {                                                                                              \
-        offsetof(struct dns_stats, member), "hinomi_dns_" what, text, false                        \
-    }
+#define NOTIFY(member, what, text)   COUNTER(handoff_stats, "notify", member, what, text)
+#define EACH(member, what, text)     COUNTER(notify_stats, "notify_container", member, what, text)
+#define PTRACE(member, what, text)   COUNTER(ptrace_stats, "ptrace", member, what, text)
+#define DISCOVER(member, what, text) COUNTER(discover_stats, "discover", member, what, text)
+#define DNS(member, what, text)      COUNTER(dns_stats, "dns", member, what, text)
 
 static const struct figure notify_figures[] = {
     NOTIFY(joined, "joined_total", "Applications handed over at their start."),
@@ -63,10 +62,16 @@ static const struct figure ptrace_figures[] = {
     { offsetof(struct ptrace_stats, tasks), "hinomi_ptrace_tasks", "Tasks watched.", true },
 };
 
-#define DISCOVER(member, what, text)                                                               \
-    {                                                                                              \
-        offsetof(struct discover_stats, member), "hinomi_discover_" what, text, false              \
-    }
+/* Of one application. */
+static const struct figure container_figures[] = {
+    EACH(notifications, "calls_total", "Calls of an application that stopped for the sensor."),
+    EACH(events, "events_total", "Events made of them."),
+    EACH(exact, "exact_total", "Of them, those whose result was waited for."),
+    EACH(denied, "denied_total", "Of them, those refused because a rule says so."),
+    EACH(tampering, "tampering_total", "Of them, those aimed at the agent or a holder."),
+    EACH(stuck, "stuck_total", "Of them, those let go unseen."),
+    EACH(unreadable, "unreadable_total", "Of them, those whose arguments could not be read."),
+};
 
 static const struct figure discover_figures[] = {
     DISCOVER(looks, "looks_total", "Looks over /proc."),
@@ -98,13 +103,38 @@ static const struct figure dns_figures[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
+static uint64_t value_of(const void *stats, const struct figure *figure)
+{
+    uint64_t value;
+    memcpy(&value, (const char *)stats + figure->at, sizeof(value));
+    return value;
+}
+
 static void put(struct buf *buf, const void *stats, const struct figure *figures, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        uint64_t value;
-        memcpy(&value, (const char *)stats + figures[i].at, sizeof(value));
-        (figures[i].is_gauge ? metrics_gauge : metrics_counter)(buf, figures[i].name,
-                                                                figures[i].help, value);
+        (figures[i].is_gauge ? metrics_gauge : metrics_counter)(
+            buf, figures[i].name, figures[i].help, value_of(stats, &figures[i]));
+    }
+}
+
+/* By the process too: a container may have several, and they end at times of their own. */
+static void put_containers(const struct sensors *s, struct buf *buf)
+{
+    CLEANUP(cleanup_free)
+    struct handoff_figures *all = mem_alloc(HANDOFF_CONTAINERS_MAX * sizeof(*all));
+    uint32_t n = all ? handoff_get_figures(s->handoff, all, HANDOFF_CONTAINERS_MAX) : 0;
+    for (size_t f = 0; n && f < COUNT(container_figures); f++) {
+        const struct figure *figure = &container_figures[f];
+        metrics_family(buf, figure->name, "counter", figure->help);
+        for (uint32_t i = 0; i < n; i++) {
+            char pid[24];
+            snprintf(pid, sizeof(pid), "%lld", (long long)all[i].pid);
+            const struct metrics_label labels[] = { { "container", str_of(all[i].id) },
+                                                    { "pid", str_of(pid) },
+                                                    { NULL, { 0 } } };
+            metrics_u64(buf, figure->name, labels, value_of(&all[i].sensor, figure));
+        }
     }
 }
 
@@ -132,6 +162,7 @@ void sensors_metrics(const struct sensors *s, struct buf *buf)
         metrics_gauge(buf, "hinomi_notify_pending", "Applications being handed over.",
                       stats.pending);
         put(buf, &stats, notify_figures, COUNT(notify_figures));
+        put_containers(s, buf);
     }
     if (s->ptrace) {
         struct ptrace_stats stats = { 0 };

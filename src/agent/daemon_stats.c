@@ -23,12 +23,15 @@ static void put_state(struct daemon *d, struct buf *buf)
 
 static void put_rules(struct daemon *d, struct buf *buf)
 {
+    uint64_t search_ns;
     pthread_mutex_lock(&d->rules_lock);
     const struct ruleset *ruleset = d->rules->ruleset;
     CLEANUP(cleanup_free) uint64_t *counts = mem_resize(NULL, ruleset->nrules + 1, sizeof *counts);
     if (counts) {
         engine_alerts_by_rule(d->engine, counts, ruleset->nrules);
         metrics_rules(buf, ruleset, counts);
+        engine_cost_by_rule(d->engine, counts, ruleset->nrules, &search_ns);
+        metrics_rule_costs(buf, ruleset, counts, search_ns);
     }
     pthread_mutex_unlock(&d->rules_lock);
 }

@@ -30,7 +30,7 @@ static struct who who_of(const struct handoff_container *c)
     struct str cgroup = str_until_nul(hello->cgroup, sizeof(hello->cgroup));
     return (struct who){ .command = handoff_argument(hello, 0),
                          .host = str_until_nul(hello->host, sizeof(hello->host)),
-                         .container = cgroup_container_id(cgroup) };
+                         .container = c->id[0] ? str_of(c->id) : cgroup_container_id(cgroup) };
 }
 
 /* What is not as it should be with an application. */

@@ -83,6 +83,20 @@ static bool sink_wants(void *data, const struct thread *thread, uint16_t name, u
            tells_asker(engine, name) || others_want(engine, thread, name, open_flags);
 }
 
+static bool sink_wants_failed(void *data, uint16_t name, struct str raw, struct str path)
+{
+    const struct engine *engine = data;
+    return engine->capture ||
+           demand_passes_failed(matcher_demand(pipeline_matcher(engine->pipeline)), name, raw,
+                                path);
+}
+
+static bool sink_wants_inodes(void *data)
+{
+    const struct engine *engine = data;
+    return engine->capture || engine->wants_inodes;
+}
+
 static bool rule_denies(const struct engine *engine, const struct rule *rule)
 {
     const struct engine_rules *rules = &engine->config.rules;
@@ -175,6 +189,17 @@ static bool want_digests(const struct engine_rules *rules)
     return ruleset_uses_field(rules->ruleset, rules->selection, FIELD_PROC_EXE_SHA256);
 }
 
+static bool want_inodes(const struct engine_rules *rules)
+{
+    static const enum field_id fields[] = { FIELD_FD_INO, FIELD_FD_DEV, FIELD_FD_DEV_MAJOR,
+                                            FIELD_FD_DEV_MINOR };
+    bool want = false;
+    for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+        want |= ruleset_uses_field(rules->ruleset, rules->selection, fields[i]);
+    }
+    return want;
+}
+
 static unsigned known_processes(struct engine *engine, size_t *at, int64_t ret[PREPARED_AT_ONCE])
 {
     const struct thread *t;
@@ -247,7 +272,10 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct e
     engine->config = *config;
     engine->capture_fd = -1;
     atomic_init(&engine->wants_digests, want_digests(&config->rules));
+    engine->wants_inodes = want_inodes(&config->rules);
     engine->sink = (struct sink){ .wants = sink_wants,
+                                  .wants_failed = sink_wants_failed,
+                                  .wants_inodes = sink_wants_inodes,
                                   .preview = sink_preview,
                                   .event = sink_event,
                                   .met = sink_met,
@@ -320,7 +348,7 @@ int engine_replace(struct engine *engine, const struct engine_rules *rules, stru
     if (r < 0) {
         return r;
     }
-    bool digests = want_digests(rules);
+    bool digests = want_digests(rules), inodes = want_inodes(rules);
     if (digests && !atomic_exchange(&engine->wants_digests, true)) {
         prepare_known(engine);
     }
@@ -331,6 +359,7 @@ int engine_replace(struct engine *engine, const struct engine_rules *rules, stru
     engine->pipeline = pipeline;
     engine->wants = wants;
     engine->config.rules = *rules;
+    engine->wants_inodes = inodes;
     engine->replaced++;
     pthread_mutex_unlock(&engine->lock);
     atomic_store(&engine->wants_digests, digests);
@@ -414,5 +443,21 @@ uint32_t engine_alerts_by_rule(struct engine *engine, uint64_t *ret, uint32_t ma
     n = n < max ? n : max;
     memcpy(ret, stats.alerts_by_rule, n * sizeof(*ret));
     pthread_mutex_unlock(&engine->lock);
+    return n;
+}
+
+uint32_t engine_cost_by_rule(struct engine *engine, uint64_t *ret, uint32_t max,
+                             uint64_t *ret_search)
+{
+    struct matcher_costs costs;
+    pthread_mutex_lock(&engine->lock);
+    matcher_get_costs(pipeline_matcher(engine->pipeline), &costs);
+    uint32_t n = costs.by_rule_ns ? engine->config.rules.ruleset->nrules : 0;
+    n = n < max ? n : max;
+    if (n) {
+        memcpy(ret, costs.by_rule_ns, n * sizeof(*ret));
+    }
+    pthread_mutex_unlock(&engine->lock);
+    *ret_search = costs.search_ns;
     return n;
 }

@@ -30,6 +30,7 @@ struct engine {
     struct pipeline *pipeline;
     struct wants *wants;
     struct digest *digest;
+    bool wants_inodes;          /* rules are about inodes or devices */
     _Atomic bool wants_digests; /* of executables: by a rule; they are computed without the lock */
     struct users *users;
     struct outlet *outlet;

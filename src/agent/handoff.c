@@ -182,13 +182,16 @@ static int start(struct handoff *h)
 int handoff_new(const struct handoff_config *config, struct handoff **ret, struct err *err)
 {
     CLEANUP(cleanup_handoff_free) struct handoff *h = mem_zalloc(sizeof *h);
+    struct live_process self;
     if (!h) {
         return err_set(err, -ENOMEM, "out of memory");
     }
     h->config = *config;
     h->config.path = NULL;
+    h->deny = config->deny;
     h->folder = -1;
     h->listener = -1;
+    h->own_place = live_process_read(getpid(), &self) == 0 ? self.mounts : 0;
     h->holders = config->holders ? config->holders : h->own_holders;
     pthread_mutex_init(&h->lock, NULL);
     h->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -225,6 +228,18 @@ void handoff_free(struct handoff *h)
     free(h);
 }
 
+void handoff_set_deny(struct handoff *h, bool deny)
+{
+    pthread_mutex_lock(&h->lock);
+    h->deny = deny;
+    for (uint32_t i = 0; i < h->nmembers; i++) {
+        if (h->members[i]->state == MEMBER_SERVED) {
+            notify_set_deny(h->members[i]->notify, deny);
+        }
+    }
+    pthread_mutex_unlock(&h->lock);
+}
+
 void handoff_get_stats(struct handoff *h, struct handoff_stats *ret)
 {
     pthread_mutex_lock(&h->lock);
@@ -235,4 +250,20 @@ void handoff_get_stats(struct handoff *h, struct handoff_stats *ret)
         member_add_stats(h->members[i], &ret->sensor);
     }
     pthread_mutex_unlock(&h->lock);
+}
+
+uint32_t handoff_get_figures(struct handoff *h, struct handoff_figures *ret, uint32_t max)
+{
+    uint32_t n = 0;
+    pthread_mutex_lock(&h->lock);
+    for (uint32_t i = 0; i < h->nmembers && n < max; i++) {
+        const struct member *m = h->members[i];
+        if (m->state == MEMBER_SERVED) {
+            ret[n] = (struct handoff_figures){ .pid = m->container.pid };
+            memcpy(ret[n].id, m->container.id, sizeof(ret[n].id));
+            member_add_stats(m, &ret[n++].sensor);
+        }
+    }
+    pthread_mutex_unlock(&h->lock);
+    return n;
 }

@@ -25,9 +25,9 @@
 #define HANDOFF_PLACES         64   /* remembered with what they may still do */
 #define HANDOFF_ANSWER_MS      5000 /* that the other side has for its next message */
 #define HANDOFF_GAPS_AT_ONCE   8    /* told of one container in HANDOFF_TICK_MS */
-#define HANDOFF_GAPS_PER_MIN                                                                       \
-    30 /* told of one application, after as many at once as a holder keeps */
-#define HANDOFF_TICK_MS 200
+#define HANDOFF_GAPS_PER_MIN   30   /* of one application, after 64 at once */
+#define HANDOFF_TICK_MS        200
+#define HANDOFF_ID_MAX         72
 
 enum handoff_change {
     HANDOFF_JOINED,      /* an application starts */
@@ -50,7 +50,8 @@ struct handoff_container {
     /* NULL: it is a shim's holder, and is protected. Else why that is not certain: its calls are watched, but
      * the process itself is one like any other. */
     const char *doubt;
-    uint64_t place; /* its container, as a number; 0 not known */
+    uint64_t place;          /* its container, as a number; 0 not known */
+    char id[HANDOFF_ID_MAX]; /* its container's, by the kernel's word; empty: not known */
     /* It was made for other rules, or by another version: calls may be missing. */
     bool other_filter;
 };
@@ -93,6 +94,9 @@ int handoff_new(const struct handoff_config *config, struct handoff **ret, struc
 /* Calls under way are answered; holders take over. Before the engine. */
 void handoff_free(struct handoff *handoff);
 
+/* handoff_config.deny, from now on. Any thread. */
+void handoff_set_deny(struct handoff *handoff, bool deny);
+
 struct handoff_stats {
     uint32_t containers, pending;
     uint64_t joined, resumed, left, refused, unwatched, local;
@@ -103,6 +107,13 @@ struct handoff_stats {
 };
 /* Any thread. Takes the engine's lock. */
 void handoff_get_stats(struct handoff *handoff, struct handoff_stats *ret);
+/* The figures of each application that is watched now. Returns how many. The same. */
+struct handoff_figures {
+    char id[HANDOFF_ID_MAX]; /* as in struct handoff_container */
+    int64_t pid;
+    struct notify_stats sensor;
+};
+uint32_t handoff_get_figures(struct handoff *handoff, struct handoff_figures *ret, uint32_t max);
 
 /*
  * Checks a message and copies it. -EPROTO: not one; -EPROTONOSUPPORT: of another version. Texts in *ret end in a

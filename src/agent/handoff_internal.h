@@ -58,11 +58,13 @@ struct handoff {
     uint64_t deaf_until_ns;
     struct place places[HANDOFF_PLACES];
     uint64_t looked_ns;
+    uint64_t own_place; /* in no container but this process' own, if any: there nobody is outside */
     _Atomic int64_t own_holders[HANDOFF_CONTAINERS_MAX];
     _Atomic int64_t *holders; /* processes; 0 free */
     pthread_mutex_t lock;     /* of all below; only the thread changes them */
     struct member *members[MEMBERS_MAX];
     uint32_t nmembers;
+    bool deny;
     struct handoff_stats stats; /* sensor: of members that left */
 };
 

@@ -14,6 +14,7 @@
 #include "agent/handoff_internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <sys/socket.h>
 
 #ifndef SO_PEERPIDFD
@@ -31,12 +32,15 @@ static int peer_pidfd(int socket, int64_t pid)
 }
 
 /* By its control groups, which a process cannot leave; else by its mount namespace. */
-static uint64_t place_of(int64_t pid)
+static void find_place(struct handoff_container *c)
 {
     char storage[LIVE_CGROUPS_MAX];
     struct live_process process;
-    struct str id = live_process_container(pid, storage);
-    return id.n ? str_hash(id) : live_process_read(pid, &process) == 0 ? process.mounts : 0;
+    struct str id = live_process_container(c->holder, storage);
+    snprintf(c->id, sizeof(c->id), "%.*s", STR_ARG(id));
+    c->place = id.n                                          ? str_hash(id)
+               : live_process_read(c->holder, &process) == 0 ? process.mounts
+                                                             : 0;
 }
 
 void member_know_peer(struct member *m, int64_t pid)
@@ -44,7 +48,7 @@ void member_know_peer(struct member *m, int64_t pid)
     int fd = pid > 0 ? peer_pidfd(m->socket, pid) : -1;
     m->pidfd = fd >= 0 ? fd : -1;
     m->container.holder = pid;
-    m->container.place = place_of(pid);
+    find_place(&m->container);
 }
 
 static bool is_known(uint32_t filters)
@@ -70,6 +74,9 @@ static bool comes_after(const struct member *elder, const struct member *m)
 static bool has_elder(const struct handoff *h, const struct member *m)
 {
     bool found = false;
+    if (m->container.place == h->own_place) {
+        return false;
+    }
     for (uint32_t i = 0; i < h->nmembers && !found; i++) {
         found = comes_after(h->members[i], m);
     }

@@ -77,7 +77,7 @@ struct command_line {
     struct str rules[CONFIG_LIST_MAX];
     size_t nrules;
     const char *config;
-    struct config_argument arguments[OPT_SETTINGS];
+    struct settings_argument arguments[OPT_SETTINGS];
     size_t narguments;
     bool wants_help, wants_version;
 };
@@ -131,7 +131,7 @@ static int parse(int argc, char **argv, struct command_line *line)
     }
     for (int i = 0; r == 0 && i < OPT_SETTINGS; i++) {
         if (line->given[i]) {
-            line->arguments[line->narguments++] = (struct config_argument){
+            line->arguments[line->narguments++] = (struct settings_argument){
                 .key = keys[i],
                 .values = i == OPT_RULES ? line->rules : &line->values[i],
                 .n = i == OPT_RULES ? line->nrules : 1,
@@ -153,9 +153,9 @@ int main(int argc, char **argv)
         fputs(line.wants_help ? help : "hinomi-agent " HINOMI_VERSION "\n", stdout);
         return fflush(stdout) == 0 ? DAEMON_OK : DAEMON_FAILED;
     }
-    const struct config_source source = { .path = line.config,
-                                          .environment = environ,
-                                          .arguments = line.arguments,
-                                          .narguments = line.narguments };
+    const struct settings_source source = { .path = line.config,
+                                            .environment = environ,
+                                            .arguments = line.arguments,
+                                            .narguments = line.narguments };
     return daemon_run(&source);
 }

@@ -195,30 +195,59 @@ void metrics_state(struct buf *buf, const struct state_stats *s)
                     "Changes lost because memory was out, or its limit met.", s->out_of_memory);
 }
 
-void metrics_rules(struct buf *buf, const struct ruleset *ruleset, const uint64_t *counts)
+/* A sample for each rule that has a figure, the rest as one. */
+struct by_rule {
+    const char *name;
+    const struct ruleset *ruleset;
+    const uint64_t *figures;
+    void (*put)(struct buf *buf, const char *name, const struct metrics_label *labels,
+                uint64_t value);
+    bool priorities;
+};
+
+static void put_by_rule(struct buf *buf, const struct by_rule *by)
 {
     uint64_t others = 0;
     uint32_t told = 0;
-    metrics_family(buf, "hinomi_rule_alerts_total", "counter",
-                   "Alerts by rule, since the rules were loaded; rules without any are left out.");
-    for (uint32_t i = 0; i < ruleset->nrules; i++) {
-        const struct rule *rule = &ruleset->rules[i];
+    for (uint32_t i = 0; i < by->ruleset->nrules; i++) {
+        const struct rule *rule = &by->ruleset->rules[i];
         const struct metrics_label labels[] = {
             { "rule", rule->name },
-            { "priority", str_of(priority_text(rule->priority)) },
+            { by->priorities ? "priority" : NULL, str_of(priority_text(rule->priority)) },
             { NULL, { 0 } },
         };
-        if (counts[i] && told < METRICS_RULES_MAX) {
-            metrics_u64(buf, "hinomi_rule_alerts_total", labels, counts[i]);
+        if (by->figures[i] && told < METRICS_RULES_MAX) {
+            by->put(buf, by->name, labels, by->figures[i]);
             told++;
         } else {
-            others += counts[i];
+            others += by->figures[i];
         }
     }
     if (others) {
         const struct metrics_label labels[] = { { "rule", { 0 } },
-                                                { "priority", { 0 } },
+                                                { by->priorities ? "priority" : NULL, { 0 } },
                                                 { NULL, { 0 } } };
-        metrics_u64(buf, "hinomi_rule_alerts_total", labels, others);
+        by->put(buf, by->name, labels, others);
     }
+}
+
+void metrics_rules(struct buf *buf, const struct ruleset *ruleset, const uint64_t *counts)
+{
+    const struct by_rule by = { "hinomi_rule_alerts_total", ruleset, counts, metrics_u64, true };
+    metrics_family(buf, by.name, "counter",
+                   "Alerts by rule, since the rules were loaded; rules without any are left out.");
+    put_by_rule(buf, &by);
+}
+
+void metrics_rule_costs(struct buf *buf, const struct ruleset *ruleset, const uint64_t *costs,
+                        uint64_t search_ns)
+{
+    const struct by_rule by = { "hinomi_rule_cpu_seconds_total", ruleset, costs, metrics_seconds,
+                                false };
+    metrics_family(buf, by.name, "counter",
+                   "Time spent on trying a rule, estimated by one event in some 1,000.");
+    put_by_rule(buf, &by);
+    metrics_family(buf, "hinomi_rules_search_cpu_seconds_total", "counter",
+                   "Time spent on finding the rules to try, for all together, estimated likewise.");
+    metrics_seconds(buf, "hinomi_rules_search_cpu_seconds_total", NULL, search_ns);
 }

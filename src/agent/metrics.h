@@ -13,7 +13,7 @@
 
 #define METRICS_TEXT_MAX    ((size_t)16 << 20)
 #define METRICS_LABELS_MAX  4
-#define METRICS_RULES_MAX   1000 /* rules told apart; alerts of others count as rule "" */
+#define METRICS_RULES_MAX   1000 /* rules told apart; figures of others count as rule "" */
 #define METRICS_THREADS_MAX 256  /* names of threads */
 
 struct metrics_label {
@@ -39,6 +39,9 @@ void metrics_engine(struct buf *buf, const struct engine_stats *stats);
 void metrics_state(struct buf *buf, const struct state_stats *stats);
 /* counts: by rule index, of all rules. */
 void metrics_rules(struct buf *buf, const struct ruleset *ruleset, const uint64_t *counts);
+/* costs: the same, ns; search_ns: what rules have in common. */
+void metrics_rule_costs(struct buf *buf, const struct ruleset *ruleset, const uint64_t *costs,
+                        uint64_t search_ns);
 void metrics_lag(struct buf *buf, const struct lag *lag);
 /* Of this process, and its threads' processor time by their names. */
 void metrics_process(struct buf *buf, uint64_t started_real_ns);

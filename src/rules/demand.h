@@ -94,6 +94,10 @@ const struct demand_kind *demand_of(const struct demand *demand, uint16_t name);
 /* Would a sensor that applies the demand deliver this event? For tests, and sensors in user space. */
 bool demand_passes(const struct demand *demand, struct view *view);
 
+/* The same of a call about a path that failed, by how the path was written and where it leads. */
+bool demand_passes_failed(const struct demand *demand, uint16_t name, struct str raw,
+                          struct str path);
+
 /*
  * Residuals: the event names (and of opens, the access classes) that could still match for this
  * thread, given what is kept of it. Valid until its generations or the state's epoch change.

@@ -343,3 +343,19 @@ bool demand_passes(const struct demand *demand, struct view *view)
     }
     return false;
 }
+
+bool demand_passes_failed(const struct demand *demand, uint16_t name, struct str raw,
+                          struct str path)
+{
+    const struct demand_kind *kind = demand_of(demand, name);
+    bool passes = kind->wanted && kind->everything;
+    for (uint32_t i = 0; kind->wanted && i < kind->nclauses && !passes; i++) {
+        const struct demand_clause *clause = &kind->clauses[i];
+        bool wanted = clause->want_failed || clause->want_in_progress;
+        passes = wanted && clause->npaths == 0;
+        for (uint32_t j = 0; wanted && j < clause->npaths && !passes; j++) {
+            passes = path_holds(&clause->paths[j], raw) || path_holds(&clause->paths[j], path);
+        }
+    }
+    return passes;
+}

@@ -67,6 +67,7 @@ static int build(struct matcher *m, const struct selection *selection)
     struct atoms_builder *builder = NULL;
     int r = rows_init(&m->rows);
     r = r < 0 ? r : take_rules(m, selection);
+    r = r < 0 ? r : costs_new(m);
     r = r < 0 ? r : atoms_builder_new(m, &builder);
     r = r < 0 ? r : build_trees(m, builder);
     atoms_builder_free(builder);
@@ -235,7 +236,7 @@ static void search_groups(struct matcher *m, const struct class *class, const st
 }
 
 /* Sets the bits of all rules that could match. */
-static void find_candidates(struct matcher *m, const struct class *class, const struct plan *plan)
+static inline void search(struct matcher *m, const struct class *class, const struct plan *plan)
 {
     struct guards guards = { 0, 0 };
     const uint64_t *kept = class->path_groups ? paths_recall(m, class) : NULL;
@@ -248,6 +249,15 @@ static void find_candidates(struct matcher *m, const struct class *class, const 
     }
 }
 
+static void find_candidates(struct matcher *m, const struct class *class, const struct plan *plan)
+{
+    uint64_t start = m->costs.on ? m->options.clock() : 0;
+    search(m, class, plan);
+    if (m->costs.on) {
+        cost_add(m, &m->costs.search_ns, start);
+    }
+}
+
 static bool run_steps(struct matcher *m, uint32_t at)
 {
     while (at < STEP_REJECT) {
@@ -255,6 +265,14 @@ static bool run_steps(struct matcher *m, uint32_t at)
         at = atom_value(m, step->atom) ? step->on_true : step->on_false;
     }
     return at == STEP_ACCEPT;
+}
+
+static bool run_timed(struct matcher *m, const struct matched_rule *rule)
+{
+    uint64_t start = m->options.clock();
+    bool matches = run_steps(m, rule->start);
+    cost_add(m, &m->costs.by_rule[rule->rule->index], start);
+    return matches;
 }
 
 /* Runs the rules of one word of bits; false: that was the first match and no more are wanted. */
@@ -267,7 +285,7 @@ static bool run_word(struct matcher *m, const struct class *class, uint32_t word
         const struct matched_rule *rule = &m->rules[class->rules[local].rule];
         m->stats.rules_run++;
         m->stats.candidates++;
-        if (run_steps(m, rule->start)) {
+        if (m->costs.on ? run_timed(m, rule) : run_steps(m, rule->start)) {
             m->matches[(*n)++] = rule->rule;
             if (!m->options.all) {
                 return false;
@@ -306,6 +324,10 @@ uint32_t matcher_run(struct matcher *m, struct view *view, const struct rule *co
     }
     m->view = view;
     matcher_next_epoch(m);
+    m->costs.on = m->options.clock && --m->costs.left == 0;
+    if (m->costs.on) {
+        cost_sample(&m->costs);
+    }
     const struct plan *plan = m->residuals ? residual_plan(m, class_id) : &class->all;
     if (plan->nunits == 0) {
         return 0;

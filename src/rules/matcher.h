@@ -20,7 +20,8 @@ struct matcher_options {
     bool all;          /* rule_matching: all; otherwise only the first match in definition order */
     bool no_residuals; /* for tests and benchmarks: nothing kept per thread */
     bool no_memo;      /* the same: nothing kept of texts seen lately */
-    uint32_t threads_max; /* the state's bound on threads; 0: STATE_THREADS_DEFAULT */
+    uint32_t threads_max;    /* the state's bound on threads; 0: STATE_THREADS_DEFAULT */
+    uint64_t (*clock)(void); /* ns; to find out what rules cost. NULL: that is not wanted */
 };
 
 int matcher_new(const struct ruleset *ruleset, const struct selection *selection,
@@ -51,6 +52,14 @@ struct matcher_stats {
     uint64_t bytes; /* all memory of the matcher's structures */
 };
 void matcher_get_stats(const struct matcher *matcher, struct matcher_stats *ret);
+
+/* Estimated by one event in some 1,000; valid as long as the matcher. */
+struct matcher_costs {
+    uint64_t samples;           /* events that were looked at */
+    uint64_t search_ns;         /* finding candidates, for all rules together */
+    const uint64_t *by_rule_ns; /* trying them, by the ruleset's index; NULL: there is no clock */
+};
+void matcher_get_costs(const struct matcher *matcher, struct matcher_costs *ret);
 
 /* What `hinomi rules describe` prints of a rule's place in the index. */
 struct rule_plan {

@@ -16,6 +16,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "rules/cost.h"
 #include "rules/demand.h"
 #include "rules/matcher.h"
 #include "rules/memo.h"
@@ -233,6 +234,7 @@ struct matcher {
     struct residuals *residuals;
     struct demand *demand;
     struct matcher_stats stats;
+    struct costs costs;
 };
 
 /* atom.c */

@@ -96,7 +96,8 @@ struct request {
     void *connection;             /* http's own */
 };
 
-/* A part of the path by its name in the route ("id"), percent-decoded, without '/' and control characters. */
+/* A part of the path by its name in the route ("id"), percent-decoded: UTF-8, not empty, not "." or "..", without
+ * control characters and '\\'. A '/' in it was sent as %2F: names have slashes, so it is no name of a file. */
 struct str request_param(const struct request *request, const char *name);
 /* Of the query, percent-decoded; .p == NULL: absent. UTF-8 was checked. */
 struct str request_query(const struct request *request, const char *name);
@@ -104,6 +105,8 @@ struct str request_query(const struct request *request, const char *name);
 bool request_number(const struct request *request, const char *name, int64_t least, int64_t most,
                     int64_t absent, int64_t *ret, struct reply *reply);
 struct str request_header(const struct request *request, const char *name); /* .p == NULL: absent */
+/* It came over TLS, if need be up to a trusted proxy: for cookies' Secure. */
+bool request_secure(const struct request *request);
 /* The body as strict JSON, an object; freed with the request. NULL: the reply is a 400/415 that says why. */
 struct json_object *request_json(struct request *request, struct reply *reply);
 /* Members of it. False: missing or of another type, and the reply is a 422 that names it. `required` false:
@@ -149,5 +152,6 @@ enum http_result reply_problem(struct reply *reply, unsigned status, const char 
 enum http_result reply_error(struct reply *reply, const struct err *err);
 /* 200 JSON of a whole text that is JSON already. */
 enum http_result reply_json_text(struct reply *reply, unsigned status, struct str json);
-/* Then return HTTP_WAIT: the handler is called again when the bell rings, at the latest after timeout_ms. */
+/* Then return HTTP_WAIT: the handler is called again when the bell rings, or rang since the handler was entered; at
+ * the latest after timeout_ms. */
 void reply_wait(struct reply *reply, struct bell *bell, uint32_t timeout_ms);

@@ -2,7 +2,7 @@
  * store/ingest: what the intake writes: alerts, activity, gaps, findings, cursors, heartbeats.
  *
  * All writing is inside one write(): its body calls the operations that take a `struct ingest_tx`, and what
- * they did is kept together or not at all. One write() at a time; bodies run on the caller's thread.
+ * they did is kept together or not at all. One write() at a time; the caller waits for its body.
  * Who folds, and why, is above this seam (server/ingest.h).
  */
 #pragma once
@@ -32,12 +32,14 @@ struct ingest_cursor {
     int64_t n; /* the last record taken */
     int64_t alerts, duplicates, activity, gaps, lost;
     int64_t updated_ms;
+    bool fresh; /* put_cursor: it was not there */
 };
 
 /* A finding as its newest alert tells it: the columns of table findings. Empty texts are kept as NULL. */
 struct ingest_finding {
     char id[INGEST_ID + 1];
     uint8_t key[INGEST_KEY], scope[INGEST_KEY];
+    int64_t row; /* add_finding: its number, above last_row() */
     bool scoped; /* it takes part in sequences: scope is kept */
     uint32_t stages;
     int64_t opened_ms, first_seen_ms, last_seen_ms, now_ms;
@@ -51,9 +53,10 @@ struct ingest_finding {
     struct str host, agent;
     struct str proc_name, proc_exe, proc_cmdline, user_name, parent_name, parent_exe;
     struct str domain, file, list, item;
-    struct str tags;    /* JSON array */
-    struct str members; /* JSON array; empty: none */
-    struct str body;    /* the whole alert, packed; empty: none */
+    struct str tags;      /* JSON array */
+    struct str members;   /* JSON array; empty: none */
+    struct str body;      /* the whole alert, packed; empty: none */
+    struct str last_body; /* of a new finding: its newest alert; empty: the same */
 };
 
 /* What folding has to know of a finding that is there. */
@@ -103,9 +106,10 @@ struct ingest_member {
     char id[INGEST_ID + 1];
     struct str rule;
     uint32_t stages;
-    int64_t first_seen_ms, last_seen_ms;
-    bool sequence; /* the scope's sequence itself */
-    bool quiet;    /* suppressed */
+    int64_t opened_ms, first_seen_ms, last_seen_ms, count;
+    struct str members; /* of a sequence */
+    bool sequence;      /* the scope's sequence itself */
+    bool quiet;         /* suppressed */
 };
 
 struct ingest_members {
@@ -158,11 +162,12 @@ struct store_ingest_ops {
     /* The newest finding of that key whose window holds time_ms; -ENOENT none. */
     int (*find)(struct ingest_tx *tx, const uint8_t key[INGEST_KEY], int64_t time_ms,
                 struct ingest_open *ret, struct err *err);
-    int (*add_finding)(struct ingest_tx *tx, const struct ingest_finding *finding, int64_t *ret_row,
-                       struct err *err);
+    int (*last_row)(struct ingest_tx *tx, int64_t *ret, struct err *err);
+    int (*add_finding)(struct ingest_tx *tx, const struct ingest_finding *finding, struct err *err);
     int (*more)(struct ingest_tx *tx, const struct ingest_more *more, struct ingest_result *ret,
                 struct err *err);
-    /* Findings of a scope seen since, sequences among them; oldest first, at most INGEST_MEMBERS_MAX. */
+    /* Findings of of->scope with a stage, sequences too, opened up to a window before of->last_seen_ms; the
+     * newest first, at most INGEST_MEMBERS_MAX. */
     int (*members)(struct ingest_tx *tx, const struct ingest_finding *of, struct arena *arena,
                    struct ingest_members *ret, struct err *err);
     int (*put_status)(struct ingest_tx *tx, const struct ingest_status *status, struct err *err);
@@ -176,5 +181,3 @@ struct store_ingest_ops {
     int (*totals)(struct store *store, struct str agent, struct ingest_totals *ret,
                   struct err *err);
 };
-
-extern const struct store_ingest_ops sqlite_ingest_ops;

@@ -26,6 +26,8 @@ static void remove_file(struct sqlite_store *store, int64_t day_ms)
     if (sqlite_path_day(store->dir, day_ms, &path, NULL) == 0) {
         sqlite_file_remove(path.z);
     }
+    sqlite_days_remove(store, day_ms); /* who opened it meanwhile is not kept for the next reader */
+    sqlite_pool_forget_day(store, day_ms);
 }
 
 static int drop_day(struct sqlite_store *store, int64_t day_ms, struct err *err)

@@ -20,9 +20,35 @@ static const struct {
     { SQLITE_CONSTRAINT, -EINVAL }, { SQLITE_TOOBIG, -EINVAL }, { SQLITE_MISMATCH, -EINVAL },
 };
 
-static bool is_full(int system)
+static bool is_full_error(int system)
 {
     return system == ENOSPC || system == EDQUOT || system == EFBIG;
+}
+
+static int last_errno(sqlite3_file *file)
+{
+    int last = 0;
+    if (file && file->pMethods) {
+        file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &last);
+    }
+    return last;
+}
+
+/* Quotas and limits of a file's size are I/O errors to SQLite; the errno is with the file or its -wal. */
+static bool is_full(struct sqlite3 *db, int extended)
+{
+    static const int which[] = { SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER };
+    bool full = false;
+    if (extended != SQLITE_IOERR_WRITE && extended != SQLITE_IOERR_SHMSIZE &&
+        extended != SQLITE_IOERR_FSYNC) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(which) / sizeof(which[0]); i++) {
+        sqlite3_file *file = NULL;
+        sqlite3_file_control(db, "main", which[i], &file);
+        full = full || is_full_error(last_errno(file));
+    }
+    return full || is_full_error(sqlite3_system_errno(db));
 }
 
 static int result_of(struct sqlite3 *db)
@@ -33,7 +59,7 @@ static int result_of(struct sqlite3 *db)
     }
     int system = sqlite3_system_errno(db);
     int code = extended & 0xff;
-    if (code == SQLITE_IOERR && is_full(system)) {
+    if (is_full(db, extended)) {
         return -ENOSPC;
     }
     if (code == SQLITE_CANTOPEN && system > 0) {
@@ -54,7 +80,8 @@ int sqlite_err(struct sqlite3 *db, struct err *err, const char *what)
     }
     int result = result_of(db);
     int code = sqlite3_extended_errcode(db);
-    err_set(err, result, "%s (SQLite %d)", sqlite3_errmsg(db), code);
+    const char *text = result == -ENOSPC ? "the disk is full" : sqlite3_errmsg(db);
+    err_set(err, result, "%s (SQLite %d)", text, code);
     return what ? err_wrap(err, "%s", what) : result;
 }
 

@@ -315,113 +315,6 @@ static bool open_for_target(struct receiver *r, int64_t expected)
     return true;
 }
 
-uint64_t flow_root_of(int64_t tid)
-{
-    char path[48];
-    struct statx root;
-    snprintf(path, sizeof(path), "/proc/%lld/root", (long long)tid);
-    if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, &root) < 0 ||
-        !(root.stx_mask & STATX_MNT_ID)) {
-        return 0;
-    }
-    uint64_t dev = (uint64_t)root.stx_dev_major << 32 | root.stx_dev_minor;
-    return hash_u64(hash_u64(hash_u64(dev) ^ root.stx_ino) ^ root.stx_mnt_id);
-}
-
-void flow_learn_root(struct receiver *r)
-{
-    struct notify *n = r->notify;
-    pthread_mutex_lock(n->lock);
-    r->roots = path_cache_roots(n->paths);
-    pthread_mutex_unlock(n->lock);
-    r->root = flow_root_of(r->args.tid);
-    pthread_mutex_lock(n->lock);
-    const struct thread *thread = state_thread(n->config.state, r->args.tid);
-    struct tracked *tracked = thread ? tracked_of(n, thread) : NULL;
-    if (tracked) {
-        tracked->root = r->root;
-        tracked->roots = r->roots;
-    }
-    pthread_mutex_unlock(n->lock);
-}
-
-/* But for its storage. */
-static void clear(struct resolved *at)
-{
-    memset(at, 0, offsetof(struct resolved, storage));
-}
-
-/* Paths that mean the same for every task with this root. */
-static bool is_common(const struct receiver *r)
-{
-    struct str path = r->args.path[0];
-    return r->args.call->flags & CALL_OPEN && path.n > 0 && path.p[0] == '/' &&
-           !(r->args.open_flags & O_NOFOLLOW) && r->args.open_resolve == 0 && !r->raceable;
-}
-
-/* Under the lock. */
-static bool look_up(struct receiver *r, const struct path_key *key, uint64_t now)
-{
-    struct path_value value;
-    struct resolved *at = &r->at[0];
-    if (!path_cache_get(r->notify->paths, key, now, &value)) {
-        return false;
-    }
-    clear(at);
-    clear(&r->at[1]);
-    memcpy(at->storage, value.real.p, value.real.n);
-    at->path = str_from(at->storage, value.real.n);
-    at->ino = value.ino;
-    at->dev = value.dev;
-    at->upper_layer = value.upper_layer;
-    at->lower_layer = value.lower_layer;
-    return true;
-}
-
-static void keep(struct receiver *r, const struct path_key *key, uint64_t ticket, uint64_t now)
-{
-    struct notify *n = r->notify;
-    const struct resolved *at = &r->at[0];
-    const struct path_value value = { .real = at->path,
-                                      .ino = at->ino,
-                                      .dev = at->dev,
-                                      .upper_layer = at->upper_layer,
-                                      .lower_layer = at->lower_layer };
-    if (at->error == 0 && !at->unsure && !at->cut && !at->deleted && !at->personal) {
-        pthread_mutex_lock(n->lock);
-        path_cache_put(n->paths, key, &value, ticket, now);
-        pthread_mutex_unlock(n->lock);
-    }
-}
-
-/* predict(), or for an open whose path was resolved a moment ago, just that. */
-static int64_t expect(struct receiver *r)
-{
-    struct notify *n = r->notify;
-    r->remembered = false;
-    if (!is_common(r) || n->config.every_call) {
-        return predict(r->resolver, &r->target, &r->args, r->at);
-    }
-    if (r->root == 0) {
-        flow_learn_root(r);
-    }
-    uint64_t now = clock_ns(CLOCK_MONOTONIC);
-    pthread_mutex_lock(n->lock);
-    bool same_root = r->roots == path_cache_roots(n->paths);
-    struct path_key key = { same_root ? r->root : 0, r->args.path[0] };
-    uint64_t ticket = path_cache_ticket(n->paths);
-    r->remembered = look_up(r, &key, now);
-    pthread_mutex_unlock(n->lock);
-    if (r->remembered) {
-        return 0;
-    }
-    int64_t result = predict(r->resolver, &r->target, &r->args, r->at);
-    if (result >= 0) {
-        keep(r, &key, ticket, now);
-    }
-    return result;
-}
-
 /* The state learns what descriptors the call is about: their making may have gone unseen. */
 static void learn_fd(struct receiver *r, int64_t fd)
 {
@@ -453,36 +346,56 @@ static void learn_own_fd(struct receiver *r)
 /* Memory that others may change says nothing: only the descriptor does. */
 static void open_blindly(struct receiver *r, struct call_outcome outcome)
 {
-    clear(&r->at[0]);
-    clear(&r->at[1]);
+    flow_forget_found(r);
     if (r->root == 0) {
-        flow_learn_root(r);
+        flow_learn_places(r);
     }
     flow_run_and_emit(r, outcome);
+}
+
+/* What is remembered says where the path leads, not what this thread may do there, nor whether a file has
+ * been made there, or another (on an overlay: in its upper layer). */
+static enum verdict preview_remembered(struct receiver *r)
+{
+    enum verdict verdict = flow_preview(r, flow_predicted(r, 0));
+    if (verdict == VERDICT_NONE && !r->file_known) {
+        r->at[0].upper_layer = true;
+        r->at[0].lower_layer = false;
+        verdict = flow_preview(r, flow_predicted(r, 0));
+    }
+    return verdict;
+}
+
+static enum verdict preview_expected(struct receiver *r, struct call_outcome *outcome)
+{
+    if (r->remembered) {
+        if (preview_remembered(r) == VERDICT_NONE) {
+            return VERDICT_NONE;
+        }
+        r->remembered = false;
+        outcome->result = predict(r->resolver, &r->target, &r->args, r->at);
+    }
+    return flow_preview(r, *outcome);
 }
 
 static void confirm(struct receiver *r)
 {
     const struct notify_config *config = &r->notify->config;
     struct call_outcome outcome = flow_predicted(r, 0);
-    if (r->raceable && !config->deny && r->args.call->flags & CALL_OPEN &&
+    if (r->raceable && !notify_denies(r->notify) && r->args.call->flags & CALL_OPEN &&
         !(r->args.open_flags & O_CREAT)) {
         open_blindly(r, outcome);
         return;
     }
-    outcome.result = expect(r);
+    outcome.result = flow_expect(r);
     learn_own_fd(r);
     bool unsure = r->at[0].unsure || r->at[1].unsure;
-    if (config->deny && r->raceable && r->args.call->flags & CALL_OPEN &&
+    if (notify_denies(r->notify) && r->raceable && r->args.call->flags & CALL_OPEN &&
         config->features & FEATURE_ADDFD_SEND && open_for_target(r, outcome.result)) {
         return;
     }
-    if (!unsure && (!r->raceable || config->deny)) {
-        enum verdict verdict = flow_preview(r, outcome);
-        if (verdict == VERDICT_DENY && r->remembered) { /* but this one may not do that anyway */
-            outcome.result = predict(r->resolver, &r->target, &r->args, r->at);
-            verdict = flow_preview(r, outcome);
-        }
+    if (!unsure && (!r->raceable || notify_denies(r->notify))) {
+        enum verdict verdict = preview_expected(r, &outcome);
         if (verdict == VERDICT_DENY) {
             flow_refuse(r);
             return;
@@ -511,7 +424,7 @@ static void exact(struct receiver *r)
     if (r->args.call->flags & CALL_PATHS) {
         outcome.result = predict(r->resolver, &r->target, &r->args, r->at);
     }
-    if (r->notify->config.deny && flow_preview(r, outcome) == VERDICT_DENY) {
+    if (notify_denies(r->notify) && flow_preview(r, outcome) == VERDICT_DENY) {
         flow_refuse(r);
         return;
     }
@@ -533,14 +446,14 @@ static bool is_wanted(struct receiver *r, const struct call *call, uint32_t open
                   n->config.sink.wants(n->config.sink.data, known ? thread : NULL,
                                        call_event_name(call), open_flags);
     path_cache_changed(n->paths, tid);
-    if (call && path_cache_is_change(call)) {
-        path_cache_change(n->paths, tid, call);
-    }
+    r->removes = call && path_cache_change(n->paths, tid, call);
     if (call && call->name == NAME_io_uring_setup) {
         path_cache_disable(n->paths);
     }
     r->roots = path_cache_roots(n->paths);
+    r->dirs = path_cache_dirs(n->paths);
     r->root = known && tracked->roots == r->roots ? tracked->root : 0;
+    r->cwd = r->root && tracked->dirs == r->dirs ? tracked->cwd : 0;
     if (known) {
         r->target = tracked->target;
         r->raceable = tracked_is_raceable(n, thread);
@@ -548,7 +461,7 @@ static bool is_wanted(struct receiver *r, const struct call *call, uint32_t open
     n->stats.notifications++;
     n->stats.skipped += !wanted;
     pthread_mutex_unlock(n->lock);
-    if (wanted && !known) {
+    if ((wanted || r->removes) && !known) {
         flow_discover(r, tid);
     }
     return wanted;
@@ -584,7 +497,12 @@ void flow_handle(struct receiver *r)
     const struct call *call = called(notif);
     bool tampers = flow_is_tampering(r, call);
     bool wanted = is_wanted(r, call, open_flags_of(call, notif));
-    if ((!wanted && !tampers) || args_read(notif, &r->args) < 0) {
+    bool told = wanted || tampers;
+    bool read = (told || r->removes) && args_read(notif, &r->args) == 0;
+    if (r->removes) {
+        flow_look_at_removal(r, read);
+    }
+    if (!told || !read) {
         return;
     }
     if (tampers) {

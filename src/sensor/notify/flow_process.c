@@ -181,23 +181,16 @@ static bool is_there(struct receiver *r)
 {
     struct str path = r->args.path[0];
     if (r->args.call->name != NAME_execve || path.n == 0 || path.p[0] != '/' || r->raceable ||
-        r->notify->config.deny || r->root == 0 || r->root != r->notify->own_root) {
+        notify_denies(r->notify) || r->root == 0 || r->root != r->notify->own_root) {
         return false;
     }
     return access(path.p, F_OK) == 0;
 }
 
-static void clear_found(struct receiver *r)
-{
-    for (int i = 0; i < 2; i++) {
-        memset(&r->at[i], 0, offsetof(struct resolved, storage));
-    }
-}
-
 static bool refuse_exec(struct receiver *r)
 {
     struct notify *n = r->notify;
-    if (!n->config.deny || imagine_exec(r) < 0) {
+    if (!notify_denies(n) || imagine_exec(r) < 0) {
         return false;
     }
     struct call_outcome outcome = exec_outcome(r, 0, OUTCOME_PREDICTED);
@@ -217,8 +210,7 @@ static void keep_root(struct receiver *r)
     const struct thread *thread = state_thread(r->notify->config.state, r->target.pid);
     struct tracked *tracked = thread ? tracked_of(r->notify, thread) : NULL;
     if (tracked) {
-        tracked->root = r->root;
-        tracked->roots = r->roots;
+        flow_keep_places(r, tracked);
     }
 }
 
@@ -263,7 +255,7 @@ void flow_exec(struct receiver *r)
 {
     struct exact_result result;
     r->foreseen = false;
-    clear_found(r);
+    flow_forget_found(r);
     int64_t expected = is_there(r) ? 0 : foresee_exec(r);
     if (expected < 0 && !r->at[0].unsure && !r->raceable) {
         struct call_outcome outcome = exec_outcome(r, expected, OUTCOME_PREDICTED);
@@ -280,7 +272,7 @@ void flow_exec(struct receiver *r)
     if (result.end == EXACT_REFUSED) {
         exec_unseen(r);
     } else if (result.end == EXACT_EXEC) {
-        bool kill = emit_new_image(r) == VERDICT_DENY && r->notify->config.deny;
+        bool kill = emit_new_image(r) == VERDICT_DENY && notify_denies(r->notify);
         exact_release(r->notify->exact, (pid_t)r->target.pid, &result, kill);
     } else if (result.end == EXACT_RETURNED) {
         if (!result.restarts) {
@@ -307,6 +299,8 @@ static void track_child(struct receiver *r, const struct thread *parent, int64_t
     its->nests = mine->nests;
     its->root = flags & CLONE_NEWNS ? 0 : mine->root;
     its->roots = mine->roots;
+    its->cwd = mine->cwd;
+    its->dirs = mine->dirs;
     tracked_born(n, parent, thread, flags);
     if (!(flags & CLONE_THREAD)) {
         exits_watch(n->exits, child);
@@ -365,7 +359,7 @@ static bool refuse_fork(struct receiver *r)
     enum verdict verdict = VERDICT_NONE;
     struct call_outcome outcome = exec_outcome(r, INT32_MAX, OUTCOME_PREDICTED);
     outcome.at = NULL;
-    if (!n->config.deny ||
+    if (!notify_denies(n) ||
         (!ids_from_state(r, INT32_MAX) && live_task_read(r->task, r->args.tid, LIVE_IDS) < 0)) {
         return false;
     }

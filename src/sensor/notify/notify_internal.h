@@ -37,7 +37,10 @@ struct receiver {
     struct target target; /* who called */
     bool raceable;        /* memory is shared: what it points to may change under us */
     bool remembered;      /* the path's meaning; rights were not looked at */
+    bool file_known;      /* and what is there */
+    bool removes;         /* a file, which may be a link */
     uint64_t root, roots; /* as in struct tracked */
+    uint64_t cwd, dirs;
     struct live_task *task, *other;
     struct call_args args;
     bool foreseen; /* of an exec: .expected and .at are there */
@@ -54,6 +57,8 @@ struct tracked {
     bool stale;     /* an exec or ids went unseen: look again */
     uint64_t root;  /* which root, for path_cache; 0: look again */
     uint64_t roots; /* path_cache_roots() when that was so */
+    uint64_t cwd;   /* the same of its working directory, path_cache_dirs() */
+    uint64_t dirs;
     int64_t
         lender;  /* whose memory the process has until its exec: that one waits in vfork; 0 none */
     int pending; /* events of the process still to be made; of main threads */
@@ -67,6 +72,7 @@ struct tracked {
 
 struct notify {
     struct notify_config config;
+    _Atomic bool deny; /* the configuration's, until it is set anew */
     int listener;
     struct holder_shared *shared;
     bool own_shared;
@@ -101,6 +107,12 @@ struct notify {
     size_t swept; /* threads of the state looked at, of this round */
 };
 
+/* May change between two looks: then a call under way is treated either way. */
+static inline bool notify_denies(const struct notify *notify)
+{
+    return atomic_load_explicit(&notify->deny, memory_order_relaxed);
+}
+
 /* receiver.c */
 int receivers_start(struct notify *notify, struct err *err);
 void receivers_stop(struct notify *notify);
@@ -133,10 +145,18 @@ void flow_forget(struct receiver *receiver, int64_t tid);
 /* Answers EPERM; the refused event goes to the sink. `event` is in r->made. */
 void flow_refuse(struct receiver *receiver);
 
+/* flow_path.c */
 /* Which root its paths begin in (of which mount, so of which mount namespace), as a number; 0 not known. */
 uint64_t flow_root_of(int64_t tid);
-/* The same of the caller: into r->root, and kept. */
-void flow_learn_root(struct receiver *receiver);
+/* The same of the caller, and of its working directory: into r->root and r->cwd, and kept. */
+void flow_learn_places(struct receiver *receiver);
+/* Under the lock: what is known of these in r also holds for this thread. */
+void flow_keep_places(struct receiver *receiver, struct tracked *tracked);
+/* predict(), or for an open whose path was resolved a moment ago, just that (r->remembered). */
+int64_t flow_expect(struct receiver *receiver);
+void flow_forget_found(struct receiver *receiver);
+/* Of a call that takes a file away: is it a link? `read`: r->args is there. */
+void flow_look_at_removal(struct receiver *receiver, bool read);
 
 /* flow_socket.c */
 void flow_predict(struct receiver *receiver);

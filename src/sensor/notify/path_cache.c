@@ -1,6 +1,11 @@
 /*
- * One slot per hash of root and path; a newer entry takes the place of an older one. Entries are valid for
- * one generation, which grows whenever a change begins or ends.
+ * Two slots per hash of root, directory and path; a newer entry takes the place of an older one. Entries are
+ * valid for one generation, which grows whenever a change begins or ends.
+ *
+ * What takes away a file that is no link, or a directory, lets paths lead where they led: there is nothing
+ * there, or what has been made since. Only what is known of the file is void then (`removals`). Of a file
+ * that is found to be none before the call, but may be replaced by a link before it is taken away, that
+ * holds only while no other change is under way: else it counts as one.
  */
 #include "sensor/notify/path_cache.h"
 
@@ -11,21 +16,28 @@
 #include <string.h>
 
 struct slot {
-    uint64_t hash, generation, until_ns, root, ino, dev;
+    uint64_t hash, generation, removals, until_ns, root, start, ino, dev;
     uint16_t path_n, real_n;
-    bool upper_layer, lower_layer;
+    bool upper_layer, lower_layer, known;
     char path[PATH_CACHE_TEXT], real[PATH_CACHE_TEXT];
+};
+
+enum change {
+    CHANGE_NAMES = 1 << 0,
+    CHANGE_ROOTS = 1 << 1,
+    CHANGE_DIRS = 1 << 2,
+    CHANGE_REMOVES = 1 << 3,
 };
 
 struct changing {
     int64_t tid;
-    bool roots;
+    unsigned what; /* enum change */
 };
 
 struct path_cache {
-    uint64_t generation, roots;
-    unsigned nchanging;
-    bool off;
+    uint64_t generation, roots, dirs, removals;
+    unsigned nchanging, nnames, ndirs, nremoves; /* threads in a change; in one of these kinds */
+    bool off, relative_off;
     struct changing changing[PATH_CACHE_CHANGING];
     struct slot slots[PATH_CACHE_SLOTS];
 };
@@ -48,13 +60,25 @@ void path_cache_free(struct path_cache *c)
 
 static uint64_t hash_of(const struct path_key *key)
 {
-    uint64_t hash = str_hash(key->path) ^ key->root;
+    uint64_t hash = str_hash(key->path) ^ key->root ^ hash_u64(key->start);
     return hash ? hash : 1;
 }
 
 static bool is_usable(const struct path_cache *c, const struct path_key *key)
 {
-    return !c->off && c->nchanging == 0 && key->root != 0 && key->path.n <= PATH_CACHE_TEXT;
+    return !c->off && c->nnames == 0 && (!key->start || (c->ndirs == 0 && !c->relative_off)) &&
+           key->root != 0 && key->path.n <= PATH_CACHE_TEXT;
+}
+
+static bool is_of(const struct slot *slot, uint64_t hash, const struct path_key *key)
+{
+    return slot->hash == hash && slot->root == key->root && slot->start == key->start &&
+           slot->path_n == key->path.n && memcmp(slot->path, key->path.p, key->path.n) == 0;
+}
+
+static bool is_valid(const struct path_cache *c, const struct slot *slot, uint64_t now_ns)
+{
+    return slot->generation == c->generation && slot->until_ns >= now_ns;
 }
 
 bool path_cache_get(const struct path_cache *c, const struct path_key *key, uint64_t now_ns,
@@ -65,41 +89,69 @@ bool path_cache_get(const struct path_cache *c, const struct path_key *key, uint
     }
     uint64_t hash = hash_of(key);
     const struct slot *slot = &c->slots[hash % PATH_CACHE_SLOTS];
-    if (slot->hash != hash || slot->generation != c->generation || slot->until_ns < now_ns ||
-        slot->root != key->root || slot->path_n != key->path.n ||
-        memcmp(slot->path, key->path.p, key->path.n) != 0) {
+    if (!is_of(slot, hash, key)) {
+        slot = &c->slots[hash % PATH_CACHE_SLOTS ^ 1];
+    }
+    if (!is_of(slot, hash, key) || !is_valid(c, slot, now_ns)) {
         return false;
     }
     *ret = (struct path_value){ .real = str_from(slot->real, slot->real_n),
                                 .ino = slot->ino,
                                 .dev = slot->dev,
                                 .upper_layer = slot->upper_layer,
-                                .lower_layer = slot->lower_layer };
+                                .lower_layer = slot->lower_layer,
+                                .known = slot->known && c->nremoves == 0 &&
+                                         slot->removals == c->removals };
     return true;
 }
 
-uint64_t path_cache_ticket(const struct path_cache *c)
+/* All only grow: the sum of two stays the same when neither does. */
+struct path_ticket path_cache_ticket(const struct path_cache *c, const struct path_key *key)
 {
-    return c->nchanging ? 0 : c->generation;
+    struct path_ticket ticket = { 0 };
+    if (is_usable(c, key)) {
+        ticket.generation = c->generation + (key->start ? c->dirs : 0);
+        ticket.removals = c->nremoves ? 0 : c->removals;
+    }
+    return ticket;
+}
+
+/* The one that has it already, or else is worth less. */
+static struct slot *slot_for(struct path_cache *c, uint64_t hash, const struct path_key *key)
+{
+    struct slot *first = &c->slots[hash % PATH_CACHE_SLOTS];
+    struct slot *second = &c->slots[hash % PATH_CACHE_SLOTS ^ 1];
+    if (is_of(first, hash, key) || is_of(second, hash, key)) {
+        return is_of(first, hash, key) ? first : second;
+    }
+    if (first->generation != c->generation || second->generation != c->generation) {
+        return first->generation != c->generation ? first : second;
+    }
+    return first->until_ns < second->until_ns ? first : second;
 }
 
 void path_cache_put(struct path_cache *c, const struct path_key *key,
-                    const struct path_value *value, uint64_t ticket, uint64_t now_ns)
+                    const struct path_value *value, struct path_ticket ticket, uint64_t now_ns)
 {
     struct str real = value->real;
-    if (!is_usable(c, key) || ticket != c->generation || real.n == 0 || real.n > PATH_CACHE_TEXT) {
+    struct path_ticket now = path_cache_ticket(c, key);
+    if (!is_usable(c, key) || ticket.generation != now.generation || real.n == 0 ||
+        real.n > PATH_CACHE_TEXT) {
         return;
     }
     uint64_t hash = hash_of(key);
-    struct slot *slot = &c->slots[hash % PATH_CACHE_SLOTS];
+    struct slot *slot = slot_for(c, hash, key);
     slot->hash = hash;
     slot->generation = c->generation;
+    slot->removals = ticket.removals;
     slot->until_ns = now_ns + PATH_CACHE_NS;
     slot->root = key->root;
+    slot->start = key->start;
     slot->ino = value->ino;
     slot->dev = value->dev;
     slot->upper_layer = value->upper_layer;
     slot->lower_layer = value->lower_layer;
+    slot->known = value->known;
     slot->path_n = (uint16_t)key->path.n;
     slot->real_n = (uint16_t)real.n;
     memcpy(slot->path, key->path.p, key->path.n);
@@ -155,6 +207,23 @@ bool path_cache_is_change(const struct call *call)
     }
 }
 
+static unsigned change_of(const struct call *call)
+{
+    switch (call->name) {
+    case NAME_chdir:
+    case NAME_fchdir:
+        return CHANGE_DIRS;
+    case NAME_unlink:
+    case NAME_unlinkat:
+    case NAME_rmdir:
+        return CHANGE_REMOVES;
+    default:
+        return changes_roots(call)          ? CHANGE_NAMES | CHANGE_ROOTS | CHANGE_DIRS
+               : path_cache_is_change(call) ? CHANGE_NAMES
+                                            : 0;
+    }
+}
+
 bool path_cache_has_left(struct str text)
 {
     uint64_t nr = 0;
@@ -169,7 +238,7 @@ bool path_cache_has_left(struct str text)
     static const uint32_t archs[] = { CALL_ARCH_NATIVE, AUDIT_ARCH_I386 };
     for (size_t i = 0; i < sizeof(archs) / sizeof(*archs); i++) {
         const struct call *call = call_of_number(archs[i], (uint32_t)nr);
-        if (call && path_cache_is_change(call)) {
+        if (call && change_of(call)) {
             return false;
         }
     }
@@ -181,35 +250,85 @@ uint64_t path_cache_roots(const struct path_cache *c)
     return c->roots;
 }
 
-static void begin_or_end(struct path_cache *c, bool roots)
+uint64_t path_cache_dirs(const struct path_cache *c)
 {
-    c->generation++;
-    c->roots += roots;
+    return c->dirs;
 }
 
-void path_cache_change(struct path_cache *c, int64_t tid, const struct call *call)
+static void count(struct path_cache *c, unsigned what, unsigned by)
 {
-    bool roots = changes_roots(call);
-    begin_or_end(c, roots);
-    for (unsigned i = 0; i < c->nchanging; i++) {
-        if (c->changing[i].tid == tid) {
-            c->changing[i].roots |= roots;
-            return;
+    c->nnames += what & CHANGE_NAMES ? by : 0;
+    c->ndirs += what & CHANGE_DIRS ? by : 0;
+    c->nremoves += what & CHANGE_REMOVES ? by : 0;
+}
+
+static void upgrade(struct path_cache *c, struct changing *changing)
+{
+    if (!(changing->what & CHANGE_NAMES)) {
+        changing->what |= CHANGE_NAMES;
+        c->nnames++;
+        c->generation++;
+    }
+}
+
+static void begin_or_end(struct path_cache *c, unsigned what)
+{
+    c->generation += what & CHANGE_NAMES ? 1 : 0;
+    c->roots += what & CHANGE_ROOTS ? 1 : 0;
+    c->dirs += what & CHANGE_DIRS ? 1 : 0;
+    c->removals += what & CHANGE_REMOVES ? 1 : 0;
+    bool moves = what & (CHANGE_NAMES | CHANGE_DIRS);
+    for (unsigned i = 0; moves && i < c->nchanging; i++) {
+        if (c->changing[i].what & CHANGE_REMOVES) {
+            upgrade(c, &c->changing[i]);
         }
     }
-    if (c->nchanging == PATH_CACHE_CHANGING) {
-        c->off = true;
-        return;
+}
+
+static void overflow(struct path_cache *c, unsigned what)
+{
+    c->relative_off = true;
+    c->off |= what != CHANGE_DIRS;
+}
+
+bool path_cache_change(struct path_cache *c, int64_t tid, const struct call *call)
+{
+    unsigned what = change_of(call);
+    if (!what) {
+        return false;
     }
-    c->changing[c->nchanging++] = (struct changing){ tid, roots };
+    path_cache_changed(c, tid); /* it cannot be in two */
+    begin_or_end(c, what);
+    if (c->nchanging == PATH_CACHE_CHANGING) {
+        overflow(c, what);
+        return false;
+    }
+    struct changing *changing = &c->changing[c->nchanging++];
+    *changing = (struct changing){ tid, what };
+    count(c, what, 1);
+    if (what & CHANGE_REMOVES && c->nnames + c->ndirs > 0) {
+        upgrade(c, changing);
+    }
+    return what & CHANGE_REMOVES && call->name != NAME_rmdir;
+}
+
+void path_cache_removes_link(struct path_cache *c, int64_t tid)
+{
+    for (unsigned i = 0; i < c->nchanging; i++) {
+        if (c->changing[i].tid == tid) {
+            upgrade(c, &c->changing[i]);
+        }
+    }
 }
 
 void path_cache_changed(struct path_cache *c, int64_t tid)
 {
     for (unsigned i = 0; i < c->nchanging; i++) {
+        unsigned what = c->changing[i].what;
         if (c->changing[i].tid == tid) {
-            begin_or_end(c, c->changing[i].roots);
             c->changing[i] = c->changing[--c->nchanging];
+            count(c, what, (unsigned)-1);
+            begin_or_end(c, what);
             return;
         }
     }

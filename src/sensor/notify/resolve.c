@@ -27,8 +27,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define AGAIN_MAX 8 /* openat2 says EAGAIN when a rename anywhere raced with ".." */
-#define DELETED   STR(" (deleted)")
+#define MISSING_MAX 8 /* directories of a path, one in the other */
+#define AGAIN_MAX   8 /* openat2 says EAGAIN when a rename anywhere raced with ".." */
+#define DELETED     STR(" (deleted)")
 
 void spot_init(struct spot *spot)
 {
@@ -281,6 +282,7 @@ static void describe_missing(struct visit *v, const struct spot *spot, struct re
     ret->parent_exists = true;
     if (visit_describe(v, spot->parent, ret, &place) == 0) {
         append_name(ret, str_from(spot->name, spot->name_n));
+        ret->personal = ret->personal || ret->deleted;
     } else {
         ret->unsure = true;
     }
@@ -402,6 +404,57 @@ static int quick_entry(struct visit *v, const struct start *start, struct str pa
     return (e < 0 && e != -ENOENT) || names_this_process(v->r, ret->path) ? -EAGAIN : 0;
 }
 
+/* The directory of "a/b/c" is missing: the last above it that is there, open, and what of the path is behind.
+ * -EAGAIN: too far up. */
+static int last_directory(struct visit *v, const struct start *start, struct str path,
+                          struct str *ret_rest)
+{
+    struct str dir = path;
+    for (int i = 0; i < MISSING_MAX; i++) {
+        ptrdiff_t slash = str_find_last(str_first(dir, dir.n - 1), '/');
+        if (slash <= 0) {
+            return -EAGAIN;
+        }
+        dir = str_first(path, (size_t)slash);
+        memcpy(v->r->link, dir.p, dir.n);
+        v->r->link[dir.n] = 0;
+        int fd = open_path(start->base, v->r->link, O_DIRECTORY, start->resolve);
+        if (fd != -ENOENT) {
+            *ret_rest = str_from_offset(path, dir.n);
+            return fd < 0 ? -EAGAIN : fd;
+        }
+    }
+    return -EAGAIN;
+}
+
+/* Directories of the path are missing too, and no link leads to where they would be. Only the path is told.
+ * -EAGAIN: only the walk can tell. */
+static int quick_nothing(struct visit *v, const struct start *start, struct str path,
+                         struct spot *spot, struct resolved *ret)
+{
+    struct str rest = { 0 };
+    struct place place;
+    if (str_find(path, STR("..")) >= 0) {
+        return -EAGAIN;
+    }
+    CLEANUP(close_fd) int dir = last_directory(v, start, path, &rest);
+    while (rest.n > 0 && *rest.p == '/') {
+        rest = str_from_offset(rest, 1);
+    }
+    ptrdiff_t end = str_find_char(rest, '/');
+    if (dir < 0 || end <= 0 || !take_name(spot, str_first(rest, (size_t)end))) {
+        return -EAGAIN;
+    }
+    CLEANUP(close_fd) int link = open_path(dir, spot->name, O_NOFOLLOW, 0);
+    if (link != -ENOENT || visit_describe(v, dir, ret, &place) < 0 || ret->deleted) {
+        return -EAGAIN;
+    }
+    add_cleaned(ret, rest);
+    ret->error = -ENOENT;
+    forget_facts(ret);
+    return names_this_process(v->r, ret->path) ? -EAGAIN : 0;
+}
+
 /* What is there. -EAGAIN: only the walk can tell. */
 static int quick_object(struct visit *v, const struct start *start, bool follow, struct spot *spot,
                         struct resolved *ret)
@@ -410,7 +463,10 @@ static int quick_object(struct visit *v, const struct start *start, bool follow,
     if (fd == -ENOENT) {
         struct str text = str_of(v->r->text);
         bool plain = text.n && text.p[text.n - 1] != '/';
-        return plain && quick_entry(v, start, text, spot, ret) == 0 && spot->fd < 0 ? 0 : -EAGAIN;
+        if (plain && quick_entry(v, start, text, spot, ret) == 0) {
+            return spot->fd < 0 ? 0 : -EAGAIN;
+        }
+        return plain && spot->parent < 0 ? quick_nothing(v, start, text, spot, ret) : -EAGAIN;
     }
     if (fd < 0) {
         return -EAGAIN;
@@ -426,7 +482,7 @@ static void reset(struct spot *spot, struct resolved *ret)
     spot_done(spot);
     spot_init(spot);
     spot->slash = slash;
-    ret->parent_exists = ret->cut = ret->deleted = ret->unsure = false;
+    ret->parent_exists = ret->cut = ret->deleted = ret->unsure = ret->personal = false;
     ret->error = 0;
     ret->path = (struct str){ 0 };
     forget_facts(ret);
@@ -458,11 +514,13 @@ static void long_walk(struct visit *v, const struct start *start, bool follow, s
 {
     int base = fcntl(start->base, F_DUPFD_CLOEXEC, 0);
     struct walk_query query = { .base = base, .path = str_of(v->r->text), .follow = follow };
-    bool unsure = false;
-    int e = base < 0 ? -errno : walk_path(v, &query, spot, &unsure);
-    ret->personal = true;
+    struct walk_marks marks = { 0 };
+    int e = base < 0 ? -errno : walk_path(v, &query, spot, &marks);
+    /* Where a link's target would be, were its directory there, is not told. */
+    bool vague = e == -ENOENT && spot->parent < 0 && marks.links > 0;
+    ret->personal = marks.personal || vague;
     tell(v, start, e, spot, ret);
-    ret->unsure = ret->unsure || unsure;
+    ret->unsure = ret->unsure || marks.unsure;
 }
 
 /* Walks to the directory first, then looks at the name: both are open. */
@@ -474,8 +532,8 @@ static void long_entry(struct visit *v, const struct start *start, struct spot *
     struct walk_query query = { .base = fcntl(start->base, F_DUPFD_CLOEXEC, 0),
                                 .path = str_of(v->r->link),
                                 .follow = true };
-    bool unsure = false;
-    int e = query.base < 0 ? -errno : walk_path(v, &query, spot, &unsure);
+    struct walk_marks marks = { 0 };
+    int e = query.base < 0 ? -errno : walk_path(v, &query, spot, &marks);
     ret->personal = true;
     close_fd(&spot->parent);
     if (e == 0) {
@@ -485,7 +543,7 @@ static void long_entry(struct visit *v, const struct start *start, struct spot *
         spot->fd = e < 0 ? -1 : e;
     }
     tell(v, start, e < 0 ? e : 0, spot, ret);
-    ret->unsure = ret->unsure || unsure;
+    ret->unsure = ret->unsure || marks.unsure;
 }
 
 /* For SPOT_ENTRY: without trailing slashes. The last name, if it is no name to be made or removed. */

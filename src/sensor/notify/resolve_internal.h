@@ -133,7 +133,13 @@ struct walk_query {
     struct str path;
     bool follow;
 };
-int walk_path(struct visit *v, const struct walk_query *query, struct spot *spot, bool *ret_unsure);
+struct walk_marks {
+    bool unsure;
+    bool personal;  /* through links of procfs */
+    unsigned links; /* symbolic ones, followed */
+};
+int walk_path(struct visit *v, const struct walk_query *query, struct spot *spot,
+              struct walk_marks *ret);
 
 #define TMPFILE_BIT 020000000 /* of O_TMPFILE, without O_DIRECTORY */
 

@@ -35,6 +35,7 @@ struct walk {
     unsigned links, steps;
     bool follow;
     bool own_proc; /* below the target's own directory of a procfs, reached by self */
+    bool personal; /* a link of procfs was met */
     bool unsure;
 };
 
@@ -241,6 +242,7 @@ static int follow_link(struct walk *w, const struct component *c, int link)
         return -ELOOP;
     }
     if (is_procfs(link)) {
+        w->personal = true;
         if (is_self(c) && at_proc_root(w)) {
             char text[64];
             if (!self_text(w, c->name[0] == 't', text, sizeof(text))) {
@@ -373,7 +375,8 @@ static int walk_all(struct walk *w, struct spot *spot)
     }
 }
 
-int walk_path(struct visit *v, const struct walk_query *query, struct spot *spot, bool *ret_unsure)
+int walk_path(struct visit *v, const struct walk_query *query, struct spot *spot,
+              struct walk_marks *ret)
 {
     struct walk w = {
         .v = v, .at = query->base, .from = WALK_TEXT_MAX - query->path.n, .follow = query->follow
@@ -384,6 +387,6 @@ int walk_path(struct visit *v, const struct walk_query *query, struct spot *spot
     if (w.at >= 0) {
         close(w.at);
     }
-    *ret_unsure = w.unsure;
+    *ret = (struct walk_marks){ w.unsure, w.personal, w.links };
     return e;
 }

@@ -53,7 +53,7 @@ void tracked_learn(struct notify *n, const struct thread *thread, const struct l
     target->umask = task->umask;
     target->ids_known = true;
     t->known = true;
-    t->root = 0;
+    t->root = t->cwd = 0;
     t->stale = false;
 }
 

@@ -72,7 +72,7 @@ CREATE TABLE findings (
     version INTEGER NOT NULL DEFAULT 1      -- grows with each change
 );
 CREATE INDEX findings_key ON findings (key, opened_ms);
-CREATE INDEX findings_scope ON findings (scope, last_seen_ms) WHERE scope IS NOT NULL;
+CREATE INDEX findings_scope ON findings (scope, opened_ms) WHERE scope IS NOT NULL;
 
 -- Whole alerts of a finding, packed (store/body.h); they outlive their day. Apart, so that lists read less.
 CREATE TABLE finding_bodies (

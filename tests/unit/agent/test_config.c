@@ -232,10 +232,10 @@ static void test_order(void **state)
     static char output[] = "HINOMI_OUTPUT=json", sensor[] = "HINOMI_SENSOR=notify";
     char *environment[] = { output, sensor, NULL };
     const struct str value = STR("ptrace");
-    const struct config_argument argument = { "sensor", &value, 1 };
-    const struct config_source source = { .environment = environment,
-                                          .arguments = &argument,
-                                          .narguments = 1 };
+    const struct settings_argument argument = { "sensor", &value, 1 };
+    const struct settings_source source = { .environment = environment,
+                                            .arguments = &argument,
+                                            .narguments = 1 };
     struct config fresh;
     assert_int_equal(config_load(&source, &fresh, &text, &err), 0);
     assert_int_equal(fresh.output, CONFIG_OUTPUT_JSON);
@@ -252,17 +252,19 @@ static void test_order(void **state)
 static void test_reloaded(void **state)
 {
     (void)state;
-    static const char *const samples[] = {
-        [KEY_TEXT] = "/other", [KEY_LIST] = "/other", [KEY_BOOL] = NULL, [KEY_NUMBER] = "7"
-    };
+    static const char *const samples[] = { [SETTING_TEXT] = "/other",
+                                           [SETTING_LIST] = "/other",
+                                           [SETTING_BOOL] = NULL,
+                                           [SETTING_NUMBER] = "7",
+                                           [SETTING_SIZE] = "7" };
     for (size_t i = 0; i < config_nkeys; i++) {
-        const struct config_key *key = &config_keys[i];
+        const struct setting *key = &config_keys[i];
         struct config fresh;
         config_init(&fresh);
         bool *flag = (bool *)((char *)&fresh + key->at);
-        struct str value = str_of(key->kind == KEY_CHOICE ? key->words[1]
-                                  : key->kind == KEY_BOOL ? (*flag ? "no" : "yes")
-                                                          : samples[key->kind]);
+        struct str value = str_of(key->kind == SETTING_CHOICE ? key->words[1]
+                                  : key->kind == SETTING_BOOL ? (*flag ? "no" : "yes")
+                                                              : samples[key->kind]);
         assert_int_equal(config_set_key(&fresh, key, &value, 1, &err), 0);
         buf_clear(&text);
         config_not_reloaded(&config, &fresh, &text);

@@ -14,6 +14,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -340,15 +341,36 @@ struct pair {
     int told; /* the answer to the holder's RESUME, once */
 };
 
-/* As a shim and its holder; `late`: the holder is made after the filter, so has it too. */
-static void become_pair(const struct world *w, bool late, int told)
+enum pair_kind {
+    PAIR_LATE, /* the holder is made after the filter, so has it too */
+    PAIR_HERE,
+    PAIR_IN_CONTAINER, /* in a mount namespace of its own */
+};
+
+static void enter_container(pid_t beside)
 {
+    char path[48];
+    snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)beside);
+    int fd = beside ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    int r = beside ? setns(fd, CLONE_NEWNS) : unshare(CLONE_NEWNS);
+    close(fd);
+    if (r < 0) {
+        _exit(1);
+    }
+}
+
+/* As a shim and its holder; `beside`: in the container of that process. */
+static void become_pair(const struct world *w, enum pair_kind kind, pid_t beside, int told)
+{
+    bool late = kind == PAIR_LATE;
     int sockets[2];
-    pid_t child = late ? 0 : -1;
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (kind == PAIR_IN_CONTAINER) {
+        enter_container(beside);
+    }
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets), 0);
     int listener = late ? take_filter() : -1;
-    child = fork();
+    pid_t child = fork();
     if (child > 0 && !late) {
         listener = take_filter();
     }
@@ -366,18 +388,18 @@ static void become_pair(const struct world *w, bool late, int told)
     }
 }
 
-static struct pair make_pair(struct world *w, bool late)
+static struct pair make_pair(struct world *w, enum pair_kind kind, pid_t beside)
 {
     int told[2], error = -1, before = w->changes[HANDOFF_RESUMED];
     assert_int_equal(pipe(told), 0);
     struct pair pair = { .application = fork() };
     if (pair.application == 0) {
-        become_pair(w, late, told[1]);
+        become_pair(w, kind, beside, told[1]);
     }
+    close(told[1]);
     assert_int_equal(read(told[0], &error, sizeof(error)), sizeof(error));
     assert_int_equal(error, 0);
     close(told[0]);
-    close(told[1]);
     for (int i = 0; i < WAIT_MS && w->changes[HANDOFF_RESUMED] == before; i++) {
         usleep(1000);
     }
@@ -429,7 +451,7 @@ static void test_holder(void **state)
         skip();
     }
     start(&w);
-    struct pair pair = make_pair(&w, false);
+    struct pair pair = make_pair(&w, PAIR_HERE, 0);
     assert_null(w.last.doubt);
     assert_true(w.last.holder_start > 0 && w.last.place != 0);
     assert_true(is_listed(&w, pair.holder));
@@ -452,7 +474,7 @@ static void test_no_holder(void **state)
         skip();
     }
     start(&w);
-    struct pair late = make_pair(&w, true);
+    struct pair late = make_pair(&w, PAIR_LATE, 0);
     assert_non_null(strstr(w.last.doubt, "no fewer seccomp filters"));
     assert_false(is_listed(&w, late.holder));
     const int fds[2] = { make_listener(&child),
@@ -476,6 +498,20 @@ static void test_no_holder(void **state)
     end(&w);
 }
 
+static bool lacks_namespaces(void)
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        _exit(unshare(CLONE_NEWNS) < 0);
+    }
+    waitpid(pid, &status, 0);
+    if (status) {
+        print_message("skipped: no mount namespace can be made here\n");
+    }
+    return status != 0;
+}
+
 static void wait_tick(void)
 {
     usleep(30000); /* starts are known to 10 ms */
@@ -486,19 +522,20 @@ static void test_outsider(void **state)
 {
     (void)state;
     struct world w;
-    if (lacks_listeners()) {
+    if (lacks_listeners() || lacks_namespaces()) {
         skip();
     }
     start(&w);
-    struct pair elder = make_pair(&w, false);
+    struct pair elder = make_pair(&w, PAIR_IN_CONTAINER, 0);
+    assert_null(w.last.doubt);
     wait_tick();
-    struct pair later = make_pair(&w, false);
+    struct pair later = make_pair(&w, PAIR_IN_CONTAINER, elder.application);
     assert_non_null(strstr(w.last.doubt, "from outside"));
     assert_true(is_listed(&w, elder.holder) && !is_listed(&w, later.holder));
     end_pair(&w, &later);
     end_pair(&w, &elder);
     atomic_store(&w.outsider, 1);
-    struct pair alone = make_pair(&w, false);
+    struct pair alone = make_pair(&w, PAIR_IN_CONTAINER, 0);
     assert_non_null(strstr(w.last.doubt, "from outside"));
     end_pair(&w, &alone);
     end(&w);

@@ -166,6 +166,13 @@ static void test_rules(void **state)
         samples++;
     }
     assert_int_equal(samples, METRICS_RULES_MAX);
+    buf_clear(&buf);
+    counts[1] = 1500 * NS_PER_MS;
+    metrics_rule_costs(&buf, &ruleset, counts, 7);
+    check_grammar(written());
+    assert_true(holds("hinomi_rule_cpu_seconds_total{rule=\"r\\\"\"} 1.500000000\n"));
+    assert_true(holds("hinomi_rule_cpu_seconds_total{rule=\"\"} 0.000000002\n"));
+    assert_true(holds("\nhinomi_rules_search_cpu_seconds_total 0.000000007\n"));
 }
 
 static void test_process(void **state)

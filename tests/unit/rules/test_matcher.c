@@ -9,6 +9,7 @@
 #include "../event/make_event.h"
 #include "base/buf.h"
 #include "rules/demand.h"
+#include "rules/matcher_internal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -427,6 +428,72 @@ static void test_memo(void **state)
     }
 }
 
+static uint64_t ticks; /* of a clock that every look moves on */
+
+static uint64_t look_at_clock(void)
+{
+    return ticks += 10;
+}
+
+/* What rules cost is estimated, and does not change what they say. */
+static void test_costs(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct matcher_costs costs;
+    begin(&f);
+    add(&f, "evt.type = open and fd.name startswith /etc/");
+    add(&f, "evt.type = open and fd.name = /never");
+    add(&f, "evt.type = connect");
+    struct matcher_options options = { .all = true, .threads_max = 64, .clock = look_at_clock };
+    struct err err = { 0 };
+    assert_int_equal(matcher_new(&f.made.ruleset, NULL, &options, &f.matcher, &err), 0);
+    unsigned events = 64 * 1024;
+    for (unsigned i = 0; i < events; i++) {
+        ticks += f.matcher->costs.on ? 90 : 0; /* nothing that is measured */
+        assert_string_equal(open_file(&f, "/etc/shadow", 1, 5), "0");
+        settle(&f);
+    }
+    matcher_get_costs(f.matcher, &costs);
+    assert_in_range(costs.samples, 48, 80);
+    assert_int_equal(costs.by_rule_ns[0], 0); /* the looks alone */
+    assert_int_equal(costs.by_rule_ns[2], 0);
+    f.matcher->costs.look_ns = 0;
+    for (unsigned i = 0; i < events; i++) {
+        open_file(&f, "/etc/shadow", 1, 5);
+        settle(&f);
+    }
+    uint64_t before = costs.samples;
+    matcher_get_costs(f.matcher, &costs);
+    assert_int_equal(costs.by_rule_ns[0], (costs.samples - before) * 10 * COST_EVERY);
+    assert_int_equal(costs.by_rule_ns[1], 0);
+    assert_true(costs.search_ns > 0);
+    end(&f);
+}
+
+/* Without a clock nothing is looked at, and a look that is too long counts as the longest. */
+static void test_costs_bounds(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct matcher_costs costs;
+    uint64_t sum = 0;
+    begin(&f);
+    add(&f, "evt.type = open");
+    build(&f, true);
+    open_file(&f, "/x", 1, 5);
+    settle(&f);
+    matcher_get_costs(f.matcher, &costs);
+    assert_true(costs.samples == 0 && !costs.by_rule_ns);
+    f.matcher->options.clock = look_at_clock;
+    cost_add(f.matcher, &sum, ticks + 10 - COST_MAX_NS + 1);
+    assert_int_equal(sum, (uint64_t)(COST_MAX_NS - 1) * COST_EVERY);
+    cost_add(f.matcher, &sum, 0 - (uint64_t)COST_MAX_NS * 2);
+    assert_int_equal(sum, (uint64_t)(2 * COST_MAX_NS - 1) * COST_EVERY);
+    f.matcher->options.clock = NULL;
+    end(&f);
+}
+
 static void test_out_of_memory(void **state)
 {
     (void)state;
@@ -520,6 +587,7 @@ int main(void)
         cmocka_unit_test(test_shared_list),   cmocka_unit_test(test_evidence),
         cmocka_unit_test(test_plan),          cmocka_unit_test(test_demand),
         cmocka_unit_test(test_residual),      cmocka_unit_test(test_deep),
+        cmocka_unit_test(test_costs),         cmocka_unit_test(test_costs_bounds),
         cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_constants),     cmocka_unit_test(test_wide),
         cmocka_unit_test(test_regexes),

@@ -1,13 +1,14 @@
 /*
- * config_file: the YAML file, each value at its place.
+ * settings_file: the YAML file, each value at its place.
  *
  * One document, a map. A key is a setting, or a section: a map whose keys are the settings after its dot. The
  * loader of rule files reads it, so its limits hold: depth, aliases, no NUL bytes, UTF-8. All that is wrong is
- * told at once, up to CONFIG_ERRORS_MAX.
+ * told at once, up to SETTINGS_ERRORS_MAX.
  */
-#include "agent/config_internal.h"
+#include "settings/settings.h"
 
 #include "base/fd.h"
+#include "rules/diag.h"
 #include "rules/doc.h"
 
 #include <errno.h>
@@ -15,7 +16,7 @@
 #include <stdio.h>
 
 struct reading {
-    struct config *config;
+    const struct settings *settings;
     struct str name, content;
     struct buf *text;
     unsigned nerrors;
@@ -42,7 +43,7 @@ complain(struct reading *r, uint32_t offset, const char *format, ...)
 {
     struct err message = { 0 };
     va_list args;
-    if (r->nerrors++ >= CONFIG_ERRORS_MAX) {
+    if (r->nerrors++ >= SETTINGS_ERRORS_MAX) {
         return;
     }
     va_start(args, format);
@@ -52,10 +53,10 @@ complain(struct reading *r, uint32_t offset, const char *format, ...)
     buf_printf(r->text, "%.*s:%u:%u: %s\n", STR_ARG(r->name), at.line, at.column, message.message);
 }
 
-static bool is_section(struct str name)
+static bool is_section(const struct settings_table *table, struct str name)
 {
-    for (size_t i = 0; i < config_nkeys; i++) {
-        struct str key = str_of(config_keys[i].name);
+    for (size_t i = 0; i < table->n; i++) {
+        struct str key = str_of(table->items[i].name);
         if (key.n > name.n && str_starts(key, name) && key.p[name.n] == '.') {
             return true;
         }
@@ -64,12 +65,13 @@ static bool is_section(struct str name)
 }
 
 /* The nearest name at the same level: settings and sections. */
-static void hint_for(struct str section, struct str key, struct buf *hint)
+static void hint_for(const struct settings_table *table, struct str section, struct str key,
+                     struct buf *hint)
 {
     struct diag_suggestion near;
     diag_suggest_init(&near, key);
-    for (size_t i = 0; i < config_nkeys; i++) {
-        struct str name = str_of(config_keys[i].name);
+    for (size_t i = 0; i < table->n; i++) {
+        struct str name = str_of(table->items[i].name);
         if (section.n && !(str_starts(name, section) && name.p[section.n] == '.')) {
             continue;
         }
@@ -85,13 +87,13 @@ static void no_such_key(struct reading *r, struct str section, const struct doc_
     char storage[256];
     struct buf hint;
     buf_init_fixed(&hint, storage, sizeof(storage));
-    hint_for(section, key->value, &hint);
+    hint_for(r->settings->table, section, key->value, &hint);
     complain(r, key->offset, "there is no setting `%.*s%s%.*s`%s%.*s", STR_ARG(section),
              section.n ? "." : "", STR_ARG(str_first(key->value, 64)), hint.n ? "; " : "",
              STR_ARG(buf_str(&hint)));
 }
 
-/* Texts of a value, at most CONFIG_LIST_MAX + 1 of them; -EINVAL: complained of. */
+/* Texts of a value, at most SETTINGS_LIST_MAX + 1 of them; -EINVAL: complained of. */
 static int values_of(struct reading *r, const struct doc_node *value, struct str *ret,
                      size_t *ret_n)
 {
@@ -105,7 +107,7 @@ static int values_of(struct reading *r, const struct doc_node *value, struct str
         return -EINVAL;
     }
     *ret_n = 0;
-    for (uint32_t i = 0; i < value->n && *ret_n <= CONFIG_LIST_MAX; i++) {
+    for (uint32_t i = 0; i < value->n && *ret_n <= SETTINGS_LIST_MAX; i++) {
         if (value->items[i]->kind != DOC_SCALAR || doc_is_null(value->items[i])) {
             complain(r, value->items[i]->offset, "a text is wanted here");
             return -EINVAL;
@@ -115,18 +117,17 @@ static int values_of(struct reading *r, const struct doc_node *value, struct str
     return 0;
 }
 
-static void read_value(struct reading *r, const struct config_key *key,
-                       const struct doc_node *value)
+static void read_value(struct reading *r, const struct setting *key, const struct doc_node *value)
 {
-    struct str values[CONFIG_LIST_MAX + 1];
+    struct str values[SETTINGS_LIST_MAX + 1];
     struct err err = { 0 };
     size_t n;
     if (doc_is_null(value)) {
         complain(r, value->offset, "`%s` has no value", key->name);
-    } else if (value->kind == DOC_SEQUENCE && key->kind != KEY_LIST) {
+    } else if (value->kind == DOC_SEQUENCE && key->kind != SETTING_LIST) {
         complain(r, value->offset, "`%s` takes one value, not a list", key->name);
     } else if (values_of(r, value, values, &n) == 0 &&
-               config_set_key(r->config, key, values, n, &err) < 0) {
+               settings_set_key(r->settings, key, values, n, &err) < 0) {
         complain(r, value->offset, "`%s` %s", key->name, err.message);
     }
 }
@@ -144,21 +145,22 @@ static bool is_repeated(const struct doc_node *map, uint32_t i)
 
 static void read_map(struct reading *r, struct str section, const struct doc_node *map)
 {
-    for (uint32_t i = 0; i + 1 < map->n && r->nerrors < CONFIG_ERRORS_MAX; i += 2) {
+    for (uint32_t i = 0; i + 1 < map->n && r->nerrors < SETTINGS_ERRORS_MAX; i += 2) {
         const struct doc_node *key = map->items[i], *value = map->items[i + 1];
-        char storage[CONFIG_NAME_MAX];
+        char storage[SETTINGS_NAME_MAX];
         struct buf name;
         buf_init_fixed(&name, storage, sizeof(storage));
         buf_printf(&name, "%.*s%s", STR_ARG(section), section.n ? "." : "");
         buf_puts(&name, key->kind == DOC_SCALAR ? key->value : STR(""));
-        const struct config_key *known = name.failed ? NULL : config_key(buf_str(&name));
+        const struct setting *known =
+            name.failed ? NULL : settings_find(r->settings->table, buf_str(&name));
         if (key->kind != DOC_SCALAR) {
             complain(r, key->offset, "the name of a setting is wanted here");
         } else if (is_repeated(map, i)) {
             complain(r, key->offset, "`%.*s` is there twice", STR_ARG(buf_str(&name)));
         } else if (known) {
             read_value(r, known, value);
-        } else if (section.n || name.failed || !is_section(buf_str(&name))) {
+        } else if (section.n || name.failed || !is_section(r->settings->table, buf_str(&name))) {
             no_such_key(r, section, key);
         } else if (value->kind == DOC_MAP) {
             read_map(r, key->value, value);
@@ -181,15 +183,15 @@ static void read_documents(struct reading *r, const struct doc_documents *docume
     }
 }
 
-int config_parse(struct config *config, struct str name, struct str content, struct buf *text,
-                 struct err *err)
+int settings_parse(const struct settings *settings, struct str name, struct str content,
+                   struct buf *text, struct err *err)
 {
-    struct reading r = { .config = config, .name = name, .content = content, .text = text };
+    struct reading r = { .settings = settings, .name = name, .content = content, .text = text };
     struct doc_documents documents;
     struct err why = { 0 };
     struct arena arena;
     uint32_t offset;
-    arena_init(&arena, CONFIG_MEMORY_MAX);
+    arena_init(&arena, SETTINGS_MEMORY_MAX);
     int e = doc_parse(&arena, content, &documents, &offset, &why);
     if (e < 0) {
         complain(&r, offset, "%s", why.message);
@@ -197,29 +199,31 @@ int config_parse(struct config *config, struct str name, struct str content, str
         read_documents(&r, &documents);
     }
     arena_done(&arena);
-    if (r.nerrors > CONFIG_ERRORS_MAX) {
+    if (r.nerrors > SETTINGS_ERRORS_MAX) {
         buf_printf(text, "%.*s: and more\n", STR_ARG(name));
     }
     return r.nerrors ? err_set(err, -EINVAL, "the configuration has errors") : 0;
 }
 
-int config_read(struct config *config, const char *path, struct buf *text, struct err *err)
+int settings_read(const struct settings *settings, const char *path, struct buf *text,
+                  struct err *err)
 {
     struct buf content;
-    buf_init(&content, CONFIG_FILE_MAX);
+    buf_init(&content, SETTINGS_FILE_MAX);
     int r = file_read(path, &content, err);
     if (r == 0) {
-        r = config_parse(config, str_of(path), buf_str(&content), text, err);
+        r = settings_parse(settings, str_of(path), buf_str(&content), text, err);
     }
     buf_done(&content);
     return r;
 }
 
-static int take_arguments(const struct config_source *source, struct config *ret, struct err *err)
+static int take_arguments(const struct settings *settings, const struct settings_source *source,
+                          struct err *err)
 {
     for (size_t i = 0; i < source->narguments; i++) {
-        const struct config_argument *a = &source->arguments[i];
-        int r = config_set(ret, str_of(a->key), a->values, a->n, err);
+        const struct settings_argument *a = &source->arguments[i];
+        int r = settings_set(settings, str_of(a->key), a->values, a->n, err);
         if (r < 0) {
             err_wrap(err, "`%s` on the command line", a->key);
             return r;
@@ -228,13 +232,10 @@ static int take_arguments(const struct config_source *source, struct config *ret
     return 0;
 }
 
-int config_load(const struct config_source *source, struct config *ret, struct buf *text,
-                struct err *err)
+int settings_load(const struct settings *settings, const struct settings_source *source,
+                  struct buf *text, struct err *err)
 {
-    int r = config_init(ret);
-    if (r == 0 && source->path) {
-        r = config_read(ret, source->path, text, err);
-    }
-    r = r == 0 ? config_environment(ret, source->environment, text, err) : r;
-    return r == 0 ? take_arguments(source, ret, err) : r;
+    int r = source->path ? settings_read(settings, source->path, text, err) : 0;
+    r = r == 0 ? settings_environment(settings, source->environment, text, err) : r;
+    return r == 0 ? take_arguments(settings, source, err) : r;
 }

@@ -1,0 +1,32 @@
+/*
+ * ingest: what agents and Falco send, taken, folded into findings, acknowledged after the commit.
+ */
+#pragma once
+
+#include "store/ingest.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct ingest;
+
+/*
+ * Who says whether an alert is suppressed by a rule of its users. Called on request threads, several at once,
+ * for each alert before it is queued, with its finding's columns (not its id, row, count). Set once, before
+ * requests come: from the start of a module that starts after this one.
+ */
+void ingest_set_judge(struct ingest *ingest,
+                      bool (*suppressed)(void *data, const struct ingest_finding *finding),
+                      void *data);
+
+/* A finding that is new or has grown. Texts live for the call. */
+struct ingest_change {
+    bool fresh;
+    const struct ingest_finding *finding; /* its newest alert's columns; id and row are set */
+    const struct ingest_result *result;   /* as it is now */
+};
+
+/* Told of them after each commit, in its order, on the writer's thread: be quick. Set like the judge. */
+void ingest_set_listener(struct ingest *ingest,
+                         void (*changed)(void *data, const struct ingest_change *changes, size_t n),
+                         void *data);
