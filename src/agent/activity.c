@@ -15,6 +15,8 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define RECORD_MAX ((size_t)64 << 10)

@@ -107,9 +107,6 @@ static void apply_rules(struct bundles *b, const struct arrival *a)
     r = r == 0 ? b->config.use(b->config.data, path, &text, &err) : r;
     if (r == 0) {
         in_force(b, a);
-        if (bundle_keep(b->config.dir, &err) < 0) {
-            log_error("the next start will have older rules: %s", err.message);
-        }
     } else {
         bundle_forget(b->config.dir);
         refuse(b, a->version, err.message, &text);

@@ -12,7 +12,8 @@
 
 struct bundles_config {
     const char *dir; /* borrowed */
-    /* Loads the rules in `path` and puts them in force; what is wrong is appended to `text`. */
+    /* Loads the rules in `path`, puts them in force and keeps them (bundle_keep()); what is wrong is appended to
+     * `text`. */
     int (*use)(void *data, const char *path, struct buf *text, struct err *err);
     /* Orders for this agent that are genuine. */
     void (*orders)(void *data, struct str json);

@@ -349,6 +349,9 @@ void server_start(struct server_link *l, struct engine *engine, struct respond *
     if (r == 0 && l->identity.id[0]) {
         bundles_set_key(l->bundles, l->identity.sign_key);
     }
+    if (r == 0 && l->rejected[0]) {
+        bundles_reject_kept(l->bundles, l->rejected);
+    }
     r = r == 0 ? start_uplink(l, &err) : r;
     if (r < 0) {
         lacks(l, "nothing is sent to the server", err.message);

@@ -42,7 +42,8 @@ struct server_link {
     struct respond *respond;
     uint64_t started_ns, last_order;
     struct heartbeat_lag lag;
-    char lacking[256]; /* what is not there, and why; "" nothing */
+    char lacking[256];  /* what is not there, and why; "" nothing */
+    char rejected[256]; /* why the kept rules were not taken; "" they were */
 };
 
 /* -EINVAL: of the settings. */
