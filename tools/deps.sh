@@ -9,7 +9,8 @@ packages()
     build) echo gcc g++ make meson ninja-build pkg-config python3 libyaml-dev libjson-c-dev \
         libre2-dev zlib1g-dev libisal-dev libssl-dev libmicrohttpd-dev libgnutls28-dev musl-tools \
         libsqlite3-dev \
-        libcurl4-openssl-dev libcmocka-dev ;;
+        libcurl4-openssl-dev libcmocka-dev \
+        libsodium-dev libzstd-dev libarchive-dev ;;
     # What the scenarios run, and the programs that must not notice that they are watched.
     test) echo sysdig gzip runc iproute2 util-linux busybox-static netcat-traditional socat curl \
         wget rsync sudo openssh-client openssh-server podman-docker gdb strace golang \

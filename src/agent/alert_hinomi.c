@@ -70,6 +70,15 @@ static bool is_plain(char c)
            c == '_' || c == '.';
 }
 
+void alert_hinomi_set_agent(struct alert_hinomi *hinomi, struct str agent)
+{
+    size_t n = agent.n < sizeof(hinomi->agent) - 1 ? agent.n : sizeof(hinomi->agent) - 1;
+    for (size_t i = 0; i < n; i++) {
+        hinomi->agent[i] = is_plain(agent.p[i]) ? agent.p[i] : '-';
+    }
+    hinomi->agent[n] = '\0';
+}
+
 int alert_hinomi_init(struct alert_hinomi *hinomi, struct str agent, struct err *err)
 {
     uint64_t random[4];
@@ -82,12 +91,7 @@ int alert_hinomi_init(struct alert_hinomi *hinomi, struct str agent, struct err 
         agent = str_of(host);
     }
     agent = agent.n ? agent : STR("agent");
-    for (size_t i = 0; i < agent.n && i < sizeof(hinomi->agent) - 1; i++) {
-        hinomi->agent[i] = agent.p[i];
-        if (!is_plain(agent.p[i])) {
-            hinomi->agent[i] = '-';
-        }
-    }
+    alert_hinomi_set_agent(hinomi, agent);
     put_hex(hinomi->boot, random[0], 16);
     put_hex(hinomi->boot + 16, random[1], 16);
     hinomi->key[0] = random[2];
@@ -273,33 +277,38 @@ static struct str type_in_tags(const struct rule *rule)
     return (struct str){ 0 };
 }
 
-static void put_verdict(const struct alert_hinomi *hinomi, struct jsonw *w, const struct rule *rule,
+static void put_severity(struct jsonw *w, uint8_t severity)
+{
+    char text[] = "00.0";
+    unsigned skip = severity < 100;
+    text[0] = (char)('0' + severity / 100);
+    text[1] = (char)('0' + severity / 10 % 10);
+    text[3] = (char)('0' + severity % 10);
+    jsonw_raw(w, "severity", str_from(text + skip, sizeof(text) - 1 - skip));
+}
+
+static void put_verdict(struct alert_hinomi *hinomi, struct jsonw *w, const struct rule *rule,
                         struct view *view)
 {
     struct alert_verdict verdict = { .severity = ALERT_BY_PRIORITY };
     if (hinomi->judge) {
         hinomi->judge(hinomi->data, rule, view, &verdict);
     }
-    uint8_t severity =
+    hinomi->severity =
         verdict.severity <= 100 ? verdict.severity : policy_severity_of(rule->priority);
-    char text[] = "00.0";
-    unsigned skip = severity < 100;
-    text[0] = (char)('0' + severity / 100);
-    text[1] = (char)('0' + severity / 10 % 10);
-    text[3] = (char)('0' + severity % 10);
     PUT_TEXT(w, "policy", verdict.policy);
-    jsonw_raw(w, "severity", str_from(text + skip, sizeof(text) - 1 - skip));
+    put_severity(w, hinomi->severity);
     PUT_TEXT(w, "type", verdict.type.n ? verdict.type : type_in_tags(rule));
 }
 
-static void put_id(struct alert_hinomi *hinomi, struct jsonw *w)
+static void put_id(const struct alert_hinomi *hinomi, uint64_t seq, struct jsonw *w)
 {
     jsonw_raw(w, "id", STR("\""));
     buf_putz(w->buf, hinomi->agent);
     buf_putc(w->buf, ':');
     buf_putz(w->buf, hinomi->boot);
     buf_putc(w->buf, ':');
-    buf_u64(w->buf, hinomi->seq);
+    buf_u64(w->buf, seq);
     buf_putc(w->buf, '"');
 }
 
@@ -315,7 +324,7 @@ void alert_hinomi_put(struct alert_hinomi *hinomi, struct matcher *matcher, cons
     buf_puts(buf, STR(",\"hinomi\":"));
     jsonw_object(&w, NULL);
     jsonw_u64(&w, "v", 1);
-    put_id(hinomi, &w);
+    put_id(hinomi, hinomi->seq, &w);
     put_verdict(hinomi, &w, rule, view);
     put_extracted(&w, "outcome", FIELD_EVT_OUTCOME, view);
     put_lineage(hinomi, &w, view);
@@ -324,5 +333,36 @@ void alert_hinomi_put(struct alert_hinomi *hinomi, struct matcher *matcher, cons
     put_dns(&w, view);
     put_evidence(&w, matcher, rule, view);
     jsonw_null(&w, "gap");
+    jsonw_end(&w);
+}
+
+void alert_hinomi_put_notice(const struct alert_hinomi *hinomi, const struct alert_notice *notice,
+                             struct buf *buf)
+{
+    static const char *const nothing[] = { "policy", "type", "outcome", "ecs", "dns" };
+    static const char *const empty[] = { "lineage", "evidence" };
+    struct jsonw w = { .buf = buf };
+    buf_puts(buf, STR("\"uuid\":"));
+    put_uuid(buf, mixed(notice->seq + hinomi->key[0]), mixed(notice->seq ^ hinomi->key[1]));
+    buf_puts(buf, STR(",\"hinomi\":"));
+    jsonw_object(&w, NULL);
+    jsonw_u64(&w, "v", 1);
+    put_id(hinomi, notice->seq, &w);
+    put_severity(&w, notice->severity);
+    if (notice->container.n) {
+        jsonw_object(&w, "container");
+        PUT_TEXT(&w, "id", notice->container);
+        jsonw_end(&w);
+    } else {
+        jsonw_null(&w, "container");
+    }
+    for (size_t i = 0; i < sizeof(nothing) / sizeof(*nothing); i++) {
+        jsonw_null(&w, nothing[i]);
+    }
+    for (size_t i = 0; i < sizeof(empty) / sizeof(*empty); i++) {
+        jsonw_array(&w, empty[i]);
+        jsonw_end(&w);
+    }
+    jsonw_raw(&w, "gap", notice->gap.n ? notice->gap : STR("null"));
     jsonw_end(&w);
 }

@@ -5,7 +5,6 @@
  */
 #include "agent/config_internal.h"
 
-
 #include <errno.h>
 
 static const char *const priority_words[] = { "emergency", "alert", "critical", "error", "warning",
@@ -79,9 +78,11 @@ static struct settings settings_of(struct config *config)
 
 int config_init(struct config *config)
 {
-    *config = (struct config){ .rule_priority = PRIORITY_DEBUG, .dns = true };
+    *config =
+        (struct config){ .rule_priority = PRIORITY_DEBUG, .dns = true, .activity_enabled = true };
     arena_init(&config->arena, CONFIG_MEMORY_MAX);
     config->socket = "/hinomi/agent.sock";
+    config->spool_dir = "/var/lib/hinomi-agent";
     return 0;
 }
 

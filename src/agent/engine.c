@@ -67,13 +67,20 @@ static bool tells_asker(struct engine *engine, uint16_t name)
     return false;
 }
 
+static bool others_want(struct engine *engine, const struct thread *thread, uint16_t name,
+                        uint32_t open_flags)
+{
+    const struct engine_watch *watch = &engine->config.watch;
+    return watch->wants && watch->wants(watch->data, thread, name, open_flags);
+}
+
 static bool sink_wants(void *data, const struct thread *thread, uint16_t name, uint32_t open_flags)
 {
     struct engine *engine = data;
     return engine->capture ||
            wants_event(engine->wants, pipeline_view(engine->pipeline), thread, name,
                        access_of(open_flags)) ||
-           tells_asker(engine, name);
+           tells_asker(engine, name) || others_want(engine, thread, name, open_flags);
 }
 
 static bool sink_wants_failed(void *data, uint16_t name, struct str raw, struct str path)
@@ -359,6 +366,25 @@ int engine_replace(struct engine *engine, const struct engine_rules *rules, stru
     wants_free(old_wants);
     pipeline_free(old_pipeline);
     return 0;
+}
+
+uint64_t engine_next_alert(struct engine *engine)
+{
+    struct alert_hinomi *hinomi = engine->config.options.format.hinomi;
+    pthread_mutex_lock(&engine->lock);
+    uint64_t seq = hinomi ? ++hinomi->seq : 0;
+    pthread_mutex_unlock(&engine->lock);
+    return seq;
+}
+
+void engine_set_agent(struct engine *engine, struct str agent)
+{
+    struct alert_hinomi *hinomi = engine->config.options.format.hinomi;
+    pthread_mutex_lock(&engine->lock);
+    if (hinomi) {
+        alert_hinomi_set_agent(hinomi, agent);
+    }
+    pthread_mutex_unlock(&engine->lock);
 }
 
 int engine_know_lineage(struct engine *engine, int64_t pid, struct err *err)

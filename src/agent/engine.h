@@ -36,6 +36,19 @@ struct engine_watch {
                   uint32_t nrules);
     /* A process was met, its container perhaps unknown yet (metadata_met()); under the lock. NULL: nobody. */
     void (*met)(void *data, const struct thread *thread);
+    /* Should this call be made an event, though no rule asks for it? Under the lock. NULL: no. */
+    bool (*wants)(void *data, const struct thread *thread, uint16_t name, uint32_t open_flags);
+    void *data;
+};
+
+struct notice_gap;
+
+/* Who keeps what Hinomi says of itself (agent/notice.h), besides the output; any thread. */
+struct engine_keep {
+    /* `json`: an Alert v1, without its line's end. NULL: nobody. */
+    void (*notice)(void *data, struct str json, uint8_t severity, uint64_t ts_ns);
+    /* Of gaps that are closed, instead of their notice. NULL: nobody. */
+    void (*gap)(void *data, const struct notice_gap *gap);
     void *data;
 };
 
@@ -49,6 +62,7 @@ struct engine_config {
     int output;                /* alerts go here; borrowed */
     const char *capture;       /* NULL, or a .scap file that all events are written to */
     struct engine_watch watch; /* .event NULL: nobody */
+    struct engine_keep keep;
 };
 
 struct engine;
@@ -75,6 +89,10 @@ void engine_calls(const struct engine *engine, struct callset *ret);
  */
 int engine_replace(struct engine *engine, const struct engine_rules *rules, struct err *err);
 /* Makes a process and its ancestors known, from /proc. Takes the lock. */
+/* A number for what no event stands behind; of hinomi alerts. Takes the lock. */
+uint64_t engine_next_alert(struct engine *engine);
+/* The agent's id in alerts from now on. Takes the lock. */
+void engine_set_agent(struct engine *engine, struct str agent);
 int engine_know_lineage(struct engine *engine, int64_t pid, struct err *err);
 /* Writes to the alerts' output, between alerts: notices of gaps, losses, responses. Any thread. */
 int engine_say(struct engine *engine, const void *p, size_t n);

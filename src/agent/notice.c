@@ -11,7 +11,9 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <string.h>
 
+#define GAP_TEXT_MAX   512
 #define LINE_MAX_BYTES ((size_t)NOTICE_TEXT_MAX * 8 * (NOTICE_FIELDS_MAX + 2))
 
 static void put_message(const struct alert_format *format, const struct notice *notice,
@@ -51,8 +53,59 @@ static void put_field(const struct notice_field *field, struct jsonw *w)
     }
 }
 
+static struct str container_of(const struct notice *notice)
+{
+    for (uint32_t i = 0; i < notice->nfields && i < NOTICE_FIELDS_MAX; i++) {
+        if (strcmp(notice->fields[i].key, "container.id") == 0 &&
+            notice->fields[i].kind == NOTICE_TEXT) {
+            return str_first(notice->fields[i].text, 256);
+        }
+    }
+    return (struct str){ 0 };
+}
+
+static void put_gap(const struct notice_gap *gap, struct buf *buf)
+{
+    struct jsonw w = { .buf = buf };
+    jsonw_object(&w, NULL);
+    put_time_value(gap->start_ns, &w, "start");
+    if (gap->end_ns) {
+        put_time_value(gap->end_ns, &w, "end");
+    } else {
+        jsonw_null(&w, "end");
+    }
+    jsonw_str(&w, "cause", str_first(gap->cause, GAP_TEXT_MAX));
+    jsonw_u64(&w, "calls", gap->passed);
+    jsonw_u64(&w, "rescued", gap->rescued);
+    jsonw_u64(&w, "refused", gap->refused);
+    jsonw_u64(&w, "lost", gap->lost);
+    if (gap->calls.n) {
+        jsonw_str(&w, "by_call", str_first(gap->calls, GAP_TEXT_MAX));
+    } else {
+        jsonw_null(&w, "by_call");
+    }
+    jsonw_end(&w);
+}
+
+static void put_hinomi(const struct alert_format *format, const struct notice *notice, uint64_t seq,
+                       struct buf *buf)
+{
+    char storage[GAP_TEXT_MAX * 12 + 512];
+    struct buf gap;
+    buf_init_fixed(&gap, storage, sizeof(storage));
+    if (notice->gap) {
+        put_gap(notice->gap, &gap);
+    }
+    const struct alert_notice own = { .seq = seq,
+                                      .severity = policy_severity_of(notice->priority),
+                                      .container = container_of(notice),
+                                      .gap = gap.failed ? (struct str){ 0 } : buf_str(&gap) };
+    buf_putc(buf, ',');
+    alert_hinomi_put_notice(format->hinomi, &own, buf);
+}
+
 static void put_json(const struct alert_format *format, const struct notice *notice, uint64_t ts_ns,
-                     struct buf *buf)
+                     uint64_t seq, struct buf *buf)
 {
     struct jsonw w = { .buf = buf };
     char storage[NOTICE_TEXT_MAX + 128];
@@ -73,14 +126,18 @@ static void put_json(const struct alert_format *format, const struct notice *not
     jsonw_array(&w, "tags");
     jsonw_end(&w);
     put_time_value(ts_ns, &w, "time");
+    if (seq && format->hinomi) {
+        put_hinomi(format, notice, seq, buf);
+    }
     jsonw_end(&w);
 }
 
-void notice_write(const struct alert_format *format, const struct notice *notice, struct buf *buf)
+void notice_write(const struct alert_format *format, const struct notice *notice, uint64_t seq,
+                  struct buf *buf)
 {
     uint64_t ts_ns = notice->ts_ns ? notice->ts_ns : clock_real_ns();
     if (format->json) {
-        put_json(format, notice, ts_ns, buf);
+        put_json(format, notice, ts_ns, seq, buf);
     } else {
         char storage[NOTICE_TEXT_MAX + 128];
         struct buf text;
@@ -91,6 +148,20 @@ void notice_write(const struct alert_format *format, const struct notice *notice
     buf_putc(buf, '\n');
 }
 
+/* Also where alerts are kept. */
+static void keep(struct engine *engine, const struct alert_format *format,
+                 const struct notice *notice, uint64_t seq)
+{
+    const struct engine_keep *to = &engine->config.keep;
+    uint64_t ts_ns = notice->ts_ns ? notice->ts_ns : clock_real_ns();
+    struct buf line;
+    buf_init(&line, LINE_MAX_BYTES);
+    put_json(format, notice, ts_ns, seq, &line);
+    to->notice(to->data, line.failed ? (struct str){ 0 } : buf_str(&line),
+               policy_severity_of(notice->priority), ts_ns);
+    buf_done(&line);
+}
+
 int notice_say(struct engine *engine, const struct notice *notice)
 {
     /* Not the engine's own: its clock is kept between alerts, under the lock. */
@@ -98,7 +169,12 @@ int notice_say(struct engine *engine, const struct notice *notice)
     struct buf line;
     format.clock = NULL;
     buf_init(&line, LINE_MAX_BYTES);
-    notice_write(&format, notice, &line);
+    bool kept = engine->config.keep.notice && strcmp(notice->rule, NOTICE_GAP_RULE) != 0;
+    uint64_t seq = format.hinomi ? engine_next_alert(engine) : 0;
+    if (kept) {
+        keep(engine, &format, notice, seq);
+    }
+    notice_write(&format, notice, seq, &line);
     int r = line.failed ? -ENOMEM : engine_say(engine, line.p, line.n);
     buf_done(&line);
     return r;
@@ -160,7 +236,11 @@ int notice_gap(struct engine *engine, const struct notice_gap *gap)
                                    .ts_ns = now,
                                    .message = buf_str(&message),
                                    .fields = fields,
-                                   .nfields = sizeof(fields) / sizeof(*fields) };
+                                   .nfields = sizeof(fields) / sizeof(*fields),
+                                   .gap = gap };
     count(engine, gap);
+    if (gap->end_ns && engine->config.keep.gap) {
+        engine->config.keep.gap(engine->config.keep.data, gap);
+    }
     return notice_say(engine, &notice);
 }

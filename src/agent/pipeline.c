@@ -17,12 +17,16 @@ struct pipeline {
     const struct ruleset *ruleset;
     struct matcher *matcher;
     struct alert_format format;
+    struct pipeline_hooks hooks;
+    struct buf json; /* of an alert that is printed as text */
     struct view view;
     struct arena arena;
     struct output **outputs; /* by rule index; NULL: the rule is skipped */
     uint64_t *alerts_by_rule;
     struct pipeline_stats stats;
 };
+
+#define ALERT_JSON_MAX ((size_t)4 << 20)
 
 CLEANUP_DEFINE(struct pipeline, pipeline_free);
 
@@ -54,6 +58,8 @@ int pipeline_new(const struct ruleset *ruleset, const struct selection *selectio
     arena_init(&p->arena, RULES_MEMORY_MAX);
     p->ruleset = ruleset;
     p->format = options->format;
+    p->hooks = options->hooks;
+    buf_init(&p->json, ALERT_JSON_MAX);
     p->view.state = state;
     p->view.source = STR("syscall");
     p->view.hostname = options->format.hostname;
@@ -82,8 +88,19 @@ void pipeline_free(struct pipeline *p)
         matcher_free(p->matcher);
         scratch_done(&p->view.scratch);
         arena_done(&p->arena);
+        buf_done(&p->json);
         free(p);
     }
+}
+
+static void tell_alert(struct pipeline *p, const struct buf *json, size_t before)
+{
+    struct pipeline_alert alert = { .ts_ns = p->view.event->ts_ns };
+    alert.severity = p->format.hinomi ? p->format.hinomi->severity : 0;
+    if (!json->failed && json->n > before + 1) {
+        alert.json = str_from(json->p + before, json->n - before - 1);
+    }
+    p->hooks.alert(p->hooks.data, &alert);
 }
 
 static void emit(struct pipeline *p, const struct rule *rule, struct buf *out)
@@ -91,9 +108,16 @@ static void emit(struct pipeline *p, const struct rule *rule, struct buf *out)
     p->stats.alerts++;
     p->stats.alerts_by_priority[rule->priority]++;
     p->alerts_by_rule[rule->index]++;
-    if (p->format.json) {
-        alert_json(&p->format, rule, p->outputs[rule->index], &p->view, out);
-    } else {
+    struct buf *json = p->format.json ? out : &p->json;
+    size_t before = p->format.json ? out->n : 0;
+    buf_clear(&p->json);
+    if (p->format.json || p->hooks.alert) {
+        alert_json(&p->format, rule, p->outputs[rule->index], &p->view, json);
+    }
+    if (p->hooks.alert) {
+        tell_alert(p, json, before);
+    }
+    if (!p->format.json) {
         alert_text(&p->format, rule, p->outputs[rule->index], &p->view, out);
     }
 }
@@ -120,6 +144,9 @@ uint32_t pipeline_event(struct pipeline *p, struct event *event, struct buf *out
     uint32_t n = match(p, event, &rules);
     for (uint32_t i = 0; i < n; i++) {
         emit(p, rules[i], out);
+    }
+    if (p->hooks.seen) {
+        p->hooks.seen(p->hooks.data, &p->view);
     }
     state_settle(p->view.state, event);
     if (ret_rules) {

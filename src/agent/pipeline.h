@@ -13,9 +13,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* One alert, as JSON whatever the format is, without the line's end. Empty: it did not fit. */
+struct pipeline_alert {
+    struct str json;
+    uint8_t severity; /* in tenths */
+    uint64_t ts_ns;
+};
+
+/* Who else hears: each may be NULL. They must not allocate. */
+struct pipeline_hooks {
+    void (*alert)(void *data, const struct pipeline_alert *alert);
+    /* Each event that happened, before the state settles. */
+    void (*seen)(void *data, struct view *view);
+    void *data;
+};
+
 struct pipeline_options {
     struct matcher_options matcher;
     struct alert_format format;
+    struct pipeline_hooks hooks;
 };
 
 struct pipeline;

@@ -312,7 +312,7 @@ static bool identify(struct exchange *x)
         return false;
     case EBADMSG:
         reply_problem(&x->reply, 400, "instance_wanted",
-                      "agents send a header Hinomi-Instance of 16 hexadecimal digits");
+                      "the header Hinomi-Instance must have 16 digits, 0-9 and a-f");
         return false;
     case EAGAIN:
         return too_many(x, 1);

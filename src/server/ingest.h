@@ -6,6 +6,7 @@
 #include "store/ingest.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct ingest;
 
@@ -17,3 +18,15 @@ struct ingest;
 void ingest_set_judge(struct ingest *ingest,
                       bool (*suppressed)(void *data, const struct ingest_finding *finding),
                       void *data);
+
+/* A finding that is new or has grown. Texts live for the call. */
+struct ingest_change {
+    bool fresh;
+    const struct ingest_finding *finding; /* its newest alert's columns; id and row are set */
+    const struct ingest_result *result;   /* as it is now */
+};
+
+/* Told of them after each commit, in its order, on the writer's thread: be quick. Set like the judge. */
+void ingest_set_listener(struct ingest *ingest,
+                         void (*changed)(void *data, const struct ingest_change *changes, size_t n),
+                         void *data);

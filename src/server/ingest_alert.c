@@ -356,7 +356,7 @@ static bool time_column(struct reading *r, struct ingest_finding *f)
 }
 
 /* Each text with its length, so that no two lists of texts are one. */
-static void hash(const struct str *texts, size_t n, uint8_t ret[INGEST_KEY])
+void ingest_hash(const struct str *texts, size_t n, uint8_t ret[INGEST_KEY])
 {
     unsigned char digest[SHA256_DIGEST_LENGTH];
     char storage[8 * (INGEST_TEXT_MAX + 16)];
@@ -376,11 +376,12 @@ static void keys(struct ingest_finding *f)
 {
     struct str place = f->container_id.n ? f->container_id : f->host;
     struct str kind = f->container_id.n ? STR("container") : STR("host");
-    hash((struct str[]){ f->agent, f->policy, f->rule, kind, place, f->proc_exe, f->parent_exe }, 7,
-         f->key);
+    ingest_hash(
+        (struct str[]){ f->agent, f->policy, f->rule, kind, place, f->proc_exe, f->parent_exe }, 7,
+        f->key);
     bool task = f->task_arn.n > 0;
-    hash((struct str[]){ f->agent, task ? STR("task") : kind, task ? f->task_arn : place }, 3,
-         f->scope);
+    ingest_hash((struct str[]){ f->agent, task ? STR("task") : kind, task ? f->task_arn : place },
+                3, f->scope);
 }
 
 bool ingest_columns(struct jscan alert, struct parse *parse, struct parsed_alert *ret,

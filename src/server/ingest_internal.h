@@ -113,26 +113,57 @@ int ingest_parse_batch(struct parse *parse, struct str plain, struct refusal *re
 /* ingest_falco.c: one object, an array, or lines. */
 int ingest_parse_falco(struct parse *parse, struct str text, struct refusal *refusal);
 
+struct listener_hook {
+    void (*changed)(void *data, const struct ingest_change *changes, size_t n);
+    void *data;
+};
+
 /* ingest_fold.c: findings that are open, and what a transaction has changed of them. */
 struct fold;
-int fold_new(struct store *store, struct fold **ret);
+struct fold_config {
+    struct store *store;
+    struct hub *hub; /* NULL: nobody is told */
+    const struct judge *judge;
+    const struct listener_hook *listener;
+};
+int fold_new(const struct fold_config *config, struct fold **ret);
 void fold_free(struct fold *fold);
-/* Within a write, between these two. A transaction that failed: fold_forget(). */
-void fold_begin(struct fold *fold, struct ingest_tx *tx, struct arena *arena);
-/* The finding of this alert; kept in alert->alert.finding. */
+/* Within a write, in this order. When the transaction fails: fold_forget(). */
+void fold_begin(struct fold *fold, struct ingest_tx *tx, struct arena *arena, int64_t now_ms);
+/* Keeps the alert and counts it for its finding. 1: its id was there already. */
 int fold_alert(struct fold *fold, struct parsed_alert *alert, struct err *err);
 int fold_end(struct fold *fold, struct err *err);
 void fold_forget(struct fold *fold);
-/* After the commit: tells the hub. Then, now and then, what is owed; false: nothing is. */
-void fold_tell(struct fold *fold, struct hub *hub, int64_t now_ms);
-bool fold_tell_owed(struct fold *fold, struct hub *hub, int64_t now_ms);
+/* After the commit, while the alerts are still there. */
+void fold_tell(struct fold *fold);
+/* What was not told because it was told of just before; true: there is still some. */
+bool fold_tell_owed(struct fold *fold, int64_t now_ms);
 
-/* ingest_chain.c: within fold_end(): sequences of the scopes that were touched. */
+/* ingest_chain.c: which scopes could hold a sequence, so that others cost nothing. */
 struct chain {
     uint64_t scope;
     uint32_t stages;
+    uint32_t looked; /* the commit that looked last */
     int64_t until_ms;
 };
+struct chain_look {
+    struct store *store;
+    struct ingest_tx *tx;
+    struct arena *arena;
+    struct chain *chains; /* INGEST_SCOPES */
+    uint32_t commit;
+};
+/* *ret is what is to be added or to grow: fresh a new sequence; NULL nothing. `row` is for a new one. */
+struct chain_found {
+    struct ingest_finding *finding;
+    bool fresh;
+    int64_t row, more; /* of the one that is there: how many members more */
+};
+int chain_look(const struct chain_look *look, const struct ingest_finding *finding,
+               struct chain_found *ret, struct err *err);
+void ingest_new_id(int64_t now_ms, char ret[INGEST_ID + 1]);
+/* A key made of texts. */
+void ingest_hash(const struct str *texts, size_t n, uint8_t ret[INGEST_KEY]);
 
 /* ingest_writer.c */
 enum outcome { OUTCOME_PENDING, OUTCOME_TAKEN, OUTCOME_HOLE, OUTCOME_FAILED, OUTCOME_UNKNOWN };
@@ -141,7 +172,7 @@ struct result {
     uint64_t ticket;
     enum outcome outcome;
     int64_t n; /* last record taken; of a hole the one that is expected */
-    struct err err;
+    int code;  /* of a failure */
 };
 
 struct writer;
@@ -174,6 +205,7 @@ void health_gap(struct health *health, const struct ingest_gap *gap, int64_t now
 struct ingest {
     struct server *server;
     struct judge judge;
+    struct listener_hook listener;
     struct writer *writer;
     struct health *health;
     pthread_mutex_t lock; /* of the packers */

@@ -53,9 +53,9 @@ struct ingest_finding {
     struct str host, agent;
     struct str proc_name, proc_exe, proc_cmdline, user_name, parent_name, parent_exe;
     struct str domain, file, list, item;
-    struct str tags;    /* JSON array */
-    struct str members; /* JSON array; empty: none */
-    struct str body;    /* the whole alert, packed; empty: none */
+    struct str tags;      /* JSON array */
+    struct str members;   /* JSON array; empty: none */
+    struct str body;      /* the whole alert, packed; empty: none */
     struct str last_body; /* of a new finding: its newest alert; empty: the same */
 };
 
@@ -106,9 +106,10 @@ struct ingest_member {
     char id[INGEST_ID + 1];
     struct str rule;
     uint32_t stages;
-    int64_t first_seen_ms, last_seen_ms;
-    bool sequence; /* the scope's sequence itself */
-    bool quiet;    /* suppressed */
+    int64_t opened_ms, first_seen_ms, last_seen_ms, count;
+    struct str members; /* of a sequence */
+    bool sequence;      /* the scope's sequence itself */
+    bool quiet;         /* suppressed */
 };
 
 struct ingest_members {
@@ -161,8 +162,8 @@ struct store_ingest_ops {
     /* The newest finding of that key whose window holds time_ms; -ENOENT none. */
     int (*find)(struct ingest_tx *tx, const uint8_t key[INGEST_KEY], int64_t time_ms,
                 struct ingest_open *ret, struct err *err);
-    int (*add_finding)(struct ingest_tx *tx, const struct ingest_finding *finding, int64_t *ret_row,
-                       struct err *err);
+    int (*last_row)(struct ingest_tx *tx, int64_t *ret, struct err *err); /* of findings */
+    int (*add_finding)(struct ingest_tx *tx, const struct ingest_finding *finding, struct err *err);
     int (*more)(struct ingest_tx *tx, const struct ingest_more *more, struct ingest_result *ret,
                 struct err *err);
     /* Findings of of->scope with a stage, sequences too, opened up to a window before of->last_seen_ms; the

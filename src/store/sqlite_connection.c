@@ -5,6 +5,9 @@
  * overwritten where that costs no more writing), foreign keys. Readers may not write, and neither
  * checkpoint nor remove a -wal when they close: a day may have been dropped, and its name taken again.
  *
+ * Sizes are measured (docs/benchmarks.md): days are appended to, with large pages; hinomi.db is changed all over,
+ * in small ones, with more of them cached; a -wal that is folded back each 4,000 pages.
+ *
  * The connection is found from sqlite3's handle by the argument of its rollback hook, which does nothing else.
  */
 #include "store/sqlite_store.h"
@@ -14,18 +17,30 @@
 
 #include <errno.h>
 
-static const char write_settings[] = "PRAGMA journal_mode=WAL;"
-                                     "PRAGMA synchronous=FULL;"
-                                     "PRAGMA secure_delete=FAST;"
-                                     "PRAGMA foreign_keys=ON;"
-                                     "PRAGMA temp_store=MEMORY;"
-                                     "PRAGMA trusted_schema=OFF;"
-                                     "PRAGMA journal_size_limit=67108864;"
-                                     "PRAGMA cache_size=-65536;";
+#define WRITE_SETTINGS                                                                             \
+    "PRAGMA journal_mode=WAL;"                                                                     \
+    "PRAGMA synchronous=FULL;"                                                                     \
+    "PRAGMA secure_delete=FAST;"                                                                   \
+    "PRAGMA foreign_keys=ON;"                                                                      \
+    "PRAGMA temp_store=MEMORY;"                                                                    \
+    "PRAGMA trusted_schema=OFF;"                                                                   \
+    "PRAGMA wal_autocheckpoint=4000;"                                                              \
+    "PRAGMA journal_size_limit=67108864;"
+
+static const char main_settings[] = WRITE_SETTINGS "PRAGMA cache_size=-65536;";
+/* The page size is that of a new file; an old one keeps its own. */
+static const char day_settings[] =
+    "PRAGMA page_size=8192;" WRITE_SETTINGS "PRAGMA cache_size=-16384;";
 static const char read_settings[] = "PRAGMA query_only=ON;"
                                     "PRAGMA temp_store=MEMORY;"
                                     "PRAGMA trusted_schema=OFF;"
                                     "PRAGMA cache_size=-16384;";
+
+static const char *const settings[] = {
+    [SQLITE_USE_WRITE] = main_settings,
+    [SQLITE_USE_DAY] = day_settings,
+    [SQLITE_USE_READ] = read_settings,
+};
 
 CLEANUP_DEFINE(struct sqlite_connection, sqlite_connection_close);
 
@@ -73,8 +88,8 @@ int sqlite_connection_open(struct sqlite_store *store, const char *path, enum sq
     if (use == SQLITE_USE_READ) {
         set_reader(connection->db);
     }
-    const char *settings = use == SQLITE_USE_READ ? read_settings : write_settings;
-    if (sqlite_exec(connection->db, settings, err) < 0) {
+    if ((use == SQLITE_USE_READ && sqlite_holds_register(connection->db, err) < 0) ||
+        sqlite_exec(connection->db, settings[use], err) < 0) {
         return err_wrap(err, "%s", path);
     }
     *ret = TAKE(connection);

@@ -150,7 +150,7 @@ static int open_file(struct sqlite_store *store, const char *path, struct sqlite
     }
     int r = sqlite_file_private(path, err);
     if (r == 0) {
-        r = sqlite_connection_open(store, path, SQLITE_USE_WRITE, &day->connection, err);
+        r = sqlite_connection_open(store, path, SQLITE_USE_DAY, &day->connection, err);
     }
     if (r == 0) {
         r = identify(store, day->connection->db, path, err);

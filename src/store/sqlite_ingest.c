@@ -176,8 +176,8 @@ static const char insert_finding[] =
 static int add_finding(struct ingest_tx *tx, const struct ingest_finding *f, struct err *err)
 {
     int r = sqlite_run(
-        tx->db, err, insert_finding, "itbibitttittiiiiiittttttttttttttttttttittttttttit",
-        f->row, str_of(f->id), str_from(f->key, INGEST_KEY), f->opened_ms,
+        tx->db, err, insert_finding, "itbibitttittiiiiiittttttttttttttttttttittttttttit", f->row,
+        str_of(f->id), str_from(f->key, INGEST_KEY), f->opened_ms,
         f->scoped ? str_from(f->scope, INGEST_KEY) : (struct str){ 0 }, (int64_t)f->stages, f->rule,
         some(f->policy), some(f->type), (int64_t)f->severity, f->priority,
         f->suppressed ? STR("suppressed") : STR("new"), f->count, f->first_seen_ms, f->last_seen_ms,

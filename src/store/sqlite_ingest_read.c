@@ -29,6 +29,9 @@ static void read_member(sqlite3_stmt *s, struct arena *arena, struct ingest_memb
         .last_seen_ms = sqlite3_column_int64(s, 5),
         .sequence = sqlite3_column_int(s, 6) != 0,
         .quiet = sqlite3_column_int(s, 7) != 0,
+        .opened_ms = sqlite3_column_int64(s, 8),
+        .count = sqlite3_column_int64(s, 9),
+        .members = sqlite_text(s, 10, arena),
     };
     sqlite_ingest_id(ret->id, s, 1);
 }
@@ -43,7 +46,8 @@ int sqlite_ingest_members(struct ingest_tx *tx, const struct ingest_finding *of,
     sqlite3_stmt *s;
     int r = sqlite_prepare(tx->db,
                            "SELECT row, id, rule, stages, first_seen_ms, last_seen_ms, sequence,"
-                           " status = 'suppressed' FROM findings WHERE scope = ? AND opened_ms >= ?"
+                           " status = 'suppressed', opened_ms, count, members FROM findings WHERE "
+                           "scope = ? AND opened_ms >= ?"
                            " AND (stages <> 0 OR sequence) ORDER BY opened_ms DESC LIMIT ?",
                            &s, err);
     r = r < 0 ? r
@@ -169,7 +173,7 @@ static int gaps_of_day(void *data, struct sqlite3 *day, int64_t day_ms, struct e
         }
         if (reading->page->n == reading->query->limit) {
             snprintf(reading->next, sizeof(reading->next), "%" PRId64 ".%" PRId64, day_ms,
-                     sqlite3_column_int64(s, 0) + 1);
+                     (int64_t)sqlite3_column_int64(s, 0) + 1);
             reading->full = true;
             sqlite3_reset(s);
             break;

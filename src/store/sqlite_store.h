@@ -33,7 +33,7 @@ struct sqlite_connection {
     struct sqlite_cached statements[SQLITE_STATEMENTS_MAX];
 };
 
-enum sqlite_use { SQLITE_USE_WRITE, SQLITE_USE_READ };
+enum sqlite_use { SQLITE_USE_WRITE, SQLITE_USE_DAY, SQLITE_USE_READ };
 
 /* A table of a day, and how to ask for its last row. */
 struct sqlite_day_table {
@@ -59,8 +59,11 @@ struct sqlite_job {
     struct sqlite_job *next;
 };
 
+struct sqlite_columns;
+
 struct sqlite_store {
     struct store store;
+    struct sqlite_columns *columns; /* sqlite_columns.c */
     char *dir;
     int lock_fd;
     struct store_options options;
@@ -145,6 +148,17 @@ bool sqlite_days_undone(const struct sqlite_store *store);
 void sqlite_day_close(struct sqlite_store *store, int64_t day_ms);
 void sqlite_days_add(struct sqlite_store *store, int64_t day_ms);
 void sqlite_days_remove(struct sqlite_store *store, int64_t day_ms);
+
+/* sqlite_holds.c; with a reader's connection */
+#define SQLITE_HOLDS_POINTER "hinomi-check" /* type of the pointer to a struct check */
+int sqlite_holds_register(struct sqlite3 *db, struct err *err);
+
+/* sqlite_columns.c */
+struct columns;
+int sqlite_columns_open(struct sqlite_store *store, struct err *err);
+void sqlite_columns_close(struct sqlite_store *store);
+void sqlite_columns_apply(struct sqlite_store *store); /* after a commit or its undoing */
+struct columns *sqlite_columns_of(struct sqlite_store *store);
 
 /* sqlite_retain.c, sqlite_backup.c */
 int sqlite_retain(struct store *store, int64_t now_ms, struct err *err);

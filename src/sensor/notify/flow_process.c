@@ -181,7 +181,7 @@ static bool is_there(struct receiver *r)
 {
     struct str path = r->args.path[0];
     if (r->args.call->name != NAME_execve || path.n == 0 || path.p[0] != '/' || r->raceable ||
-        r->notify->config.deny || r->root == 0 || r->root != r->notify->own_root) {
+        notify_denies(r->notify) || r->root == 0 || r->root != r->notify->own_root) {
         return false;
     }
     return access(path.p, F_OK) == 0;
@@ -190,7 +190,7 @@ static bool is_there(struct receiver *r)
 static bool refuse_exec(struct receiver *r)
 {
     struct notify *n = r->notify;
-    if (!n->config.deny || imagine_exec(r) < 0) {
+    if (!notify_denies(n) || imagine_exec(r) < 0) {
         return false;
     }
     struct call_outcome outcome = exec_outcome(r, 0, OUTCOME_PREDICTED);
@@ -272,7 +272,7 @@ void flow_exec(struct receiver *r)
     if (result.end == EXACT_REFUSED) {
         exec_unseen(r);
     } else if (result.end == EXACT_EXEC) {
-        bool kill = emit_new_image(r) == VERDICT_DENY && r->notify->config.deny;
+        bool kill = emit_new_image(r) == VERDICT_DENY && notify_denies(r->notify);
         exact_release(r->notify->exact, (pid_t)r->target.pid, &result, kill);
     } else if (result.end == EXACT_RETURNED) {
         if (!result.restarts) {
@@ -359,7 +359,7 @@ static bool refuse_fork(struct receiver *r)
     enum verdict verdict = VERDICT_NONE;
     struct call_outcome outcome = exec_outcome(r, INT32_MAX, OUTCOME_PREDICTED);
     outcome.at = NULL;
-    if (!n->config.deny ||
+    if (!notify_denies(n) ||
         (!ids_from_state(r, INT32_MAX) && live_task_read(r->task, r->args.tid, LIVE_IDS) < 0)) {
         return false;
     }

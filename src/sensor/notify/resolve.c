@@ -27,8 +27,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define AGAIN_MAX 8 /* openat2 says EAGAIN when a rename anywhere raced with ".." */
-#define DELETED   STR(" (deleted)")
+#define MISSING_MAX 8 /* directories of a path, one in the other */
+#define AGAIN_MAX   8 /* openat2 says EAGAIN when a rename anywhere raced with ".." */
+#define DELETED     STR(" (deleted)")
 
 void spot_init(struct spot *spot)
 {
@@ -403,6 +404,57 @@ static int quick_entry(struct visit *v, const struct start *start, struct str pa
     return (e < 0 && e != -ENOENT) || names_this_process(v->r, ret->path) ? -EAGAIN : 0;
 }
 
+/* The directory of "a/b/c" is missing: the last above it that is there, open, and what of the path is behind.
+ * -EAGAIN: too far up. */
+static int last_directory(struct visit *v, const struct start *start, struct str path,
+                          struct str *ret_rest)
+{
+    struct str dir = path;
+    for (int i = 0; i < MISSING_MAX; i++) {
+        ptrdiff_t slash = str_find_last(str_first(dir, dir.n - 1), '/');
+        if (slash <= 0) {
+            return -EAGAIN;
+        }
+        dir = str_first(path, (size_t)slash);
+        memcpy(v->r->link, dir.p, dir.n);
+        v->r->link[dir.n] = 0;
+        int fd = open_path(start->base, v->r->link, O_DIRECTORY, start->resolve);
+        if (fd != -ENOENT) {
+            *ret_rest = str_from_offset(path, dir.n);
+            return fd < 0 ? -EAGAIN : fd;
+        }
+    }
+    return -EAGAIN;
+}
+
+/* Directories of the path are missing too, and no link leads to where they would be. Only the path is told.
+ * -EAGAIN: only the walk can tell. */
+static int quick_nothing(struct visit *v, const struct start *start, struct str path,
+                         struct spot *spot, struct resolved *ret)
+{
+    struct str rest = { 0 };
+    struct place place;
+    if (str_find(path, STR("..")) >= 0) {
+        return -EAGAIN;
+    }
+    CLEANUP(close_fd) int dir = last_directory(v, start, path, &rest);
+    while (rest.n > 0 && *rest.p == '/') {
+        rest = str_from_offset(rest, 1);
+    }
+    ptrdiff_t end = str_find_char(rest, '/');
+    if (dir < 0 || end <= 0 || !take_name(spot, str_first(rest, (size_t)end))) {
+        return -EAGAIN;
+    }
+    CLEANUP(close_fd) int link = open_path(dir, spot->name, O_NOFOLLOW, 0);
+    if (link != -ENOENT || visit_describe(v, dir, ret, &place) < 0 || ret->deleted) {
+        return -EAGAIN;
+    }
+    add_cleaned(ret, rest);
+    ret->error = -ENOENT;
+    forget_facts(ret);
+    return names_this_process(v->r, ret->path) ? -EAGAIN : 0;
+}
+
 /* What is there. -EAGAIN: only the walk can tell. */
 static int quick_object(struct visit *v, const struct start *start, bool follow, struct spot *spot,
                         struct resolved *ret)
@@ -411,7 +463,10 @@ static int quick_object(struct visit *v, const struct start *start, bool follow,
     if (fd == -ENOENT) {
         struct str text = str_of(v->r->text);
         bool plain = text.n && text.p[text.n - 1] != '/';
-        return plain && quick_entry(v, start, text, spot, ret) == 0 && spot->fd < 0 ? 0 : -EAGAIN;
+        if (plain && quick_entry(v, start, text, spot, ret) == 0) {
+            return spot->fd < 0 ? 0 : -EAGAIN;
+        }
+        return plain && spot->parent < 0 ? quick_nothing(v, start, text, spot, ret) : -EAGAIN;
     }
     if (fd < 0) {
         return -EAGAIN;

@@ -333,7 +333,7 @@ bool trace_fork_begin(struct ptrace *p, struct tracee *t, struct trace_call *c)
 {
     enum verdict verdict = VERDICT_NONE;
     struct call_outcome outcome = outcome_of(INT32_MAX, OUTCOME_PREDICTED);
-    if (!p->config.deny || live_task_read(p->task, t->tid, LIVE_IDS) < 0) {
+    if (!ptrace_denies(p) || live_task_read(p->task, t->tid, LIVE_IDS) < 0) {
         return false;
     }
     pthread_mutex_lock(p->config.lock);
@@ -395,7 +395,7 @@ void trace_exec_begin(struct ptrace *p, struct tracee *t, struct trace_call *c)
 {
     struct call_outcome outcome = outcome_of(0, OUTCOME_PREDICTED);
     t->wants_end = true; /* it may fail */
-    if (!p->config.deny || imagine(p, t, c) < 0 || (c->expected < 0 && !c->at[0].unsure)) {
+    if (!ptrace_denies(p) || imagine(p, t, c) < 0 || (c->expected < 0 && !c->at[0].unsure)) {
         return;
     }
     outcome.at = c->at;
@@ -465,7 +465,7 @@ bool trace_exec(struct ptrace *p, struct tracee *t, pid_t former)
         pthread_mutex_unlock(p->config.lock);
     }
     trace_call_give(p, t);
-    return verdict != VERDICT_DENY || !p->config.deny;
+    return verdict != VERDICT_DENY || !ptrace_denies(p);
 }
 
 static void tell_end(struct ptrace *p, pid_t tid, int status)

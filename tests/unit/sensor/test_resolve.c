@@ -135,6 +135,45 @@ static void links_and_dots(void **state)
     puppet_stop(&puppet);
 }
 
+/* Where it would be, were its directories there; of a link's target that is not told. */
+static void missing_directories(void **state)
+{
+    (void)state;
+    struct puppet puppet;
+    mkdir(in_scratch("d"), 0755);
+    put_file("d/f");
+    assert_int_equal(symlink("d", in_scratch("l")), 0);
+    assert_int_equal(symlink("gone/name", in_scratch("nowhere")), 0);
+    start(NULL, scratch, &puppet);
+    static const struct {
+        const char *path, *expected;
+        int error;
+        bool personal;
+    } cases[] = {
+        { "d/no/x", "d/no/x", -ENOENT, false },
+        { "l/no//x", "d/no/x", -ENOENT, false },
+        { "l/1/2/3/4/5/6/7", "d/1/2/3/4/5/6/7", -ENOENT, false },
+        { "d/./no/./x", "d/no/x", -ENOENT, false },
+        { "no/x", "no/x", -ENOENT, false },
+        { "d/../no/x", "no/x", -ENOENT, false },
+        { "nowhere/x", "nowhere/x", -ENOENT, true },
+        { "d/f/no/x", "d/f/no/x", -ENOTDIR, false },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char path[512];
+        find(&puppet, cases[i].path);
+        assert_int_equal(at.error, cases[i].error);
+        assert_false(at.parent_exists || at.unsure);
+        assert_int_equal(at.personal, cases[i].personal);
+        assert_str(at.path, in_scratch(cases[i].expected));
+        snprintf(path, sizeof(path), "%s/%s", scratch, cases[i].path);
+        find(&puppet, path);
+        assert_int_equal(at.error, cases[i].error);
+        assert_str(at.path, in_scratch(cases[i].expected));
+    }
+    puppet_stop(&puppet);
+}
+
 static void directories_of_descriptors(void **state)
 {
     (void)state;
@@ -395,6 +434,7 @@ int main(int argc, char **argv)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(links_and_dots),
+        TEST(missing_directories),
         TEST(directories_of_descriptors),
         TEST(proc_self_is_the_targets),
         TEST(other_roots),
