@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 PASSWORD = "correct horse battery"
@@ -66,7 +67,7 @@ class Server:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=dict(os.environ, HINOMI_RATE_PER_ADDRESS="100000", HINOMI_RATE_PER_PRINCIPAL="100000"))
         for _ in range(200):
-            found = re.search(rb"serving on \S+?:(\d+)", self.log.read_bytes()[begin:])
+            found = re.search(rb"listening on \S+?:(\d+)", self.log.read_bytes()[begin:])
             if found:
                 self.port = int(found.group(1))
                 return
@@ -93,7 +94,7 @@ class Server:
             connection.request(method.upper(), path, body, headers)
             answer = connection.getresponse()
             live = answer.getheader("Content-Type", "").startswith("text/event-stream")
-            return Answer(answer.status, answer.headers, "" if live else answer.read().decode())
+            return Answer(answer.status, answer.headers, "" if live else answer.read().decode(errors="replace"))
         finally:
             connection.close()
 
