@@ -23,7 +23,6 @@
 #define HINOMI_VERSION "0.1.0"
 #endif
 
-
 static const char help[] =
     "Usage: hinomi-server [OPTION...]\n"
     "\n"
