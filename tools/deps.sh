@@ -7,7 +7,7 @@ packages()
 {
     case $1 in
     build) echo gcc g++ make meson ninja-build pkg-config python3 libyaml-dev libjson-c-dev \
-        libre2-dev zlib1g-dev libisal-dev libssl-dev libmicrohttpd-dev musl-tools \
+        libre2-dev zlib1g-dev libisal-dev libssl-dev libmicrohttpd-dev libgnutls28-dev musl-tools \
         libsqlite3-dev \
         libcurl4-openssl-dev libcmocka-dev \
         libsodium-dev libzstd-dev libarchive-dev ;;

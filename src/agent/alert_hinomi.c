@@ -336,22 +336,22 @@ void alert_hinomi_put(struct alert_hinomi *hinomi, struct matcher *matcher, cons
     jsonw_end(&w);
 }
 
-void alert_hinomi_put_notice(const struct alert_hinomi *hinomi, uint64_t seq, uint8_t severity,
-                             struct str container, struct buf *buf)
+void alert_hinomi_put_notice(const struct alert_hinomi *hinomi, const struct alert_notice *notice,
+                             struct buf *buf)
 {
-    static const char *const nothing[] = { "policy", "type", "outcome", "ecs", "dns", "gap" };
+    static const char *const nothing[] = { "policy", "type", "outcome", "ecs", "dns" };
     static const char *const empty[] = { "lineage", "evidence" };
     struct jsonw w = { .buf = buf };
     buf_puts(buf, STR("\"uuid\":"));
-    put_uuid(buf, mixed(seq + hinomi->key[0]), mixed(seq ^ hinomi->key[1]));
+    put_uuid(buf, mixed(notice->seq + hinomi->key[0]), mixed(notice->seq ^ hinomi->key[1]));
     buf_puts(buf, STR(",\"hinomi\":"));
     jsonw_object(&w, NULL);
     jsonw_u64(&w, "v", 1);
-    put_id(hinomi, seq, &w);
-    put_severity(&w, severity);
-    if (container.n) {
+    put_id(hinomi, notice->seq, &w);
+    put_severity(&w, notice->severity);
+    if (notice->container.n) {
         jsonw_object(&w, "container");
-        PUT_TEXT(&w, "id", container);
+        PUT_TEXT(&w, "id", notice->container);
         jsonw_end(&w);
     } else {
         jsonw_null(&w, "container");
@@ -363,5 +363,6 @@ void alert_hinomi_put_notice(const struct alert_hinomi *hinomi, uint64_t seq, ui
         jsonw_array(&w, empty[i]);
         jsonw_end(&w);
     }
+    jsonw_raw(&w, "gap", notice->gap.n ? notice->gap : STR("null"));
     jsonw_end(&w);
 }

@@ -6,7 +6,8 @@
  *     "outcome":"succeeded","lineage":[{"uuid","pid","ns_pid","name","exe","args","uid","start"},...],
  *     "container":{...},"ecs":{...},"dns":{...},"evidence":[{"list","item","field"},...],"gap":null}
  *
- * What is not known is null (texts, objects) or an empty list. The lineage begins with the process itself. A
+ * What is not known is null (texts, objects) or an empty list. The lineage begins with the process itself. `gap` is
+ * that of notices of gaps: {"start","end" (null: open),"cause","calls","rescued","refused","lost","by_call"}. A
  * text that is not UTF-8 has its bytes as \xHH, and in base64 under "KEY.base64" beside it.
  */
 #pragma once
@@ -53,8 +54,14 @@ int alert_hinomi_init(struct alert_hinomi *hinomi, struct str agent, struct err 
 /* `"uuid":"...","hinomi":{...}`. matcher NULL: no evidence. Scratch of the view is used and not given back. */
 void alert_hinomi_put(struct alert_hinomi *hinomi, struct matcher *matcher, const struct rule *rule,
                       struct view *view, struct buf *buf);
-/* The same of what no event stands behind, as alert number `seq`; severity in tenths; container: its id, or empty. */
-void alert_hinomi_put_notice(const struct alert_hinomi *hinomi, uint64_t seq, uint8_t severity,
-                             struct str container, struct buf *buf);
+/* The same of what no event stands behind, as alert number `seq`. */
+struct alert_notice {
+    uint64_t seq;
+    uint8_t severity;     /* in tenths */
+    struct str container; /* its id; empty: none, or not known */
+    struct str gap;       /* a JSON object; empty: null */
+};
+void alert_hinomi_put_notice(const struct alert_hinomi *hinomi, const struct alert_notice *notice,
+                             struct buf *buf);
 /* The agent's id from now on; with whatever guards alerts held. */
 void alert_hinomi_set_agent(struct alert_hinomi *hinomi, struct str agent);

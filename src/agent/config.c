@@ -5,7 +5,6 @@
  */
 #include "agent/config_internal.h"
 
-
 #include <errno.h>
 
 static const char *const priority_words[] = { "emergency", "alert", "critical", "error", "warning",

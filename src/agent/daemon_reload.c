@@ -14,8 +14,11 @@ CLEANUP_DEFINE(struct loaded_rules, loaded_rules_free);
 static int replace(struct daemon *d, struct loaded_rules **fresh, struct err *err)
 {
     struct engine_rules rules = loaded_rules_of(*fresh);
+    bool before = loaded_rules_deny(d->rules), deny = loaded_rules_deny(*fresh);
     pthread_mutex_lock(&d->rules_lock);
+    sensors_set_deny(&d->sensors, before || deny); /* when the first of the new rules matches */
     int r = engine_replace(d->engine, &rules, err);
+    sensors_set_deny(&d->sensors, r == 0 ? deny : before);
     if (r == 0) {
         struct loaded_rules *old = d->rules;
         d->rules = *fresh;

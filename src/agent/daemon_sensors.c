@@ -4,7 +4,8 @@
  *     notify    applications that a shim hands over; the default where there is user notification
  *     ptrace    those that could not be given a filter
  *     dns       names, of all of them
- *     discover  processes in their containers that entered from outside: for ptrace
+ *     discover  processes in their containers that entered from outside: for ptrace. Where there is no notify,
+ *               all processes in other containers than this one
  *
  * With the priority `availability` an agent that can watch nothing stays: where it is an essential container its
  * end would be the end of the task. With `security`, or when one sensor is asked for by name, it does not start.
@@ -55,7 +56,7 @@ static void start_ptrace(struct sensors *s)
     struct ptrace_config config = { .state = engine_state(s->engine),
                                     .sink = *engine_sink(s->engine),
                                     .lock = engine_lock(s->engine),
-                                    .deny = s->config->policies != NULL,
+                                    .deny = s->deny,
                                     .exit_kill = s->config->priority == CONFIG_SECURITY,
                                     .every_call = engine_keeps_all(s->engine),
                                     .protected = { getpid(), dns_pid(s) },
@@ -87,12 +88,21 @@ static int seize(void *data, const struct discover_found *found)
     return s->ptrace ? ptrace_attach(s->ptrace, found->pid, NULL) : -ENODEV;
 }
 
+/* Nobody hands applications over. */
+static bool is_alone(const struct sensors *s)
+{
+    return s->ptrace && (s->config->sensor == CONFIG_SENSOR_PTRACE ||
+                         (s->features & NOTIFY_NEEDS) != NOTIFY_NEEDS);
+}
+
 static void start_discover(struct sensors *s)
 {
     struct err err = { 0 };
-    const struct discover_config config = {
-        .engine = s->engine, .covered = is_covered, .found = seize, .data = s
-    };
+    const struct discover_config config = { .engine = s->engine,
+                                            .everything = is_alone(s),
+                                            .covered = is_covered,
+                                            .found = seize,
+                                            .data = s };
     if (discover_new(&config, &s->discover, &err) < 0) {
         lacks(s, "discovery", err.message);
     }
@@ -104,7 +114,7 @@ static void start_notify(struct sensors *s)
     const struct handoff_config config = { .path = s->config->socket,
                                            .engine = s->engine,
                                            .features = s->features,
-                                           .deny = s->config->policies != NULL,
+                                           .deny = s->deny,
                                            .protected = { dns_pid(s) },
                                            .holders = s->holders,
                                            .watch = { .changed = watch_changed,
@@ -155,6 +165,17 @@ void sensors_done(struct sensors *s)
     }
     dns_free(s->dns);
     limits_free(s->doubts);
+}
+
+void sensors_set_deny(struct sensors *s, bool deny)
+{
+    s->deny = deny;
+    if (s->handoff) {
+        handoff_set_deny(s->handoff, deny);
+    }
+    if (s->ptrace) {
+        ptrace_set_deny(s->ptrace, deny);
+    }
 }
 
 bool sensors_any(const struct sensors *s)

@@ -19,6 +19,7 @@ struct sensors {
     const struct config *config;   /* borrowed */
     struct engine *engine;         /* borrowed */
     struct responders *responders; /* borrowed: they hear of applications */
+    bool deny;                     /* a policy denies */
     uint32_t features;             /* enum notify_feature */
     struct dns *dns;               /* NULL: not there, as the others */
     struct ptrace *ptrace;
@@ -33,12 +34,14 @@ struct sensors {
     char lacking[SENSORS_LACKING_MAX]; /* what cannot be had, and why; "" nothing */
 };
 
-/* Into zeroed storage with the first four members set. -ENOTSUP: what the configuration insists on is not
+/* Into zeroed storage with the first members set, up to `features`. -ENOTSUP: what the configuration insists on is not
  * to be had; err says so. Others: failed. To be done whatever comes of it. */
 int sensors_start(struct sensors *sensors, struct err *err);
 /* What happened becomes alerts, and holders take over. Before the engine goes. */
 void sensors_done(struct sensors *sensors);
 
+/* Policies that deny came, or went. */
+void sensors_set_deny(struct sensors *sensors, bool deny);
 /* Is anything watched, or can be? */
 bool sensors_any(const struct sensors *sensors);
 /* "notify on /hinomi/agent.sock, ptrace, dns" */

@@ -34,7 +34,8 @@
 #define SHORT_ID     12
 #define LISTING_NS   (10 * NS_PER_S)
 #define MARK_NS      (200 * NS_PER_MS)
-#define RANGE_MAX    4096 /* more new ids than that: /proc is listed */
+#define FIRST_PIDNS  0xeffffffc /* the inode of the first process namespace, in all kernels */
+#define RANGE_MAX    4096       /* more new ids than that: /proc is listed */
 
 CLEANUP_DEFINE(struct discover, discover_free);
 
@@ -255,12 +256,14 @@ static void *discover(void *data)
 static int open_all(struct discover *d)
 {
     uint64_t dev;
+    struct stat pidns;
     d->proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     d->loadavg = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
     d->notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     d->stop = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     discover_mount_namespace(getpid(), &d->own_mnt, &d->own_dev);
     discover_mount_namespace(1, &d->host_mnt, &dev);
+    d->on_host = stat("/proc/self/ns/pid", &pidns) != 0 || pidns.st_ino == FIRST_PIDNS;
     return d->proc < 0 || d->loadavg < 0 || d->notify < 0 || d->stop < 0 ? -errno : 0;
 }
 

@@ -42,6 +42,10 @@ struct discover_found {
 struct discover_config {
     struct engine *engine; /* notices go there; NULL: none are made */
     uint32_t period_ms;    /* 0: DISCOVER_PERIOD_MS */
+    /* All other containers count as watched, and no number of filters as a sign of it: for a sensor that has to
+     * find by itself what it watches. On a host, in the first process namespace, only what control groups name
+     * is a container; elsewhere every mount namespace but this process' own is one. */
+    bool everything;
     /* A sensor has it already; may be NULL. */
     bool (*covered)(void *data, int64_t pid);
     /* 0: a sensor watches it from now on; -errno: nobody does. May be NULL. */

@@ -67,6 +67,7 @@ struct discover {
     struct tree trees[DISCOVER_TREES_MAX];
     struct discover_stats stats;
     uint64_t own_mnt, own_dev, host_mnt;
+    bool on_host; /* in the first process namespace */
     /* the thread's */
     struct live_task *task;
     struct map known;

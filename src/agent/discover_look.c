@@ -3,6 +3,7 @@
  *
  * The container's own processes are told by its mount namespace; one that has left it, by the container's id
  * in its control groups, unless its files are this process' own or the host's (runtimes, their monitors).
+ * Where everything is to be found, a container that nobody has named is one as well.
  * Telling waits a moment: what enters a container is the runtime at first, and has no terminal yet.
  */
 #include "agent/discover_internal.h"
@@ -23,6 +24,7 @@
 #define MESSAGE_MAX 2048
 
 static const char fewer_filters[] = "fewer seccomp filters than its container's own processes";
+static const char nobody[] = "no other sensor watches its container";
 
 bool discover_mount_namespace(int64_t pid, uint64_t *ret_ino, uint64_t *ret_dev)
 {
@@ -64,6 +66,26 @@ static bool find_tree(struct discover *d, uint64_t mnt, struct str id, struct tr
     return found;
 }
 
+static void copy_text(char *to, size_t size, struct str from)
+{
+    size_t n = from.n < size ? from.n : size - 1;
+    if (n) {
+        memcpy(to, from.p, n);
+    }
+    to[n] = '\0';
+}
+
+/* Where all containers count: one that nobody has named. */
+static bool make_tree(const struct discover *d, uint64_t mnt, struct str id, struct tree *ret)
+{
+    if (!d->config.everything || (d->on_host && !id.n)) {
+        return false;
+    }
+    *ret = (struct tree){ .mnt = mnt };
+    copy_text(ret->container, sizeof(ret->container), id);
+    return true;
+}
+
 bool discover_tree_of(struct discover *d, int64_t pid, struct tree *ret)
 {
     uint64_t mnt = 0, dev = 0;
@@ -73,14 +95,14 @@ bool discover_tree_of(struct discover *d, int64_t pid, struct tree *ret)
     if (find_tree(d, mnt, (struct str){ 0 }, ret)) {
         return true;
     }
-    if (mnt == d->host_mnt) {
+    if (mnt == d->host_mnt && (d->on_host || !d->config.everything)) {
         return false;
     }
     if (live_task_read(d->task, pid, LIVE_IDS | LIVE_CGROUP) < 0) {
         return false;
     }
     struct str id = id_of_groups(d->task->cgroups);
-    return id.n && find_tree(d, 0, id, ret);
+    return (id.n && find_tree(d, 0, id, ret)) || make_tree(d, mnt, id, ret);
 }
 
 static bool is_outside_of(const struct tree *t, const struct live_process *process, struct str id)
@@ -106,15 +128,6 @@ bool discover_is_outsider(struct discover *d, int64_t pid)
     }
     pthread_mutex_unlock(&d->lock);
     return found;
-}
-
-static void copy_text(char *to, size_t size, struct str from)
-{
-    size_t n = from.n < size ? from.n : size - 1;
-    if (n) {
-        memcpy(to, from.p, n);
-    }
-    to[n] = '\0';
 }
 
 static bool is_our_tracee(const struct live_task *task)
@@ -148,7 +161,7 @@ static int describe(struct discover *d, int64_t pid, const struct tree *tree,
         .tty = task->tty,
         .filters = task->seccomp_filters,
         .expected = tree->filters,
-        .why = fewer_filters,
+        .why = tree->filters ? fewer_filters : nobody,
     };
     memcpy(ret->container, tree->container, sizeof(ret->container));
     copy_text(ret->name, sizeof(ret->name), task->comm);

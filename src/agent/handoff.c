@@ -188,6 +188,7 @@ int handoff_new(const struct handoff_config *config, struct handoff **ret, struc
     }
     h->config = *config;
     h->config.path = NULL;
+    h->deny = config->deny;
     h->folder = -1;
     h->listener = -1;
     h->own_place = live_process_read(getpid(), &self) == 0 ? self.mounts : 0;
@@ -225,6 +226,18 @@ void handoff_free(struct handoff *h)
     }
     pthread_mutex_destroy(&h->lock);
     free(h);
+}
+
+void handoff_set_deny(struct handoff *h, bool deny)
+{
+    pthread_mutex_lock(&h->lock);
+    h->deny = deny;
+    for (uint32_t i = 0; i < h->nmembers; i++) {
+        if (h->members[i]->state == MEMBER_SERVED) {
+            notify_set_deny(h->members[i]->notify, deny);
+        }
+    }
+    pthread_mutex_unlock(&h->lock);
 }
 
 void handoff_get_stats(struct handoff *h, struct handoff_stats *ret)

@@ -94,6 +94,9 @@ int handoff_new(const struct handoff_config *config, struct handoff **ret, struc
 /* Calls under way are answered; holders take over. Before the engine. */
 void handoff_free(struct handoff *handoff);
 
+/* handoff_config.deny, from now on. Any thread. */
+void handoff_set_deny(struct handoff *handoff, bool deny);
+
 struct handoff_stats {
     uint32_t containers, pending;
     uint64_t joined, resumed, left, refused, unwatched, local;

@@ -64,6 +64,7 @@ struct handoff {
     pthread_mutex_t lock;     /* of all below; only the thread changes them */
     struct member *members[MEMBERS_MAX];
     uint32_t nmembers;
+    bool deny;
     struct handoff_stats stats; /* sensor: of members that left */
 };
 

@@ -263,6 +263,7 @@ static void count_served(struct handoff *h, struct member *m, bool resumed)
 {
     pthread_mutex_lock(&h->lock);
     enter(m, MEMBER_SERVED);
+    notify_set_deny(m->notify, h->deny); /* it may have changed since it was made */
     h->stats.joined += !resumed;
     h->stats.resumed += resumed;
     h->stats.doubted += m->container.doubt != NULL;

@@ -154,8 +154,8 @@ int main(int argc, char **argv)
         return fflush(stdout) == 0 ? DAEMON_OK : DAEMON_FAILED;
     }
     const struct settings_source source = { .path = line.config,
-                                          .environment = environ,
-                                          .arguments = line.arguments,
-                                          .narguments = line.narguments };
+                                            .environment = environ,
+                                            .arguments = line.arguments,
+                                            .narguments = line.narguments };
     return daemon_run(&source);
 }

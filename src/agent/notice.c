@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
+#define GAP_TEXT_MAX   512
 #define LINE_MAX_BYTES ((size_t)NOTICE_TEXT_MAX * 8 * (NOTICE_FIELDS_MAX + 2))
 
 static void put_message(const struct alert_format *format, const struct notice *notice,
@@ -63,6 +64,46 @@ static struct str container_of(const struct notice *notice)
     return (struct str){ 0 };
 }
 
+static void put_gap(const struct notice_gap *gap, struct buf *buf)
+{
+    struct jsonw w = { .buf = buf };
+    jsonw_object(&w, NULL);
+    put_time_value(gap->start_ns, &w, "start");
+    if (gap->end_ns) {
+        put_time_value(gap->end_ns, &w, "end");
+    } else {
+        jsonw_null(&w, "end");
+    }
+    jsonw_str(&w, "cause", str_first(gap->cause, GAP_TEXT_MAX));
+    jsonw_u64(&w, "calls", gap->passed);
+    jsonw_u64(&w, "rescued", gap->rescued);
+    jsonw_u64(&w, "refused", gap->refused);
+    jsonw_u64(&w, "lost", gap->lost);
+    if (gap->calls.n) {
+        jsonw_str(&w, "by_call", str_first(gap->calls, GAP_TEXT_MAX));
+    } else {
+        jsonw_null(&w, "by_call");
+    }
+    jsonw_end(&w);
+}
+
+static void put_hinomi(const struct alert_format *format, const struct notice *notice, uint64_t seq,
+                       struct buf *buf)
+{
+    char storage[GAP_TEXT_MAX * 12 + 512];
+    struct buf gap;
+    buf_init_fixed(&gap, storage, sizeof(storage));
+    if (notice->gap) {
+        put_gap(notice->gap, &gap);
+    }
+    const struct alert_notice own = { .seq = seq,
+                                      .severity = policy_severity_of(notice->priority),
+                                      .container = container_of(notice),
+                                      .gap = gap.failed ? (struct str){ 0 } : buf_str(&gap) };
+    buf_putc(buf, ',');
+    alert_hinomi_put_notice(format->hinomi, &own, buf);
+}
+
 static void put_json(const struct alert_format *format, const struct notice *notice, uint64_t ts_ns,
                      uint64_t seq, struct buf *buf)
 {
@@ -86,9 +127,7 @@ static void put_json(const struct alert_format *format, const struct notice *not
     jsonw_end(&w);
     put_time_value(ts_ns, &w, "time");
     if (seq && format->hinomi) {
-        buf_putc(buf, ',');
-        alert_hinomi_put_notice(format->hinomi, seq, policy_severity_of(notice->priority),
-                                container_of(notice), buf);
+        put_hinomi(format, notice, seq, buf);
     }
     jsonw_end(&w);
 }
@@ -131,7 +170,7 @@ int notice_say(struct engine *engine, const struct notice *notice)
     format.clock = NULL;
     buf_init(&line, LINE_MAX_BYTES);
     bool kept = engine->config.keep.notice && strcmp(notice->rule, NOTICE_GAP_RULE) != 0;
-    uint64_t seq = format.hinomi && kept ? engine_next_alert(engine) : 0;
+    uint64_t seq = format.hinomi ? engine_next_alert(engine) : 0;
     if (kept) {
         keep(engine, &format, notice, seq);
     }
@@ -197,7 +236,8 @@ int notice_gap(struct engine *engine, const struct notice_gap *gap)
                                    .ts_ns = now,
                                    .message = buf_str(&message),
                                    .fields = fields,
-                                   .nfields = sizeof(fields) / sizeof(*fields) };
+                                   .nfields = sizeof(fields) / sizeof(*fields),
+                                   .gap = gap };
     count(engine, gap);
     if (gap->end_ns && engine->config.keep.gap) {
         engine->config.keep.gap(engine->config.keep.data, gap);

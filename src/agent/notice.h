@@ -1,6 +1,7 @@
 /*
  * notice: what Hinomi says of itself among the alerts: gaps in what was seen, losses, responses. A line of text,
- * or an object shaped like an alert with the source "hinomi". No rule, priority or selection filters them.
+ * or an object shaped like an alert with the source "hinomi" and, of an agent's, uuid and `hinomi` too. No rule,
+ * priority or selection filters them.
  */
 #pragma once
 
@@ -18,6 +19,7 @@
 
 struct engine;
 struct alert_format;
+struct notice_gap;
 
 enum notice_kind { NOTICE_TEXT, NOTICE_NUMBER, NOTICE_TIME, NOTICE_NULL };
 
@@ -36,6 +38,7 @@ struct notice {
     struct str message; /* bytes of any kind */
     const struct notice_field *fields;
     uint32_t nfields;
+    const struct notice_gap *gap; /* that it tells of; NULL: none */
 };
 
 /* Any thread, at any time but with the engine's lock held. -ENOBUFS: the output's queue is full; counted

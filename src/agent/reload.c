@@ -88,6 +88,16 @@ void loaded_rules_free(struct loaded_rules *rules)
     }
 }
 
+bool loaded_rules_deny(const struct loaded_rules *rules)
+{
+    const uint8_t *actions = rules->policies ? policies_actions(rules->policies) : NULL;
+    bool deny = false;
+    for (uint32_t i = 0; actions && i < rules->ruleset->nrules && !deny; i++) {
+        deny = actions[i] & ACTION_DENY;
+    }
+    return deny;
+}
+
 struct engine_rules loaded_rules_of(const struct loaded_rules *rules)
 {
     return (struct engine_rules){

@@ -19,4 +19,6 @@ int loaded_rules_new(const struct config *config, struct loaded_rules **ret, str
                      struct err *err);
 void loaded_rules_free(struct loaded_rules *rules);
 /* As an engine takes them; borrowed from `rules`. */
+/* Does a policy that holds somewhere deny? */
+bool loaded_rules_deny(const struct loaded_rules *rules);
 struct engine_rules loaded_rules_of(const struct loaded_rules *rules);

@@ -24,9 +24,9 @@ struct identity {
     uint8_t hash[STORE_HASH_SIZE];
     enum principal_kind kind; /* PRINCIPAL_NOBODY: a free entry */
     unsigned may;
-    int64_t id;       /* session, token, agent's row */
-    int64_t user;     /* whose session or token */
-    int64_t until_ms; /* when it ends anyway; 0 never */
+    int64_t id;                /* session, token, agent's row */
+    int64_t user;              /* whose session or token */
+    int64_t until_ms;          /* when it ends anyway; 0 never */
     int64_t seen_ms, noted_ms; /* used last; as the store knows */
     uint64_t used;             /* order of use */
     bool unused_credential;    /* of an agent: this is its first use */

@@ -52,8 +52,8 @@ static void run(struct slot *slot)
     if (slot->verify) {
         slot->good = crypto_pwhash_str_verify(slot->text, slot->password, slot->length) == 0;
     } else {
-        slot->good = crypto_pwhash_str(slot->text, slot->password, slot->length, OPERATIONS,
-                                       MEMORY) == 0;
+        slot->good =
+            crypto_pwhash_str(slot->text, slot->password, slot->length, OPERATIONS, MEMORY) == 0;
         slot->failed = !slot->good;
     }
     sodium_memzero(slot->password, sizeof(slot->password));
@@ -221,9 +221,13 @@ enum hashed hasher_step(struct hasher *hasher, struct hash_job *job, struct repl
         return HASHED_OVER;
     }
     switch (fetch(hasher, job)) {
-    case 1: return HASHED_YES;
-    case 0: return HASHED_NO;
-    case -EAGAIN: reply_wait(reply, hasher->bell, HASH_WAIT_MS); return HASHED_WAIT;
+    case 1:
+        return HASHED_YES;
+    case 0:
+        return HASHED_NO;
+    case -EAGAIN:
+        reply_wait(reply, hasher->bell, HASH_WAIT_MS);
+        return HASHED_WAIT;
     default:
         reply_problem(reply, 503, "busy", "the password could not be checked; try again");
         return HASHED_OVER;

@@ -10,11 +10,11 @@
 #include "server/accounts_names.h"
 #include "server/http.h"
 
-#define HASH_QUEUE_MAX       64
-#define HASH_ADDRESS_MAX     4
-#define HASH_TEXT_MAX        128 /* of an argon2id text, with NUL */
-#define HASH_KEPT_MS         30000 /* a result that nobody came for */
-#define HASH_WAIT_MS         1000
+#define HASH_QUEUE_MAX   64
+#define HASH_ADDRESS_MAX 4
+#define HASH_TEXT_MAX    128   /* of an argon2id text, with NUL */
+#define HASH_KEPT_MS     30000 /* a result that nobody came for */
+#define HASH_WAIT_MS     1000
 
 struct hasher;
 

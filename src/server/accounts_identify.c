@@ -94,8 +94,7 @@ static struct identity *look_up(struct server *server, struct str secret, struct
 
 static bool is_over(const struct identity *identity, int64_t now_ms)
 {
-    bool idle = identity->kind == PRINCIPAL_USER &&
-                now_ms - identity->seen_ms > SESSION_IDLE_MS;
+    bool idle = identity->kind == PRINCIPAL_USER && now_ms - identity->seen_ms > SESSION_IDLE_MS;
     return idle || (identity->until_ms > 0 && now_ms >= identity->until_ms);
 }
 

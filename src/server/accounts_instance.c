@@ -16,7 +16,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-static bool is_instance(struct str text)
+bool accounts_is_instance(struct str text)
 {
     for (size_t i = 0; i < text.n; i++) {
         if (!memchr("0123456789abcdef", text.p[i], 16)) {
@@ -59,7 +59,8 @@ static int mark_cloned(struct server *server, const struct request *request, str
     struct principal agent = { .kind = PRINCIPAL_AGENT, .name = id };
     struct request as = *request;
     as.principal = &agent;
-    struct store_audit audit = audit_of(server, &as, "agent.cloned", audit_object(&as, "agent", id));
+    struct store_audit audit =
+        audit_of(server, &as, "agent.cloned", audit_object(&as, "agent", id));
     audit.result = STR("refused");
     if (accounts_ops(server)->agent_state(server->store, id, STR("cloned"), &audit, &err) < 0) {
         log_error("agent %.*s is used twice, but this could not be noted: %s", STR_ARG(id),
@@ -104,8 +105,8 @@ static void first_use(struct server *server, const struct identity *identity)
 }
 
 /* With the lock given up; everything known of the agent is then asked for anew. */
-static int changed(struct server *server, const struct request *request,
-                   const struct identity *was, struct str instance)
+static int changed(struct server *server, const struct request *request, const struct identity *was,
+                   struct str instance)
 {
     struct str id = identity_name(was);
     struct cache_wish wish = { .kind = PRINCIPAL_AGENT, .name = id };
@@ -115,9 +116,8 @@ static int changed(struct server *server, const struct request *request,
     if (!str_eqz(instance, was->instance)) {
         int64_t since_ms = server->now_ms() - was->instance_ms;
         if (was_before(was, instance)) {
-            return since_ms >= 0 && since_ms < INSTANCE_GRACE_MS
-                       ? -ENOTUNIQ
-                       : mark_cloned(server, request, id);
+            return since_ms >= 0 && since_ms < INSTANCE_GRACE_MS ? -ENOTUNIQ
+                                                                 : mark_cloned(server, request, id);
         }
         follow(server, was, instance);
     }
@@ -132,7 +132,7 @@ int accounts_instance(struct server *server, const struct request *request,
         return identity->state == AGENT_REVOKED ? -EKEYREVOKED : -ENOTUNIQ;
     }
     struct str instance = request_header(request, "Hinomi-Instance");
-    if (!is_instance(instance)) {
+    if (!accounts_is_instance(instance)) {
         return -EBADMSG;
     }
     if (str_eqz(instance, identity->instance) && !identity->unused_credential) {

@@ -18,19 +18,19 @@
 #include <limits.h>
 #include <pthread.h>
 
-#define SESSION_IDLE_MS     (INT64_C(12) * 3600 * 1000)
-#define SESSION_MOST_MS     (INT64_C(7) * 24 * 3600 * 1000)
-#define SETUP_MS            (INT64_C(24) * 3600 * 1000)
-#define SEEN_NOTED_MS       60000 /* what was used is told to the store so often */
-#define SEEN_NOTED_MAX      1024  /* at once */
-#define EXPIRE_MS           600000
-#define INSTANCE_GRACE_MS   2000    /* a request of a process that just ended may come late */
-#define CREDENTIAL_OLD_MS   600000  /* after the first use of the new one */
-#define CREDENTIAL_LATE_MS  86400000 /* if the new one is never used */
-#define ADDRESS_TEXT_MAX    48
-#define REFUSALS_MAX        256 /* kinds and addresses counted in one minute */
-#define TRUSTED_MAX         1024
-#define PAGE_DEFAULT        100
+#define SESSION_IDLE_MS    (INT64_C(12) * 3600 * 1000)
+#define SESSION_MOST_MS    (INT64_C(7) * 24 * 3600 * 1000)
+#define SETUP_MS           (INT64_C(24) * 3600 * 1000)
+#define SEEN_NOTED_MS      60000 /* what was used is told to the store so often */
+#define SEEN_NOTED_MAX     1024  /* at once */
+#define EXPIRE_MS          600000
+#define INSTANCE_GRACE_MS  2000     /* a request of a process that just ended may come late */
+#define CREDENTIAL_OLD_MS  600000   /* after the first use of the new one */
+#define CREDENTIAL_LATE_MS 86400000 /* if the new one is never used */
+#define ADDRESS_TEXT_MAX   48
+#define REFUSALS_MAX       256 /* kinds and addresses counted in one minute */
+#define TRUSTED_MAX        1024
+#define PAGE_DEFAULT       100
 
 struct refusal {
     uint64_t key; /* 0: free */
@@ -74,6 +74,7 @@ int accounts_load(struct server *server, struct str secret, struct identity *ret
  * entry is not to be looked at afterwards. 0, -EBADMSG, -EKEYREVOKED, -ENOTUNIQ. */
 int accounts_instance(struct server *server, const struct request *request,
                       struct identity *identity);
+bool accounts_is_instance(struct str text);
 /* What was known of the agent is forgotten, and the hub told its state. */
 void accounts_tell_agent(struct server *server, struct str id, const char *state);
 
@@ -103,13 +104,17 @@ enum http_result accounts_begin_session(struct server *server, struct request *r
 /* Its members, within an object. */
 void accounts_write_user(struct jsonw *w, const struct store_user *user);
 
+/* accounts_url.c: how the server is reached; and the SHA-256 of its own CA. False: it has none. */
+void accounts_url(const struct server *server, struct buf *buf);
+bool accounts_ca_sha256(const struct server *server, char ret[65]);
+
 /* accounts_setup.c */
 int accounts_setup_open(struct server *server, struct err *err);
 void accounts_setup_close(struct server *server);
 
 /* Handlers of the routes. */
 #define ACCOUNTS_HANDLER(name)                                                                     \
-    enum http_result accounts_##name(struct server *server, struct request *request,              \
+    enum http_result accounts_##name(struct server *server, struct request *request,               \
                                      struct reply *reply)
 ACCOUNTS_HANDLER(setup_get);
 ACCOUNTS_HANDLER(setup_post);
@@ -140,6 +145,7 @@ ACCOUNTS_HANDLER(agent_get);
 ACCOUNTS_HANDLER(agent_delete);
 ACCOUNTS_HANDLER(agent_revoke);
 ACCOUNTS_HANDLER(agent_accept);
+ACCOUNTS_HANDLER(agent_self);
 ACCOUNTS_HANDLER(agent_credential);
 ACCOUNTS_HANDLER(audit_get);
 ACCOUNTS_HANDLER(audit_export);

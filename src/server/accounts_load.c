@@ -43,8 +43,7 @@ static int load_token(struct server *server, const uint8_t *hash, struct arena *
 {
     struct store_token token;
     int r = accounts_ops(server)->token_find(server->store, hash, arena, &token, err);
-    if (r < 0 || token.owner.disabled || token.revoked_ms ||
-        !secret_hash_equal(token.hash, hash)) {
+    if (r < 0 || token.owner.disabled || token.revoked_ms || !secret_hash_equal(token.hash, hash)) {
         return r < 0 && r != -ENOENT ? r : -EACCES;
     }
     unsigned may = token.may & role_may_give(token.owner.role);
@@ -117,11 +116,20 @@ int accounts_load(struct server *server, struct str secret, struct identity *ret
     arena_init(&arena, LOAD_MEMORY);
     secret_hash(secret, hash);
     switch (secret.p[1]) {
-    case 's': r = load_session(server, hash, &arena, ret, err); break;
-    case 't': r = load_token(server, hash, &arena, ret, err); break;
-    case 'e': r = load_enrolment(server, hash, &arena, ret, err); break;
-    case 'a': r = load_agent(server, hash, &arena, ret, err); break;
-    default: break;
+    case 's':
+        r = load_session(server, hash, &arena, ret, err);
+        break;
+    case 't':
+        r = load_token(server, hash, &arena, ret, err);
+        break;
+    case 'e':
+        r = load_enrolment(server, hash, &arena, ret, err);
+        break;
+    case 'a':
+        r = load_agent(server, hash, &arena, ret, err);
+        break;
+    default:
+        break;
     }
     arena_done(&arena);
     return r;

@@ -68,11 +68,11 @@ static bool read_settings(struct request *request, struct json_object *body, str
                              reply)) {
         return false;
     }
-    const char *wrong = !text_is_plain(change->display_name) ? "display_name"
-                        : !among(change->language, "en", "ja", NULL) ? "language"
+    const char *wrong = !text_is_plain(change->display_name)             ? "display_name"
+                        : !among(change->language, "en", "ja", NULL)     ? "language"
                         : !among(change->theme, "light", "dark", "auto") ? "theme"
-                        : !time_zone_ok(change->time_zone) ? "time_zone"
-                                                           : NULL;
+                        : !time_zone_ok(change->time_zone)               ? "time_zone"
+                                                                         : NULL;
     if (wrong) {
         reply_problem(reply, 422, "bad_member", "`%s` has a value that is not taken", wrong);
     }
@@ -108,8 +108,8 @@ static bool may_try(struct server *server, struct request *request, struct reply
     char seconds[24];
     struct accounts *accounts = server->accounts;
     pthread_mutex_lock(&accounts->lock);
-    int64_t wait_ms = throttle_wait(&accounts->addresses, accounts_address_key(request),
-                                    server->now_ms());
+    int64_t wait_ms =
+        throttle_wait(&accounts->addresses, accounts_address_key(request), server->now_ms());
     pthread_mutex_unlock(&accounts->lock);
     if (wait_ms > 0) {
         snprintf(seconds, sizeof(seconds), "%lld", (long long)((wait_ms + 999) / 1000));

@@ -100,7 +100,8 @@ static bool is_hidden(const unsigned char *p, size_t left)
         return p[1] < 0xa0;
     }
     return left >= 3 && p[0] == 0xe2 &&
-           ((p[1] == 0x80 && p[2] >= 0xa8 && p[2] <= 0xae) || (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
+           ((p[1] == 0x80 && p[2] >= 0xa8 && p[2] <= 0xae) ||
+            (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
 }
 
 bool text_is_plain(struct str text)

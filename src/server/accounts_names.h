@@ -6,17 +6,17 @@
 #include "base/buf.h"
 #include "server/http.h"
 
-#define USER_NAME_MAX     64
-#define DISPLAY_NAME_MAX  200  /* bytes */
-#define PASSWORD_LEAST    12   /* characters */
-#define PASSWORD_MOST     256  /* characters */
-#define PASSWORD_BYTES    1024 /* bytes of as many characters */
-#define ACCOUNT_TEXT_MAX  128  /* names of tokens, agents, clusters */
-#define TIME_ZONE_MAX     64
-#define LABELS_MAX        32
-#define LABEL_KEY_MAX     64
-#define LABEL_VALUE_MAX   256
-#define LABELS_TEXT_MAX   16384
+#define USER_NAME_MAX    64
+#define DISPLAY_NAME_MAX 200  /* bytes */
+#define PASSWORD_LEAST   12   /* characters */
+#define PASSWORD_MOST    256  /* characters */
+#define PASSWORD_BYTES   1024 /* bytes of as many characters */
+#define ACCOUNT_TEXT_MAX 128  /* names of tokens, agents, clusters */
+#define TIME_ZONE_MAX    64
+#define LABELS_MAX       32
+#define LABEL_KEY_MAX    64
+#define LABEL_VALUE_MAX  256
+#define LABELS_TEXT_MAX  16384
 
 /* What a role may; 0: there is no such role. */
 unsigned role_may(struct str role);

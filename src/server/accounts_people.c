@@ -25,8 +25,8 @@ static struct str address_bytes(const struct request *request)
 void accounts_address(const struct request *request, char ret[ADDRESS_TEXT_MAX])
 {
     struct str bytes = address_bytes(request);
-    if (bytes.n == 0 || !inet_ntop(bytes.n == 4 ? AF_INET : AF_INET6, bytes.p, ret,
-                                   ADDRESS_TEXT_MAX)) {
+    if (bytes.n == 0 ||
+        !inet_ntop(bytes.n == 4 ? AF_INET : AF_INET6, bytes.p, ret, ADDRESS_TEXT_MAX)) {
         ret[0] = '\0';
     }
 }
@@ -41,18 +41,24 @@ bool accounts_person(const struct request *request, struct reply *reply)
     if (request->principal->kind == PRINCIPAL_USER) {
         return true;
     }
-    reply_problem(reply, 403, "people_only", "this is for people who are logged in, not for tokens");
+    reply_problem(reply, 403, "people_only",
+                  "this is for people who are logged in, not for tokens");
     return false;
 }
 
 enum http_result accounts_failed(struct reply *reply, const struct err *err)
 {
     switch (err->code) {
-    case -EPERM: return reply_problem(reply, 409, "last_admin", "%s", err->message);
-    case -EDQUOT: return reply_problem(reply, 409, "limit", "%s", err->message);
-    case -EEXIST: return reply_problem(reply, 409, "exists", "%s", err->message);
-    case -EKEYEXPIRED: return reply_problem(reply, 401, "enrolment_over", "%s", err->message);
-    default: return reply_error(reply, err);
+    case -EPERM:
+        return reply_problem(reply, 409, "last_admin", "%s", err->message);
+    case -EDQUOT:
+        return reply_problem(reply, 409, "limit", "%s", err->message);
+    case -EEXIST:
+        return reply_problem(reply, 409, "exists", "%s", err->message);
+    case -EKEYEXPIRED:
+        return reply_problem(reply, 401, "enrolment_over", "%s", err->message);
+    default:
+        return reply_error(reply, err);
     }
 }
 

@@ -142,7 +142,8 @@ static enum http_result wait_first(struct reply *reply, int64_t wait_ms)
     char seconds[24];
     snprintf(seconds, sizeof(seconds), "%lld", (long long)((wait_ms + 999) / 1000));
     reply_header(reply, "Retry-After", str_of(seconds));
-    return reply_problem(reply, 429, "too_many_attempts", "too many failed attempts; try again later");
+    return reply_problem(reply, 429, "too_many_attempts",
+                         "too many failed attempts; try again later");
 }
 
 /* A name as it was typed may be a password: those that are no name are not written anywhere. */
@@ -185,7 +186,8 @@ static bool find_user(struct server *server, struct request *request, struct rep
 {
     struct err err = { 0 };
     struct store_user *user = &attempt->login.user;
-    int r = accounts_ops(server)->user_get(server->store, attempt->name, request->arena, user, &err);
+    int r =
+        accounts_ops(server)->user_get(server->store, attempt->name, request->arena, user, &err);
     if (r < 0 && r != -ENOENT) {
         reply_error(reply, &err);
         return false;
@@ -239,10 +241,14 @@ enum http_result accounts_session_post(struct server *server, struct request *re
         }
     }
     switch (hasher_step(server->accounts->hasher, &attempt->job, reply)) {
-    case HASHED_WAIT: return HTTP_WAIT;
-    case HASHED_OVER: return HTTP_DONE;
-    case HASHED_NO: return refuse(server, request, reply, attempt);
-    case HASHED_YES: break;
+    case HASHED_WAIT:
+        return HTTP_WAIT;
+    case HASHED_OVER:
+        return HTTP_DONE;
+    case HASHED_NO:
+        return refuse(server, request, reply, attempt);
+    case HASHED_YES:
+        break;
     }
     if (!attempt->known) {
         return refuse(server, request, reply, attempt);
@@ -302,7 +308,8 @@ enum http_result accounts_session_delete(struct server *server, struct request *
     }
     struct store_audit audit = audit_of(server, request, "session.end",
                                         audit_object(request, "user", request->principal->name));
-    int r = accounts_ops(server)->session_end(server->store, session.user, session.id, &audit, &err);
+    int r =
+        accounts_ops(server)->session_end(server->store, session.user, session.id, &audit, &err);
     if (r < 0 && r != -ENOENT) {
         return reply_error(reply, &err);
     }

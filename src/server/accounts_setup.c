@@ -38,9 +38,10 @@ static int write_link(const char *path, struct str line)
 static int show(struct accounts *accounts, const char *dir, struct str line, struct err *err)
 {
     if (isatty(STDOUT_FILENO)) {
-        printf("\nNobody may use this server yet. Make the first administrator, within 24 hours:\n\n"
-               "    %.*s\n",
-               STR_ARG(line));
+        printf(
+            "\nNobody may use this server yet. Make the first administrator, within 24 hours:\n\n"
+            "    %.*s\n",
+            STR_ARG(line));
         fflush(stdout);
         return 0;
     }
@@ -128,16 +129,17 @@ static struct setup *begin(struct server *server, struct request *request, struc
     if (!request_members_only(request, body, "token name password cookie", reply) ||
         !request_member_text(request, body, "token", true, 256, &setup->token, reply) ||
         !request_member_text(request, body, "name", true, 256, &setup->name, reply) ||
-        !request_member_text(request, body, "password", true, PASSWORD_BYTES,
-                             &setup->job.password, reply) ||
+        !request_member_text(request, body, "password", true, PASSWORD_BYTES, &setup->job.password,
+                             reply) ||
         !request_member_bool(request, body, "cookie", false, &setup->login.cookie, reply)) {
         return NULL;
     }
     if (!token_ok(server, setup->token)) {
         audit_refused(server, request, "setup", STR("server"));
-        reply_problem(reply, 403, "setup_over",
-                      "this link is not valid (any more); while there is no user, a new one is made when "
-                      "the server starts");
+        reply_problem(
+            reply, 403, "setup_over",
+            "this link is not valid (any more); while there is no user, a new one is made when "
+            "the server starts");
         return NULL;
     }
     const char *wrong = user_name_wrong(setup->name);

@@ -142,8 +142,7 @@ void audit_refused(struct server *server, const struct request *request, const c
     struct accounts *accounts = server->accounts;
     audit_tick(server);
     pthread_mutex_lock(&accounts->lock);
-    bool written =
-        is_written(accounts, accounts_address_key(request) ^ str_hash(str_of(action)));
+    bool written = is_written(accounts, accounts_address_key(request) ^ str_hash(str_of(action)));
     accounts->refusals_left_out += !written;
     pthread_mutex_unlock(&accounts->lock);
     if (written) {

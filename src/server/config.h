@@ -1,32 +1,29 @@
 /*
- * config: the server's settings.
+ * config: the server's settings (config_keys.def), and what a server without a configuration has.
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "settings/settings.h"
 
-struct server_list {
-    char **items; /* NUL-terminated */
-    size_t n;
-};
-
-/* Texts are NULL when not set. */
-struct server_config {
-    const char *listen; /* ADDRESS:PORT; plain HTTP only on the loopback */
-    const char *dir;
-    const char *tls_certificate, *tls_key, *tls_client_ca; /* PEM files */
-    struct server_list names;           /* DNS names and addresses that it is reached by */
-    struct server_list trusted_proxies; /* addresses, or ADDRESS/BITS */
-    uint32_t retention_days;            /* 0: the store's default */
-    uint64_t retention_max_bytes;       /* 0: no limit */
-    const char *content_dir, *public_url;
-    bool metrics, access_log;
-    uint32_t connections, connections_per_address; /* 0: the defaults of limits.h */
-    uint32_t rate_per_address, rate_per_principal; /* requests a second */
-};
-
-/* Never NULL: what a server without a configuration has. */
 struct server;
+
+/* Texts are the configuration's own, or NULL: not set. Numbers: 0 is the default of whom they are for. */
+struct server_config {
+    struct arena arena;
+#define CONFIG_TEXT(name, member)                const char *member;
+#define CONFIG_LIST(name, member)                struct setting_list member;
+#define CONFIG_BOOL(name, member)                bool member;
+#define CONFIG_NUMBER(name, member, least, most) uint32_t member;
+#define CONFIG_SIZE(name, member, least, most)   uint64_t member;
+#include "server/config_keys.def"
+};
+
+/* Defaults: `dir` is /var/lib/hinomi for root, else $XDG_STATE_HOME/hinomi or ~/.local/state/hinomi. */
+int server_config_init(struct server_config *config, struct err *err);
+void server_config_done(struct server_config *config);
+/* All sources over the defaults, checked together. Complaints as of settings_read(). */
+int server_config_load(const struct settings_source *source, struct server_config *ret,
+                       struct buf *text, struct err *err);
+
+/* Never NULL: server->config, or the defaults. */
 const struct server_config *server_config(const struct server *server);

@@ -15,7 +15,7 @@
 #include "server/accounts.h"
 #include "server/config.h"
 #include "server/host.h"
-#include "server/limits.h"
+#include "server/http_limits.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -309,6 +309,10 @@ static bool identify(struct exchange *x)
     case ENOTUNIQ:
         reply_problem(&x->reply, 409, "agent_cloned",
                       "two agents use these credentials; an administrator has to decide");
+        return false;
+    case EBADMSG:
+        reply_problem(&x->reply, 400, "instance_wanted",
+                      "the header Hinomi-Instance must have 16 digits, 0-9 and a-f");
         return false;
     case EAGAIN:
         return too_many(x, 1);

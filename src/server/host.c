@@ -11,7 +11,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #define FORWARDED_MAX 16 /* proxies in a row */
@@ -55,7 +54,7 @@ static bool is_address(struct str name)
     return parse_ip(name, &address) == 0 && address.ss_family == AF_INET;
 }
 
-static struct str host_of_url(struct str url)
+struct str host_of_url(struct str url)
 {
     ptrdiff_t scheme = str_find(url, STR("://"));
     if (scheme >= 0) {
@@ -123,20 +122,42 @@ static bool same_bits(struct str a, struct str b, unsigned bits)
     return !rest || ((unsigned char)a.p[bits / 8] & mask) == ((unsigned char)b.p[bits / 8] & mask);
 }
 
-static bool is_within(const char *network, struct str address)
+/* ADDRESS/BITS; false: it is not that. */
+static bool parse_network(const char *network, struct sockaddr_storage *ret, unsigned *ret_bits)
 {
     struct str text = str_of(network);
     ptrdiff_t slash = str_find_char(text, '/');
-    struct sockaddr_storage parsed;
-    if (parse_ip(slash < 0 ? text : str_first(text, (size_t)slash), &parsed) < 0) {
+    unsigned bits = 0;
+    if (parse_ip(slash < 0 ? text : str_first(text, (size_t)slash), ret) < 0) {
         return false;
     }
-    struct str bytes = bytes_of(&parsed);
-    unsigned long bits = slash < 0 ? bytes.n * 8 : strtoul(network + slash + 1, NULL, 10);
-    return bits <= bytes.n * 8 && same_bits(bytes, address, (unsigned)bits);
+    struct str digits = str_from_offset(text, slash < 0 ? text.n : (size_t)slash + 1);
+    unsigned most = (unsigned)bytes_of(ret).n * 8;
+    for (size_t i = 0; i < digits.n; i++) {
+        if (digits.p[i] < '0' || digits.p[i] > '9' || bits > most) {
+            return false;
+        }
+        bits = bits * 10 + (unsigned)(digits.p[i] - '0');
+    }
+    *ret_bits = slash < 0 ? most : bits;
+    return slash < 0 || (digits.n && bits <= most);
 }
 
-bool address_is_among(const struct server_list *list, const struct sockaddr_storage *address)
+bool address_is_network(const char *text)
+{
+    struct sockaddr_storage address;
+    unsigned bits;
+    return parse_network(text, &address, &bits);
+}
+
+static bool is_within(const char *network, struct str address)
+{
+    struct sockaddr_storage parsed;
+    unsigned bits;
+    return parse_network(network, &parsed, &bits) && same_bits(bytes_of(&parsed), address, bits);
+}
+
+bool address_is_among(const struct setting_list *list, const struct sockaddr_storage *address)
 {
     for (size_t i = 0; i < list->n; i++) {
         if (is_within(list->items[i], bytes_of(address))) {
@@ -144,6 +165,13 @@ bool address_is_among(const struct server_list *list, const struct sockaddr_stor
         }
     }
     return false;
+}
+
+bool address_is_any(const struct sockaddr_storage *address)
+{
+    static const char zeros[16];
+    struct str bytes = bytes_of(address);
+    return memcmp(bytes.p, zeros, bytes.n) == 0;
 }
 
 bool address_is_loopback(const struct sockaddr_storage *address)
@@ -157,6 +185,15 @@ socklen_t address_size(const struct sockaddr_storage *address)
 {
     return address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
                                           : sizeof(struct sockaddr_in);
+}
+
+void address_set_port(struct sockaddr_storage *address, uint16_t port)
+{
+    if (address->ss_family == AF_INET6) {
+        ((struct sockaddr_in6 *)address)->sin6_port = htons(port);
+    } else {
+        ((struct sockaddr_in *)address)->sin_port = htons(port);
+    }
 }
 
 int address_parse(struct str text, struct sockaddr_storage *ret)
@@ -181,11 +218,7 @@ int address_parse(struct str text, struct sockaddr_storage *ret)
         bracketed != (address.ss_family == AF_INET6)) {
         return -EINVAL;
     }
-    if (address.ss_family == AF_INET6) {
-        ((struct sockaddr_in6 *)&address)->sin6_port = htons((uint16_t)number);
-    } else {
-        ((struct sockaddr_in *)&address)->sin_port = htons((uint16_t)number);
-    }
+    address_set_port(&address, (uint16_t)number);
     *ret = address;
     return 0;
 }

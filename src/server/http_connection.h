@@ -29,12 +29,13 @@ struct connection {
     char *target;
     const char *target_at; /* where the library has it */
     size_t ntarget;
-    bool replied; /* before the request was there whole */
-    size_t sent;  /* of the piece at hand of a streamed reply */
-    bool ended;   /* its source has no more */
+    bool replied;  /* before the request was there whole */
+    size_t sent;   /* of the piece at hand of a streamed reply */
+    bool ended;    /* its source has no more */
+    bool verified; /* the client's certificate */
 
     /* Waiting. */
-    struct bell_waiter waiter; /* first member of nothing: see connection_of_waiter() */
+    struct bell_waiter waiter;
     struct bell *bell;
     uint64_t wake_ns;
     bool suspended, by_time; /* under the listener's lock */
@@ -75,3 +76,6 @@ struct guarded {
     size_t nheaders; /* HTTP_HEADERS_MAX + 1: too many */
 };
 const char *http_guard(struct connection *c, struct guarded *guarded);
+
+/* http_tls.c: whether the client has a certificate of tls.client_ca; asked once per connection. */
+bool http_client_verified(struct connection *c);

@@ -32,7 +32,7 @@ struct target {
     struct http_header query[HTTP_QUERY_MAX];
 };
 
-struct limits; /* limits.h */
+struct limits; /* http_limits.h */
 
 struct http_server {
     struct server *server;

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "server/config.h"
 #include "server/host.h"
-#include "server/limits.h"
+#include "server/http_limits.h"
 #include "server/tls.h"
 
 #include <errno.h>
@@ -240,6 +240,11 @@ static bool check_headers(struct connection *c, struct guarded *guarded)
     if (c->ntarget > HTTP_TEXT_MAX) {
         return refuse(x, 414, "too_long", "the target is too long");
     }
+    if (c->listener->http->server->tls && c->listener->http->server->tls->client_ca &&
+        !http_client_verified(c)) {
+        return refuse(x, 403, "certificate_wanted",
+                      "a client certificate of the CA in `tls.client_ca` is wanted");
+    }
     const struct exchange_start start = { .method = str_of(guarded->method),
                                           .target = { c->target, c->ntarget },
                                           .headers = guarded->headers,
@@ -393,8 +398,9 @@ static struct listener *new_listener(struct http_server *http)
     return l;
 }
 
-int http_listen(struct server *server, const struct server_tls *tls, struct err *err)
+int http_listen(struct server *server, struct err *err)
 {
+    const struct server_tls *tls = server->tls;
     const char *name = server_config(server)->listen;
     struct sockaddr_storage at;
     if (address_parse(str_of(name), &at) < 0) {

@@ -8,7 +8,7 @@
 
 #include "server/config.h"
 #include "server/http_internal.h"
-#include "server/limits.h"
+#include "server/http_limits.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -22,14 +22,12 @@
 #define HTTP_REPLY_RATE    (16 << 10)
 #define HTTP_LIVE_S        60 /* without a byte taken by who listens */
 
-struct server_tls; /* tls.h */
-
 /* server->http; uses server->config. */
 int http_new(struct server *server, struct err *err);
 void http_free(struct server *server); /* stops too */
 
-/* `tls` NULL: plain HTTP. */
-int http_listen(struct server *server, const struct server_tls *tls, struct err *err);
+/* With server->tls, or as plain HTTP without it. Again after http_stop(). */
+int http_listen(struct server *server, struct err *err);
 /* Ends waiting requests, closes all connections. */
 void http_stop(struct server *server);
 uint16_t http_port(const struct server *server);

@@ -1,88 +1,168 @@
 /*
- * hinomi-server: the command line and the order in which things start and end.
+ * hinomi-server: the order in which things start and end.
  *
- * Signals are taken by one thread, this one, which waits for them and ticks the modules once a second; requests
- * run on the threads of the HTTP server. SIGTERM and SIGINT end it: first no more requests, then the modules in
- * reverse, then the store.
+ * Settings, folder, certificate, fewer rights, store, modules, and only then requests; the other way round at the
+ * end. Signals are taken by one thread, this one, which waits for them and ticks the modules once a second;
+ * requests run on the threads of the HTTP server. A stop that takes longer than STOP_S is cut short: the store
+ * is made to survive that.
  */
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "server/config.h"
+#include "server/host.h"
 #include "server/http_server.h"
+#include "server/main_options.h"
 #include "server/modules.h"
+#include "server/sandbox.h"
+#include "server/tls.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #ifndef HINOMI_VERSION
 #define HINOMI_VERSION "0.1.0"
 #endif
 
-static const char help[] =
-    "Usage: hinomi-server [OPTION...]\n"
-    "\n"
-    "Keeps what agents find, and serves the API. Stays in the foreground.\n"
-    "\n"
-    "  --listen ADDRESS:PORT  where to serve; 127.0.0.1:8765 is the default\n"
-    "  --dir DIRECTORY        where everything is kept\n"
-    "  --version              print the version\n"
-    "  --help                 print this\n";
+#define STOP_S     4
+#define COMPLAINTS ((size_t)64 << 10)
+
+enum status { STATUS_OK, STATUS_FAILED, STATUS_USAGE };
+
+struct program {
+    struct server_config config;
+    struct server_tls tls;
+    struct server server;
+    bool started; /* the modules */
+};
 
 static int64_t real_ms(void)
 {
     return (int64_t)(clock_real_ns() / NS_PER_MS);
 }
 
-static int parse(int argc, char **argv, struct server_config *config)
+/* With its parents; mode 0700. */
+static int make_folder(const char *path, struct err *err)
 {
-    static const struct option options[] = { { "listen", required_argument, NULL, 'l' },
-                                             { "dir", required_argument, NULL, 'd' },
-                                             { "version", no_argument, NULL, 'v' },
-                                             { "help", no_argument, NULL, 'h' },
-                                             { NULL, 0, NULL, 0 } };
-    int c;
-    while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
-        switch (c) {
-        case 'l':
-            config->listen = optarg;
-            break;
-        case 'd':
-            config->dir = optarg;
-            break;
-        case 'v':
-            fputs("hinomi-server " HINOMI_VERSION "\n", stdout);
-            return 1;
-        case 'h':
-            fputs(help, stdout);
-            return 1;
-        default:
-            fputs("Try: hinomi-server --help\n", stderr);
-            return -EINVAL;
+    char storage[4096];
+    if (snprintf(storage, sizeof(storage), "%s", path) >= (int)sizeof(storage)) {
+        return err_set(err, -ENAMETOOLONG, "the name of the folder is too long");
+    }
+    for (char *at = storage + 1; *at; at++) {
+        if (*at == '/') {
+            *at = '\0';
+            (void)mkdir(storage, 0755);
+            *at = '/';
         }
+    }
+    if (mkdir(storage, 0700) < 0 && errno != EEXIST) {
+        return err_set(err, -errno, "cannot make %s: %s", path, strerror(errno));
     }
     return 0;
 }
 
-static int start(struct server *server, bool *ret_started, struct err *err)
+/* 0, STATUS_USAGE; complaints are printed. */
+static int configure(struct program *p, const struct server_options *options)
 {
-    const struct store_options store = { .dir = server->config->dir };
-    int r = hub_new(&server->hub);
+    const struct settings_source source = { .path = options->config,
+                                            .environment = environ,
+                                            .arguments = options->arguments,
+                                            .narguments = options->narguments };
+    struct err err = { 0 };
+    struct buf complaints;
+    buf_init(&complaints, COMPLAINTS);
+    int r = server_config_load(&source, &p->config, &complaints, &err);
+    fwrite(complaints.p, 1, complaints.n, stderr);
+    buf_done(&complaints);
     if (r < 0) {
-        return err_set(err, r, "out of memory");
+        log_error("%s", err.message);
     }
-    r = store_open_sqlite(&store, &server->store, err);
-    r = r == 0 ? http_new(server, err) : r;
-    r = r == 0 ? server_modules_start(server, err) : r;
-    *ret_started = r == 0;
-    return r == 0 ? http_listen(server, NULL, err) : r;
+    p->server = (struct server){ .config = &p->config, .now_ms = real_ms };
+    return r < 0 ? STATUS_USAGE : STATUS_OK;
 }
 
-static void run(struct server *server, const sigset_t *signals)
+static bool wants_tls(const struct server_config *config)
+{
+    struct sockaddr_storage at;
+    return config->tls_certificate || address_parse(str_of(config->listen), &at) < 0 ||
+           !address_is_loopback(&at);
+}
+
+static int open_store(struct program *p, struct err *err)
+{
+    const struct store_options options = { .dir = p->config.dir,
+                                           .keep_days = p->config.retention_days,
+                                           .max_bytes = p->config.retention_max_bytes };
+    return store_open_sqlite(&options, &p->server.store, err);
+}
+
+static int load_tls(struct program *p, struct err *err)
+{
+    struct server_tls fresh;
+    int r = tls_load(&p->config, real_ms(), &fresh, err);
+    if (r == 0) {
+        tls_done(&p->tls);
+        p->tls = fresh;
+        p->server.tls = &p->tls;
+    }
+    return r;
+}
+
+static int start(struct program *p, const char *config_path, struct err *err)
+{
+    struct server *server = &p->server;
+    bool landlock = false;
+    int r = make_folder(p->config.dir, err);
+    r = r == 0 && wants_tls(&p->config) ? load_tls(p, err) : r;
+    r = r == 0 ? sandbox_enter(&p->config, config_path, &landlock, err) : r;
+    if (r == 0 && !landlock) {
+        log_warning("the kernel has no Landlock: the file system stays open to this process");
+    }
+    r = r == 0 && hub_new(&server->hub) < 0 ? err_set(err, -ENOMEM, "out of memory") : r;
+    r = r == 0 ? open_store(p, err) : r;
+    r = r == 0 ? http_new(server, err) : r;
+    r = r == 0 ? server_modules_start(server, err) : r;
+    p->started = r == 0;
+    return r == 0 ? http_listen(server, err) : r;
+}
+
+static void announce(const struct program *p)
+{
+    char storage[128] = "";
+    struct buf text;
+    struct sockaddr_storage at;
+    buf_init_fixed(&text, storage, sizeof(storage) - 1);
+    address_parse(str_of(p->config.listen), &at);
+    address_set_port(&at, http_port(&p->server));
+    address_text(&at, &text);
+    log_info("%s, listening on %s://%s/", "hinomi-server " HINOMI_VERSION,
+             p->server.tls ? "https" : "http", storage);
+    if (p->tls.ca) {
+        log_info("SHA-256 of its CA (server.ca_sha256 of agents): %s", p->tls.ca_fingerprint);
+    }
+}
+
+/* New certificates are taken over by listening anew; clients come back. */
+static void renew(struct program *p)
+{
+    struct err err = { 0 };
+    if (!p->server.tls) {
+        return;
+    }
+    http_stop(&p->server);
+    if (load_tls(p, &err) < 0) {
+        log_error("the certificate stays as it was: %s", err.message);
+    }
+    if (http_listen(&p->server, &err) < 0) {
+        log_error("%s", err.message);
+        (void)kill(getpid(), SIGTERM);
+    }
+}
+
+static void run(struct program *p, const sigset_t *signals)
 {
     const struct timespec second = { 1, 0 };
     for (;;) {
@@ -90,46 +170,93 @@ static void run(struct server *server, const sigset_t *signals)
         if (number == SIGTERM || number == SIGINT) {
             return;
         }
-        server_modules_tick(server);
+        if (number == SIGHUP || (p->server.tls && real_ms() >= p->tls.renew_ms)) {
+            renew(p);
+        }
+        server_modules_tick(&p->server);
     }
 }
 
-static void stop(struct server *server, bool started)
+static void too_long(int number)
 {
-    http_stop(server);
-    if (started) {
-        server_modules_stop(server);
-    }
-    http_free(server);
-    store_close(server->store);
-    hub_free(server->hub);
+    static const char text[] = "hinomi-server: error: stopping takes too long; ended at once\n";
+    (void)number;
+    (void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+    _exit(STATUS_FAILED);
 }
 
-int main(int argc, char **argv)
+static void stop(struct program *p)
 {
-    struct server_config config = { .listen = "127.0.0.1:8765", .dir = "/var/lib/hinomi" };
-    struct server server = { .config = &config, .now_ms = real_ms };
+    signal(SIGALRM, too_long);
+    alarm(STOP_S);
+    http_stop(&p->server);
+    if (p->started) {
+        server_modules_stop(&p->server);
+    }
+    http_free(&p->server);
+    store_close(p->server.store);
+    hub_free(p->server.hub);
+    tls_done(&p->tls);
+}
+
+static int serve(struct program *p, const char *config_path)
+{
     struct err err = { 0 };
     sigset_t signals;
-    log_set_program("hinomi-server");
-    int r = parse(argc, argv, &config);
-    if (r != 0) {
-        return r < 0 ? 2 : 0;
-    }
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
-    bool started = false;
-    r = start(&server, &started, &err);
+    setenv("SQLITE_TMPDIR", p->config.dir, 1);
+    sandbox_limits();
+    int r = start(p, config_path, &err);
     if (r == 0) {
-        log_info("serving on http://127.0.0.1:%u/", http_port(&server));
-        run(&server, &signals);
+        announce(p);
+        run(p, &signals);
     } else {
         log_error("%s", err.message);
     }
-    stop(&server, started);
-    return r < 0 ? 1 : 0;
+    stop(p);
+    return r < 0 ? STATUS_FAILED : STATUS_OK;
+}
+
+static int copy(struct program *p, const struct server_options *options)
+{
+    struct err err = { 0 };
+    sandbox_limits();
+    int r = options->verb == SERVER_RESTORE
+                ? store_restore_sqlite(options->directory, p->config.dir, &err)
+                : open_store(p, &err);
+    if (r == 0 && options->verb == SERVER_BACKUP) {
+        r = p->server.store->ops->backup(p->server.store, options->directory, &err);
+    }
+    store_close(p->server.store);
+    if (r < 0) {
+        log_error("%s", err.message);
+    }
+    return r < 0 ? STATUS_FAILED : STATUS_OK;
+}
+
+int main(int argc, char **argv)
+{
+    static struct program program;
+    struct server_options options;
+    log_set_program("hinomi-server");
+    if (!server_options_parse(argc, argv, &options)) {
+        return STATUS_USAGE;
+    }
+    if (options.verb == SERVER_HELP || options.verb == SERVER_VERSION) {
+        fputs(options.verb == SERVER_HELP ? server_help : "hinomi-server " HINOMI_VERSION "\n",
+              stdout);
+        return fflush(stdout) == 0 ? STATUS_OK : STATUS_FAILED;
+    }
+    int status = configure(&program, &options);
+    if (status == STATUS_OK) {
+        status =
+            options.verb == SERVER_RUN ? serve(&program, options.config) : copy(&program, &options);
+    }
+    server_config_done(&program.config);
+    return status;
 }

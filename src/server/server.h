@@ -17,10 +17,11 @@
 #include <stdint.h>
 
 struct server_config; /* server/config.h */
-struct accounts;      /* server/accounts.h: who is it, what may it */
-struct ingest;        /* server/ingest.h: batches into findings */
-struct findings;      /* server/findings.h: queries, triage */
-struct content;       /* server/content.h: rules that are kept, and the bundle made of them */
+struct server_tls;
+struct accounts; /* server/accounts.h: who is it, what may it */
+struct ingest;   /* server/ingest.h: batches into findings */
+struct findings; /* server/findings.h: queries, triage */
+struct content;  /* server/content.h: rules that are kept, and the bundle made of them */
 
 struct server {
     const struct server_config *config;
@@ -31,7 +32,8 @@ struct server {
     struct findings *findings;
     struct content *content;
     struct http_server *http;
-    int64_t (*now_ms)(void); /* CLOCK_REALTIME; tests may set it */
+    const struct server_tls *tls; /* server/tls.h; NULL: plain HTTP */
+    int64_t (*now_ms)(void);      /* CLOCK_REALTIME; tests may set it */
 };
 
 struct server_module {

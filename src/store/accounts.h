@@ -113,8 +113,9 @@ struct store_agent_filter {
 };
 
 struct store_audit_filter {
-    struct str actor, action, object, result; /* .p == NULL any; action: itself and what begins with it and '.' */
-    int64_t from_ms, to_ms;                   /* 0 open */
+    struct str actor, action, object,
+        result;             /* .p == NULL any; action: itself and what begins with it and '.' */
+    int64_t from_ms, to_ms; /* 0 open */
 };
 
 enum store_seen_kind { STORE_SEEN_SESSION, STORE_SEEN_TOKEN, STORE_SEEN_AGENT };
@@ -136,6 +137,8 @@ struct store_accounts_ops {
                     const struct store_audit *audit, struct err *err);
     int (*user_get)(struct store *store, struct str name, struct arena *arena,
                     struct store_user *ret, struct err *err);
+    int (*user_by_id)(struct store *store, int64_t id, struct arena *arena, struct store_user *ret,
+                      struct err *err);
     /* store_user by name, without passwords. */
     int (*user_list)(struct store *store, struct store_list *list, struct err *err);
     int (*user_change)(struct store *store, const struct store_user_change *change,

@@ -30,6 +30,9 @@ enum column {
     COLUMN_COUNT,
 };
 
+/* Of columns_selection.about: severity, which is no text. */
+#define COLUMN_SEVERITY ((enum column)(COLUMN_COUNT + 1))
+
 struct column_desc {
     const char *facet;
     enum own_field own;
@@ -70,7 +73,8 @@ struct columns_bits {
 struct columns_selection {
     struct columns_bits all;
     struct columns_bits parts[COLUMNS_ITEMS_MAX];
-    enum column about[COLUMNS_ITEMS_MAX]; /* the only column that the part is about; COLUMN_COUNT */
+    enum column about
+        [COLUMNS_ITEMS_MAX]; /* the only column that the part is about, COLUMN_SEVERITY; else COLUMN_COUNT */
     uint32_t nparts;
     uint32_t places;
     bool open; /* something is in `maybe` */

@@ -220,7 +220,7 @@ static int select_cond(const struct selector *s, const struct cond *cond, struct
 static enum column about(const struct cond *cond)
 {
     if (cond->kind == COND_CHECK) {
-        return own_of(cond->check) == OWN_FIELDS ? COLUMN_COUNT : column_of(cond->check);
+        return own_of(cond->check) == OWN_SEVERITY ? COLUMN_SEVERITY : column_of(cond->check);
     }
     enum column column = about(cond->items[0]);
     for (uint32_t i = 1; i < cond->nitems; i++) {

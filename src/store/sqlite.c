@@ -5,6 +5,8 @@
  * its marks. A store that could not be opened whole is not opened. Closing is in reverse; the last connection to
  * a file checkpoints its -wal.
  */
+#include "store/findings.h"
+#include "store/ingest.h"
 #include "store/sqlite_store.h"
 
 #include "base/arena.h"
@@ -23,6 +25,9 @@
 static void set_areas(struct store *store)
 {
     store->ingest = &sqlite_ingest_ops;
+    store->findings = &sqlite_findings_ops;
+    store->accounts = &sqlite_accounts_ops;
+    store->content = &sqlite_content_ops;
 }
 
 static void close_sqlite(struct store *base)
@@ -30,6 +35,7 @@ static void close_sqlite(struct store *base)
     struct sqlite_store *store = sqlite_of(base);
     sqlite_pool_done(store);
     sqlite_days_done(store);
+    sqlite_columns_close(store);
     sqlite_connection_close(store->writer);
     if (store->lock_fd >= 0) {
         close(store->lock_fd);
@@ -143,12 +149,29 @@ int store_open_sqlite(const struct store_options *options, struct store **ret, s
     if (r == 0) {
         r = sqlite_days_open(store, err);
     }
+    if (r == 0) {
+        r = sqlite_columns_open(store, err);
+    }
     if (r < 0) {
         close_sqlite(&store->store);
         return r;
     }
     *ret = &store->store;
     return 0;
+}
+
+int store_backup_sqlite(const char *dir, const char *to, struct err *err)
+{
+    struct sqlite_store *store = new_store(&(struct store_options){ .dir = dir });
+    if (!store) {
+        return err_set(err, -ENOMEM, "out of memory");
+    }
+    int r = sqlite_days_find(store, err);
+    if (r == 0) {
+        r = sqlite_backup(&store->store, to, err);
+    }
+    close_sqlite(&store->store);
+    return r;
 }
 
 void store_close(struct store *store)

@@ -11,6 +11,7 @@
 const struct store_accounts_ops sqlite_accounts_ops = {
     .user_add = sqlite_user_add,
     .user_get = sqlite_user_get,
+    .user_by_id = sqlite_user_by_id,
     .user_list = sqlite_user_list,
     .user_change = sqlite_user_change,
     .user_remove = sqlite_user_remove,
@@ -116,8 +117,8 @@ int sqlite_count(struct sqlite3 *db, int64_t *ret, struct err *err, const char *
     if (!statement) {
         return -EIO;
     }
-    int r = sqlite3_bind_parameter_count(statement) > 0 ? sqlite_bind(statement, err, "i", number)
-                                                        : 0;
+    int r =
+        sqlite3_bind_parameter_count(statement) > 0 ? sqlite_bind(statement, err, "i", number) : 0;
     return r < 0 ? r : sqlite_accounts_number(statement, ret, err);
 }
 

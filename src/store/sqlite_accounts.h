@@ -6,13 +6,12 @@
 #include "store/accounts.h"
 #include "store/sqlite.h"
 
-extern const struct store_accounts_ops sqlite_accounts_ops;
-
 /* Its functions, each of the type that the table has for it. */
 #define SQLITE_ACCOUNTS_OP(name)                                                                   \
     __typeof__(*((struct store_accounts_ops *)NULL)->name) sqlite_##name
 SQLITE_ACCOUNTS_OP(user_add);
 SQLITE_ACCOUNTS_OP(user_get);
+SQLITE_ACCOUNTS_OP(user_by_id);
 SQLITE_ACCOUNTS_OP(user_list);
 SQLITE_ACCOUNTS_OP(user_change);
 SQLITE_ACCOUNTS_OP(user_remove);
@@ -50,8 +49,8 @@ int sqlite_audit_add(struct sqlite3 *db, const struct store_audit *audit, struct
 
 /* How rows become items of a list. */
 struct sqlite_kind {
-    const char *what; /* "user" */
-    size_t size;      /* of an item */
+    const char *what;                                                 /* "user" */
+    size_t size;                                                      /* of an item */
     bool (*take)(void *item, sqlite3_stmt *row, struct arena *arena); /* false: out of memory */
 };
 

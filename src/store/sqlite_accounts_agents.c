@@ -27,9 +27,9 @@ static bool take(void *item, sqlite3_stmt *row, struct arena *arena)
         .forget_ms = sqlite3_column_int64(row, 5),
         .instance_ms = sqlite3_column_int64(row, 6),
     };
-    struct str *const texts[AGENT_TEXTS] = { &a->id,      &a->name,     &a->state,    &a->cluster,
-                                             &a->labels,  &a->version,  &a->kernel,   &a->hostname,
-                                             &a->sensor,  &a->address,  &a->instance, &a->before };
+    struct str *const texts[AGENT_TEXTS] = { &a->id,     &a->name,    &a->state,    &a->cluster,
+                                             &a->labels, &a->version, &a->kernel,   &a->hostname,
+                                             &a->sensor, &a->address, &a->instance, &a->before };
     return sqlite_texts(row, arena, AGENT_NUMBERS, AGENT_TEXTS, texts);
 }
 
@@ -94,19 +94,20 @@ static int add(void *data, struct sqlite3 *db, struct err *err)
         r = err_set(err, -EDQUOT, "there are %d agents already", STORE_AGENTS_MAX);
     }
     r = r < 0 ? r : use_enrolment(db, a, err);
-    r = r < 0 ? r
-              : sqlite_run(db, err,
-                           "INSERT INTO agents (id, name, state, state_ms, enrolment, cluster, "
-                           "labels, version, kernel, hostname, sensor, address, created_ms, seen_ms, "
-                           "forget_ms, instance, instance_ms) SELECT ?1, ?2, 'active', ?3, id, "
-                           "cluster, labels, ?5, ?6, ?7, ?8, ?9, ?3, ?3, forget_ms, ?10, ?3 "
-                           "FROM enrolments WHERE id = ?4",
-                           "ttiittttt"
-                           "t",
-                           a->id, a->name, a->created_ms, a->enrolment, sqlite_given(a->version),
-                           sqlite_given(a->kernel), sqlite_given(a->hostname),
-                           sqlite_given(a->sensor), sqlite_given(a->address),
-                           sqlite_given(a->instance));
+    r = r < 0
+            ? r
+            : sqlite_run(db, err,
+                         "INSERT INTO agents (id, name, state, state_ms, enrolment, cluster, "
+                         "labels, version, kernel, hostname, sensor, address, created_ms, seen_ms, "
+                         "forget_ms, instance, instance_ms) SELECT ?1, ?2, 'active', ?3, id, "
+                         "cluster, labels, ?5, ?6, ?7, ?8, ?9, ?3, ?3, forget_ms, ?10, ?3 "
+                         "FROM enrolments WHERE id = ?4",
+                         "ttiittttt"
+                         "t",
+                         a->id, a->name, a->created_ms, a->enrolment, sqlite_given(a->version),
+                         sqlite_given(a->kernel), sqlite_given(a->hostname),
+                         sqlite_given(a->sensor), sqlite_given(a->address),
+                         sqlite_given(a->instance));
     r = r < 0 ? r : add_credential(db, &a->credential, err);
     return r < 0 ? r : sqlite_audit_add(db, writing->audit, err);
 }
@@ -186,11 +187,12 @@ int sqlite_agent_list(struct store *store, const struct store_agent_filter *filt
 static int set_state(void *data, struct sqlite3 *db, struct err *err)
 {
     const struct writing *writing = data;
-    int r = sqlite_run(db, err,
-                       "UPDATE agents SET state = ?2, state_ms = ?3, instance = CASE WHEN ?2 = "
-                       "'active' THEN '' ELSE instance END, before = CASE WHEN ?2 = 'active' THEN '' "
-                       "ELSE before END WHERE id = ?1",
-                       "tti", writing->id, writing->state, writing->audit->time_ms);
+    int r =
+        sqlite_run(db, err,
+                   "UPDATE agents SET state = ?2, state_ms = ?3, instance = CASE WHEN ?2 = "
+                   "'active' THEN '' ELSE instance END, before = CASE WHEN ?2 = 'active' THEN '' "
+                   "ELSE before END WHERE id = ?1",
+                   "tti", writing->id, writing->state, writing->audit->time_ms);
     r = r < 0 ? r : sqlite_changed(db, kind.what, err);
     return r < 0 ? r : sqlite_audit_add(db, writing->audit, err);
 }

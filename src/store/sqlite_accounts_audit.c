@@ -9,25 +9,24 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define AUDIT_ROWS_MAX   1000000
-#define AUDIT_PRUNE_MAX  10000 /* rows a time */
-#define FORGET_MAX       1000  /* agents a time */
-#define FORGET_ID_MAX    64
-#define FORGET_OBJECT    (FORGET_ID_MAX + 8)
+#define AUDIT_ROWS_MAX  1000000
+#define AUDIT_PRUNE_MAX 10000 /* rows a time */
+#define FORGET_MAX      1000  /* agents a time */
+#define FORGET_ID_MAX   64
+#define FORGET_OBJECT   (FORGET_ID_MAX + 8)
 
 int sqlite_audit_add(struct sqlite3 *db, const struct store_audit *audit, struct err *err)
 {
     if (!audit) {
         return 0;
     }
-    return sqlite_run(db, err,
-                      "INSERT INTO audit (time_ms, kind, actor, action, object, result, address, "
-                      "request, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                      "itttttttt", audit->time_ms, sqlite_given(audit->kind),
-                      sqlite_given(audit->actor), sqlite_given(audit->action),
-                      sqlite_given(audit->object), sqlite_given(audit->result),
-                      sqlite_given(audit->address), sqlite_given(audit->request),
-                      sqlite_given(audit->detail));
+    return sqlite_run(
+        db, err,
+        "INSERT INTO audit (time_ms, kind, actor, action, object, result, address, "
+        "request, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "itttttttt", audit->time_ms, sqlite_given(audit->kind), sqlite_given(audit->actor),
+        sqlite_given(audit->action), sqlite_given(audit->object), sqlite_given(audit->result),
+        sqlite_given(audit->address), sqlite_given(audit->request), sqlite_given(audit->detail));
 }
 
 static int add_alone(void *data, struct sqlite3 *db, struct err *err)
@@ -110,11 +109,11 @@ int sqlite_seen(struct store *store, const struct store_seen *items, size_t n, s
 static int next_forgotten(struct sqlite3 *db, int64_t now_ms, char id[FORGET_ID_MAX],
                           struct err *err)
 {
-    sqlite3_stmt *statement = sqlite_statement(
-        db,
-        "SELECT id FROM agents WHERE forget_ms > 0 AND seen_ms < ?1 - forget_ms "
-        "AND state <> 'cloned' LIMIT 1",
-        err);
+    sqlite3_stmt *statement =
+        sqlite_statement(db,
+                         "SELECT id FROM agents WHERE forget_ms > 0 AND seen_ms < ?1 - forget_ms "
+                         "AND state <> 'cloned' LIMIT 1",
+                         err);
     int r = !statement ? -EIO : sqlite_bind(statement, err, "i", now_ms);
     r = r < 0 ? r : sqlite_row(statement, err);
     if (r > 0) {
@@ -152,9 +151,8 @@ static int expire(void *data, struct sqlite3 *db, struct err *err)
     int r = sqlite_run(db, err, "DELETE FROM sessions WHERE seen_ms < ?1 OR created_ms < ?2", "ii",
                        expire->sessions_seen_ms, expire->sessions_created_ms);
     r = r < 0 ? r
-              : sqlite_run(db, err,
-                           "DELETE FROM credentials WHERE until_ms > 0 AND until_ms < ?1", "i",
-                           expire->now_ms);
+              : sqlite_run(db, err, "DELETE FROM credentials WHERE until_ms > 0 AND until_ms < ?1",
+                           "i", expire->now_ms);
     r = r < 0 ? r : forget(db, expire->now_ms, err);
     return r < 0 ? r
                  : sqlite_run(db, err,

@@ -43,14 +43,15 @@ static int add(void *data, struct sqlite3 *db, struct err *err)
     if (r == 0 && count >= STORE_ENROLMENTS_MAX) {
         r = err_set(err, -EDQUOT, "there are %d enrolment tokens already", STORE_ENROLMENTS_MAX);
     }
-    r = r < 0 ? r
-              : sqlite_run(db, err,
-                           "INSERT INTO enrolments (hash, name, cluster, labels, maker, created_ms, "
-                           "expires_ms, max_uses, forget_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, "
-                           "?8, ?9)",
-                           "bttttiiii", sqlite_hash_str(e->hash), e->name,
-                           sqlite_given(e->cluster), sqlite_given(e->labels), e->maker,
-                           e->created_ms, e->expires_ms, e->max_uses, e->forget_ms);
+    r = r < 0
+            ? r
+            : sqlite_run(db, err,
+                         "INSERT INTO enrolments (hash, name, cluster, labels, maker, created_ms, "
+                         "expires_ms, max_uses, forget_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, "
+                         "?8, ?9)",
+                         "bttttiiii", sqlite_hash_str(e->hash), e->name, sqlite_given(e->cluster),
+                         sqlite_given(e->labels), e->maker, e->created_ms, e->expires_ms,
+                         e->max_uses, e->forget_ms);
     if (r < 0) {
         return r;
     }
@@ -104,11 +105,11 @@ int sqlite_enrolment_list(struct store *store, struct store_list *list, struct e
     if (r < 0) {
         return r;
     }
-    sqlite3_stmt *statement = sqlite_statement(read.db,
-                                               "SELECT " ENROLMENT_COLUMNS
-                                               " FROM enrolments WHERE ?1 = 0 OR id < ?1 "
-                                               "ORDER BY id DESC LIMIT ?2",
-                                               err);
+    sqlite3_stmt *statement =
+        sqlite_statement(read.db,
+                         "SELECT " ENROLMENT_COLUMNS " FROM enrolments WHERE ?1 = 0 OR id < ?1 "
+                         "ORDER BY id DESC LIMIT ?2",
+                         err);
     r = !statement ? -EIO : sqlite_bind(statement, err, "ii", list->after, (int64_t)list->limit);
     r = r < 0 ? r : sqlite_read_list(&read, statement, list);
     r = r < 0 ? r : sqlite_count(read.db, &list->total, err, "SELECT count(*) FROM enrolments", 0);

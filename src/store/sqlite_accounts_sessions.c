@@ -107,8 +107,7 @@ int sqlite_session_find(struct store *store, const uint8_t *hash, struct arena *
     return r;
 }
 
-int sqlite_session_list(struct store *store, int64_t user, struct store_list *list,
-                        struct err *err)
+int sqlite_session_list(struct store *store, int64_t user, struct store_list *list, struct err *err)
 {
     struct sqlite_read read = { store, &sessions, err, NULL };
     int r = sqlite_read_begin(&read);
@@ -148,9 +147,9 @@ static int add_token(void *data, struct sqlite3 *db, struct err *err)
     const struct writing *writing = data;
     struct store_token *token = writing->item;
     int64_t count = 0;
-    int r = sqlite_count(db, &count, err,
-                         "SELECT count(*) FROM tokens WHERE user = ?1 AND revoked_ms = 0",
-                         token->user);
+    int r =
+        sqlite_count(db, &count, err,
+                     "SELECT count(*) FROM tokens WHERE user = ?1 AND revoked_ms = 0", token->user);
     if (r == 0 && count >= STORE_USER_TOKENS_MAX) {
         r = err_set(err, -EDQUOT, "this user has %d tokens already", STORE_USER_TOKENS_MAX);
     }

@@ -68,12 +68,13 @@ static int add(void *data, struct sqlite3 *db, struct err *err)
     if (count >= STORE_USERS_MAX) {
         return err_set(err, -EDQUOT, "there are %d users already", STORE_USERS_MAX);
     }
-    r = sqlite_run(db, err,
-                   "INSERT INTO users (name, display_name, role, password, language, theme, "
-                   "time_zone, created_ms, password_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                   "tttttttii", user->name, sqlite_given(user->display_name), user->role,
-                   user->password, sqlite_given(user->language), sqlite_given(user->theme),
-                   sqlite_given(user->time_zone), user->created_ms, user->created_ms);
+    r = sqlite_run(
+        db, err,
+        "INSERT INTO users (name, display_name, role, password, language, theme, "
+        "time_zone, created_ms, password_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "tttttttii", user->name, sqlite_given(user->display_name), user->role, user->password,
+        sqlite_given(user->language), sqlite_given(user->theme), sqlite_given(user->time_zone),
+        user->created_ms, user->created_ms);
     if (r < 0) {
         return r == -EEXIST ? err_set(err, r, "there is a user of that name already") : r;
     }
@@ -96,9 +97,25 @@ int sqlite_user_get(struct store *store, struct str name, struct arena *arena,
     if (r < 0) {
         return r;
     }
-    sqlite3_stmt *statement = sqlite_statement(
-        read.db, "SELECT " USER_COLUMNS " FROM users u WHERE u.name = ?1", err);
+    sqlite3_stmt *statement =
+        sqlite_statement(read.db, "SELECT " USER_COLUMNS " FROM users u WHERE u.name = ?1", err);
     r = !statement ? -EIO : sqlite_bind(statement, err, "t", name);
+    r = r < 0 ? r : sqlite_read_one(&read, statement, arena, ret);
+    sqlite_read_end(&read);
+    return r;
+}
+
+int sqlite_user_by_id(struct store *store, int64_t id, struct arena *arena, struct store_user *ret,
+                      struct err *err)
+{
+    struct sqlite_read read = { store, &one, err, NULL };
+    int r = sqlite_read_begin(&read);
+    if (r < 0) {
+        return r;
+    }
+    sqlite3_stmt *statement =
+        sqlite_statement(read.db, "SELECT " USER_COLUMNS " FROM users u WHERE u.id = ?1", err);
+    r = !statement ? -EIO : sqlite_bind(statement, err, "i", id);
     r = r < 0 ? r : sqlite_read_one(&read, statement, arena, ret);
     sqlite_read_end(&read);
     return r;
@@ -178,9 +195,9 @@ static int change_body(void *data, struct sqlite3 *db, struct err *err)
                        change->name, (int64_t)(change->disabled != 0));
     }
     if (r == 0 && change->end_sessions) {
-        r = sqlite_run(
-            db, err, "DELETE FROM sessions WHERE user = (SELECT id FROM users WHERE name = ?1)",
-            "t", change->name);
+        r = sqlite_run(db, err,
+                       "DELETE FROM sessions WHERE user = (SELECT id FROM users WHERE name = ?1)",
+                       "t", change->name);
     }
     r = r < 0 ? r : admin_left(db, err);
     return r < 0 ? r : sqlite_audit_add(db, changing->audit, err);

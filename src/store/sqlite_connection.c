@@ -88,7 +88,8 @@ int sqlite_connection_open(struct sqlite_store *store, const char *path, enum sq
     if (use == SQLITE_USE_READ) {
         set_reader(connection->db);
     }
-    if (sqlite_exec(connection->db, settings[use], err) < 0) {
+    if ((use == SQLITE_USE_READ && sqlite_holds_register(connection->db, err) < 0) ||
+        sqlite_exec(connection->db, settings[use], err) < 0) {
         return err_wrap(err, "%s", path);
     }
     *ret = TAKE(connection);

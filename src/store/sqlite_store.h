@@ -59,8 +59,11 @@ struct sqlite_job {
     struct sqlite_job *next;
 };
 
+struct sqlite_columns;
+
 struct sqlite_store {
     struct store store;
+    struct sqlite_columns *columns; /* sqlite_columns.c */
     char *dir;
     int lock_fd;
     struct store_options options;
@@ -136,6 +139,7 @@ int sqlite_write_in(struct sqlite_store *store, const struct sqlite_write *write
 
 /* sqlite_days.c: of the writer. */
 int sqlite_days_open(struct sqlite_store *store, struct err *err);
+int sqlite_days_find(struct sqlite_store *store, struct err *err); /* only for reading */
 void sqlite_days_done(struct sqlite_store *store);
 int sqlite_days_ready(struct sqlite_store *store, struct err *err);
 void sqlite_days_saved(struct sqlite_store *store, bool keep);
@@ -145,6 +149,17 @@ bool sqlite_days_undone(const struct sqlite_store *store);
 void sqlite_day_close(struct sqlite_store *store, int64_t day_ms);
 void sqlite_days_add(struct sqlite_store *store, int64_t day_ms);
 void sqlite_days_remove(struct sqlite_store *store, int64_t day_ms);
+
+/* sqlite_holds.c; with a reader's connection */
+#define SQLITE_HOLDS_POINTER "hinomi-check" /* type of the pointer to a struct check */
+int sqlite_holds_register(struct sqlite3 *db, struct err *err);
+
+/* sqlite_columns.c */
+struct columns;
+int sqlite_columns_open(struct sqlite_store *store, struct err *err);
+void sqlite_columns_close(struct sqlite_store *store);
+void sqlite_columns_apply(struct sqlite_store *store); /* after a commit or its undoing */
+struct columns *sqlite_columns_of(struct sqlite_store *store);
 
 /* sqlite_retain.c, sqlite_backup.c */
 int sqlite_retain(struct store *store, int64_t now_ms, struct err *err);

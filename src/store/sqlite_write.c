@@ -90,6 +90,7 @@ static struct sqlite_job *run_group(struct sqlite_store *store, struct sqlite_jo
     for (; job && n < GROUP_MAX; job = job->next, n++) {
         if (!run_job(store, job)) {
             roll_back(store);
+            sqlite_columns_apply(store);
             fail_all(first, job->next, -EBUSY, "undone with another's failure; try again");
             return job->next;
         }
@@ -98,6 +99,7 @@ static struct sqlite_job *run_group(struct sqlite_store *store, struct sqlite_jo
         roll_back(store);
         fail_all(first, job, err.code, err.message);
     }
+    sqlite_columns_apply(store);
     return job;
 }
 

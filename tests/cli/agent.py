@@ -428,6 +428,34 @@ class Watching(Folder):
         order = [int(text.partition("-")[2] or 0) for text in texts]
         self.assertEqual(order, sorted(order))
 
+    def test_deny_at_reload(self):
+        """A policy that denies comes and goes while an application runs."""
+        plain = f"rules_files: {self.rules}\n"
+        config = self.write("c.yaml", plain)
+        agent = self.agent("--config", config, "--sensor", "notify")
+        if agent.process.poll() == 3:
+            self.skipTest("skipped: " + agent.said().strip())
+        log = self.write("log", "")
+        script = (f"cd {self.folder}; while ! test -e end; do if true > x-marker; then echo made; else echo refused; fi; "
+                  "sleep 0.02; done >> log 2> /dev/null")
+        process = self.watch(agent, "sh", "-c", script)
+        policies = self.write("p.yaml", "- policy: Refuse\n  enabled: true\n  rules:\n    - name: marker\n      actions: [deny]\n")
+        for text, want in ((plain, "made"), (plain + f"policies: {policies}\n", "refused"), (plain, "made")):
+            with open(config, "w", encoding="ascii") as file:
+                file.write(text)
+            agent.reload("reloaded: 1 of 1 rules")
+            before = os.path.getsize(log)
+
+            def new_lines():
+                with open(log, encoding="ascii") as file:
+                    file.seek(before)
+                    lines = file.read().split()
+                return lines if len(lines) > 3 else None
+            self.assertEqual(set(until(new_lines)[1:]), {want})
+        self.write("end", "")
+        process.communicate(timeout=LIMIT_S)
+        self.assertEqual(agent.stop(), 0)
+
     def test_stop_drains(self):
         """All that happened before SIGTERM is written when it ends."""
         agent = self.watching_agent("-o", self.path("alerts"))
@@ -457,6 +485,7 @@ class Watching(Folder):
         self.assertEqual((gap["rule"], gap["source"], gap["priority"]), ("Hinomi gap", "hinomi", "Warning"))
         self.assertGreater(gap["output_fields"]["gap.calls"], 0)
         self.assertEqual(gap["output_fields"]["gap.cause"], "agent gone")
+        self.assertEqual(gap["hinomi"]["gap"]["calls"], gap["output_fields"]["gap.calls"])
         start, end = (gap["output_fields"][name] for name in ("gap.start", "gap.end"))
         self.assertRegex(start, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$")
         self.assertLess(start, end)

@@ -277,11 +277,13 @@ class Pod:
     # Applications
 
     def app(self, image, *command, shim=(), user=0, pid=None, options=()):
+        """`shim`: its options; None: without it."""
         name = self._name(image)
         words = [*LIMITS, *(CAPS[:1] if user else CAPS), "--security-opt", f"seccomp={self.suite.profile}", "--user", str(user), "--read-only",
                  "--tmpfs", "/tmp:rw,mode=1777", "-v", f"{self.volume}:/hinomi:ro", *options]
         words += ["--pid", f"container:{self.pause}"] if pid is None else ["--pid", pid] if pid else []
-        app = App(self, name, [*words, self.suite.images.name(image), "/hinomi/hinomi-shim", *shim, "--", *command])
+        shim = [] if shim is None else ["/hinomi/hinomi-shim", *shim, "--"]
+        app = App(self, name, [*words, self.suite.images.name(image), *shim, *command])
         self.apps.append(app)
         return app
 

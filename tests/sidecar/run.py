@@ -332,6 +332,30 @@ def reload_rules(pod, rules):
         pod.wait_log(said)
 
 
+def case_ptrace(suite, pod):
+    """hinomi-agent with --sensor ptrace seizes applications that nobody hands over, running ones and new ones."""
+    if not suite.program:
+        print("    skipped: hinomi-agent is not given")
+        return
+    shutil.copytree(CONTENT, os.path.join(pod.results, "rules"))
+    wait_for_go = "while [ ! -e /hinomi/go ]; do sleep 0.1; done"
+    first = pod.app("busybox", "/bin/sh", "-c", f"{wait_for_go}; /load touch /tmp/kinsing", shim=None)
+    wait_for("it runs", lambda: podman("ps", "-q", "--filter", f"name={first.name}", check=False))
+    pod.start_program("--sensor ptrace")
+    later = pod.app("distroless", "/load", "run", STOP, shim=None, user=1000)
+    wait_for("it runs", lambda: podman("ps", "-q", "--filter", f"name={later.name}", check=False))
+    for app in (first, later):
+        pid = podman("inspect", "--format", "{{.State.Pid}}", app.name)
+        wait_for(f"{app.name} is seized",
+                 lambda p=pid: [line for line in read(f"/proc/{p}/status").splitlines()
+                                if line.startswith("TracerPid") and line.split()[1] != "0"])
+    pod.let_go()
+    first.finish()
+    pod.wait_alert(WRITTEN, **{"fd.name": "/tmp/kinsing"})
+    ran_well(pod.end(later))
+    check(not pod.alerts("Unwatched process in container"), pod.alerts("Unwatched process in container"))
+
+
 def case_responses(suite, pod):
     """Policies of hinomi-agent stop and pause containers by Podman's own API."""
     if not suite.program:

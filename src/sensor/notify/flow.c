@@ -382,7 +382,7 @@ static void confirm(struct receiver *r)
 {
     const struct notify_config *config = &r->notify->config;
     struct call_outcome outcome = flow_predicted(r, 0);
-    if (r->raceable && !config->deny && r->args.call->flags & CALL_OPEN &&
+    if (r->raceable && !notify_denies(r->notify) && r->args.call->flags & CALL_OPEN &&
         !(r->args.open_flags & O_CREAT)) {
         open_blindly(r, outcome);
         return;
@@ -390,11 +390,11 @@ static void confirm(struct receiver *r)
     outcome.result = flow_expect(r);
     learn_own_fd(r);
     bool unsure = r->at[0].unsure || r->at[1].unsure;
-    if (config->deny && r->raceable && r->args.call->flags & CALL_OPEN &&
+    if (notify_denies(r->notify) && r->raceable && r->args.call->flags & CALL_OPEN &&
         config->features & FEATURE_ADDFD_SEND && open_for_target(r, outcome.result)) {
         return;
     }
-    if (!unsure && (!r->raceable || config->deny)) {
+    if (!unsure && (!r->raceable || notify_denies(r->notify))) {
         enum verdict verdict = preview_expected(r, &outcome);
         if (verdict == VERDICT_DENY) {
             flow_refuse(r);
@@ -424,7 +424,7 @@ static void exact(struct receiver *r)
     if (r->args.call->flags & CALL_PATHS) {
         outcome.result = predict(r->resolver, &r->target, &r->args, r->at);
     }
-    if (r->notify->config.deny && flow_preview(r, outcome) == VERDICT_DENY) {
+    if (notify_denies(r->notify) && flow_preview(r, outcome) == VERDICT_DENY) {
         flow_refuse(r);
         return;
     }

@@ -267,7 +267,7 @@ void flow_predict(struct receiver *r)
         facts.family != AF_UNIX) {
         outcome.result = -EINPROGRESS;
     }
-    if (r->notify->config.deny && flow_preview(r, outcome) == VERDICT_DENY) {
+    if (notify_denies(r->notify) && flow_preview(r, outcome) == VERDICT_DENY) {
         flow_refuse(r);
         return;
     }

@@ -39,6 +39,7 @@ int notify_new(const struct notify_config *config, struct notify **ret, struct e
         return err_set(err, -ENOMEM, "out of memory");
     }
     n->config = *config;
+    atomic_init(&n->deny, config->deny);
     n->listener = -1;
     pthread_mutex_init(&n->own_lock, NULL);
     n->lock = config->lock ? config->lock : &n->own_lock;
@@ -147,7 +148,7 @@ static void count_stuck(struct notify *n)
  * would be a way around: there it is held, and refused in the end. */
 static void answer_for(struct notify *n, struct receiver *r, uint64_t taken, uint64_t now)
 {
-    bool deny = n->config.deny;
+    bool deny = notify_denies(n);
     struct seccomp_notif_resp resp = {
         .id = __atomic_load_n(&r->slot->notif.id, __ATOMIC_ACQUIRE),
         .error = deny ? -EPERM : 0,
@@ -173,7 +174,8 @@ static void answer_for(struct notify *n, struct receiver *r, uint64_t taken, uin
 static void serve_for_all(struct notify *n)
 {
     struct pollfd p = { .fd = n->listener, .events = POLLIN };
-    while (!n->config.deny && receivers_are_stuck(n) && poll(&p, 1, 0) == 1 && p.revents & POLLIN) {
+    while (!notify_denies(n) && receivers_are_stuck(n) && poll(&p, 1, 0) == 1 &&
+           p.revents & POLLIN) {
         struct seccomp_notif notif = { 0 };
         struct seccomp_notif_resp resp = { .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
         if (ioctl(n->listener, SECCOMP_IOCTL_NOTIF_RECV, &notif) < 0) {
@@ -384,6 +386,11 @@ void notify_get_stats(struct notify *n, struct notify_stats *ret)
     pthread_mutex_lock(n->lock);
     *ret = n->stats;
     pthread_mutex_unlock(n->lock);
+}
+
+void notify_set_deny(struct notify *n, bool deny)
+{
+    atomic_store(&n->deny, deny);
 }
 
 void notify_stop(struct notify *n)

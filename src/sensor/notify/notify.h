@@ -55,6 +55,8 @@ struct notify;
 int notify_new(const struct notify_config *config, struct notify **ret, struct err *err);
 void notify_free(struct notify *notify); /* stops receivers; the listener's calls then fail ENOSYS
                                           * unless someone else holds it */
+/* notify_config.deny, from now on. */
+void notify_set_deny(struct notify *notify, bool deny);
 /* No more events: receivers and housekeeping end. */
 void notify_stop(struct notify *notify);
 /* Takes the listener and starts to serve. */

@@ -72,6 +72,7 @@ struct tracked {
 
 struct notify {
     struct notify_config config;
+    _Atomic bool deny; /* the configuration's, until it is set anew */
     int listener;
     struct holder_shared *shared;
     bool own_shared;
@@ -105,6 +106,12 @@ struct notify {
     _Atomic uint64_t drains_wanted, drains_done;
     size_t swept; /* threads of the state looked at, of this round */
 };
+
+/* May change between two looks: then a call under way is treated either way. */
+static inline bool notify_denies(const struct notify *notify)
+{
+    return atomic_load_explicit(&notify->deny, memory_order_relaxed);
+}
 
 /* receiver.c */
 int receivers_start(struct notify *notify, struct err *err);

@@ -46,6 +46,7 @@ int ptrace_new(const struct ptrace_config *config, struct ptrace **ret, struct e
         return err_set(err, -ENOMEM, "out of memory");
     }
     p->config = *config;
+    atomic_init(&p->deny, config->deny);
     p->ended = true;
     pthread_mutex_init(&p->requests_lock, NULL);
     pthread_cond_init(&p->asked, NULL);
@@ -155,6 +156,11 @@ void ptrace_get_stats(struct ptrace *p, struct ptrace_stats *ret)
     pthread_mutex_lock(p->config.lock);
     *ret = p->stats;
     pthread_mutex_unlock(p->config.lock);
+}
+
+void ptrace_set_deny(struct ptrace *p, bool deny)
+{
+    atomic_store(&p->deny, deny);
 }
 
 void ptrace_stop(struct ptrace *p)

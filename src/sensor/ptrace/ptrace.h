@@ -80,6 +80,8 @@ int ptrace_adopt(struct ptrace *ptrace, int64_t pid, struct err *err);
 int ptrace_attach(struct ptrace *ptrace, int64_t pid, struct err *err);
 /* Is the process watched by this sensor? */
 bool ptrace_has(struct ptrace *ptrace, int64_t pid);
+/* ptrace_config.deny, from now on. */
+void ptrace_set_deny(struct ptrace *ptrace, bool deny);
 /* Has the last watched task gone? Waits at most timeout_ms (-1: for ever). */
 bool ptrace_wait_end(struct ptrace *ptrace, int timeout_ms);
 /* Until everything that happened went to the sink. */

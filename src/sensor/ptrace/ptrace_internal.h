@@ -74,6 +74,7 @@ struct request {
 
 struct ptrace {
     struct ptrace_config config;
+    _Atomic bool deny;         /* the configuration's, until it is set anew */
     struct resolver *resolver; /* the tracer's */
     struct live_task *task, *other;
     struct live_sharers *sharers;
@@ -99,6 +100,12 @@ struct ptrace {
     _Atomic pid_t tracer;
     _Atomic bool wanted; /* there are requests */
 };
+
+/* May change between two looks: then a call under way is treated either way. */
+static inline bool ptrace_denies(const struct ptrace *ptrace)
+{
+    return atomic_load_explicit(&ptrace->deny, memory_order_relaxed);
+}
 
 /* tracer.c */
 void *tracer_main(void *data);

@@ -135,7 +135,7 @@ static enum judgement refused_or(enum verdict verdict, enum judgement other)
 static enum judgement confirm(struct ptrace *p, struct tracee *t, struct trace_call *c)
 {
     bool opens = c->args.call->flags & CALL_OPEN;
-    if (t->shared && !p->config.deny && opens && !(c->args.open_flags & O_CREAT)) {
+    if (t->shared && !ptrace_denies(p) && opens && !(c->args.open_flags & O_CREAT)) {
         c->blind = true;
         return IS_TOLD;
     }
@@ -143,7 +143,7 @@ static enum judgement confirm(struct ptrace *p, struct tracee *t, struct trace_c
     outcome.exact = !t->shared;
     learn_fd(p, c);
     bool unsure = c->at[0].unsure || c->at[1].unsure;
-    if (unsure || (t->shared && !p->config.deny)) {
+    if (unsure || (t->shared && !ptrace_denies(p))) {
         return IS_TOLD;
     }
     enum verdict verdict = preview(p, c, outcome);
@@ -160,7 +160,7 @@ static enum judgement judge_others(struct ptrace *p, struct tracee *t, struct tr
         outcome.result = expect(p, t, c);
     }
     learn_fd(p, c);
-    if (!p->config.deny) {
+    if (!ptrace_denies(p)) {
         return IS_TOLD;
     }
     if (c->args.call->flags & CALL_SOCKET &&
@@ -198,7 +198,7 @@ static void begin_fork(struct ptrace *p, struct tracee *t, struct trace_call *c)
 static void begin_call(struct ptrace *p, struct tracee *t)
 {
     if (!is_all_registers(t->call) && trace_call_take(p, t) && !trace_read(p, t, t->kept)) {
-        if (p->config.deny) { /* else it would be a way around */
+        if (ptrace_denies(p)) { /* else it would be a way around */
             registers_refuse(t->tid, EPERM);
         }
         trace_call_give(p, t);

@@ -70,7 +70,7 @@ static bool is_told_by_descriptor(const struct ptrace *p, const struct tracee *t
 {
     bool openat = t->call->name == NAME_openat;
     uint32_t flags = (uint32_t)t->data.args[openat ? 2 : 1];
-    if (!t->shared || p->config.deny || (!openat && t->call->name != NAME_open) ||
+    if (!t->shared || ptrace_denies(p) || (!openat && t->call->name != NAME_open) ||
         flags & O_CREAT) {
         return false;
     }

@@ -128,6 +128,56 @@ static void test_gap_json(void **state)
     stop(f);
 }
 
+static struct json_object *within(struct json_object *object, const char *key)
+{
+    struct json_object *value = NULL;
+    assert_true(json_object_object_get_ex(object, key, &value));
+    return value;
+}
+
+/* An agent's notices have what its alerts have; a gap is in its own object, and others have none. */
+static void test_gap_hinomi(void **state)
+{
+    (void)state;
+    struct alert_hinomi hinomi;
+    struct notice_gap gap = closed;
+    gap.calls = STR("openat=12\xff");
+    const struct notice_field field = { "container.id", NOTICE_TEXT, closed.container, 0 };
+    struct notice notice = { .rule = "r", .priority = PRIORITY_WARNING, .gap = &gap };
+    struct alert_format format = { .json = true, .hinomi = &hinomi };
+    struct buf line;
+    assert_int_equal(alert_hinomi_init(&hinomi, STR("a"), NULL), 0);
+    buf_init(&line, 1 << 20);
+    notice_write(&format, &notice, 1, &line);
+    notice.fields = &field;
+    notice.nfields = 1;
+    notice.gap = NULL;
+    notice_write(&format, &notice, 2, &line);
+    buf_putc(&line, '\0');
+    char *second = strchr(line.p, '\n');
+    *second++ = '\0';
+    struct json_object *alert = parsed(line.p), *own = within(alert, "hinomi");
+    assert_int_equal(strlen(member(alert, "uuid")), 36);
+    assert_string_equal(strrchr(member(own, "id"), ':'), ":1");
+    assert_string_equal(member(own, "severity"), "5.5");
+    assert_null(within(own, "container"));
+    struct json_object *told = within(own, "gap");
+    assert_string_equal(member(told, "start"), "2023-11-14T22:13:20.123456789Z");
+    assert_string_equal(member(told, "end"), "2023-11-14T22:13:22.623456789Z");
+    assert_string_equal(member(told, "cause"), "agent gone");
+    assert_string_equal(member(told, "calls"), "1234");
+    assert_string_equal(member(told, "by_call"), "openat=12\\xff");
+    json_object_put(alert);
+    alert = parsed(second);
+    own = within(alert, "hinomi");
+    assert_string_equal(strrchr(member(own, "id"), ':'), ":2");
+    assert_string_equal(member(within(own, "container"), "id"), "0123456789ab");
+    assert_null(within(own, "gap"));
+    assert_int_equal(json_object_array_length(within(own, "lineage")), 0);
+    json_object_put(alert);
+    buf_done(&line);
+}
+
 /* Open: said when older than a second, not counted until it closes. */
 static void test_gap_open(void **state)
 {
@@ -218,9 +268,9 @@ static void test_long(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gap_text), cmocka_unit_test(test_gap_json),
-        cmocka_unit_test(test_gap_open), cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_long),
+        cmocka_unit_test(test_gap_text),   cmocka_unit_test(test_gap_json),
+        cmocka_unit_test(test_gap_hinomi), cmocka_unit_test(test_gap_open),
+        cmocka_unit_test(test_hostile),    cmocka_unit_test(test_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

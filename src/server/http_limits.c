@@ -1,12 +1,12 @@
 /*
- * limits: token buckets and counts of connections, by a hash of whom they are for.
+ * http_limits: token buckets and counts of connections, by a hash of whom they are for.
  *
  * A table has sets of four places. A bucket is a moment: when it will be full again; a request moves it on by the
  * time one takes. One that lies in the past is full, which is what a new one would be: its place is free. When
  * all four of a set are busy the least busy one is shared with the newcomer, so nobody gets more than allowed by
  * coming from many addresses. Connections are counted likewise; there a place is free at zero.
  */
-#include "server/limits.h"
+#include "server/http_limits.h"
 
 #include "base/arena.h"
 #include "base/clock.h"

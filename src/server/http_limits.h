@@ -1,5 +1,5 @@
 /*
- * limits: how much one client, and all of them together, may ask for.
+ * http_limits: how much one client, and all of them together, may ask for.
  *
  * Token buckets by client address and by principal, kept in tables of a fixed size: a bucket that is full again
  * is forgotten; when a table is full of busy ones, a newcomer shares the bucket of those it displaces. Any thread.

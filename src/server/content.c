@@ -1,0 +1,394 @@
+/*
+ * The content module: its routes, and how it starts.
+ *
+ * Starting reads the managed content and the users' documents, makes the set, and makes a new version when the
+ * managed content is another than that of the last one. An update of the program must not stop the server, so
+ * documents of users that no longer fit are left out of what is in force, kept, and told of, one after the
+ * other until the engine takes the rest.
+ */
+#include "server/content_internal.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "server/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#ifndef HINOMI_DATADIR
+#define HINOMI_DATADIR "/usr/share/hinomi"
+#endif
+
+int64_t content_version(const struct server *server)
+{
+    struct content *content = server->content;
+    if (!content) {
+        return 0;
+    }
+    pthread_mutex_lock(&content->lock);
+    int64_t version = content->version;
+    pthread_mutex_unlock(&content->lock);
+    return version;
+}
+
+void content_sign_key(const struct server *server, struct buf *buf)
+{
+    if (server->content) {
+        buf_base64(buf, str_from(server->content->bundles.key.public_key,
+                                 sizeof(server->content->bundles.key.public_key)));
+    }
+}
+
+/* ---- starting */
+
+static int add_documents(struct content *content, struct content_set *set, struct arena *arena,
+                         struct err *err)
+{
+    struct store_document *documents = NULL;
+    size_t n = 0;
+    int r =
+        content->ops->documents(content->store, STORE_VERSION_NEWEST, arena, &documents, &n, err);
+    for (size_t i = 0; i < n && r == 0; i++) {
+        struct document d = { .name = documents[i].name,
+                              .text = documents[i].text,
+                              .base = documents[i].base,
+                              .place = documents[i].place,
+                              .added = documents[i].added };
+        if (content_kind_of(documents[i].kind, &d.kind) &&
+            content_part_of(documents[i].part, &d.part)) {
+            r = set_put(set, &d);
+        }
+    }
+    return r == -ENOMEM ? err_set(err, r, "the content is too large") : r;
+}
+
+static int add_taken(struct content *content, struct content_set *set, struct arena *arena,
+                     struct err *err)
+{
+    struct str *lists = NULL;
+    size_t nlists = 0;
+    int r = content->ops->items_lists(content->store, STORE_VERSION_NEWEST, -1, arena, &lists,
+                                      &nlists, err);
+    for (size_t i = 0; i < nlists && r == 0; i++) {
+        const struct store_items_filter filter = {
+            .list = lists[i], .at = STORE_VERSION_NEWEST, .limit = UINT32_MAX, .sign = -1
+        };
+        struct store_item *items = NULL;
+        size_t n = 0;
+        r = content->ops->items(content->store, &filter, arena, &items, &n, err);
+        for (size_t k = 0; k < n && r == 0; k++) {
+            r = set_take(set, lists[i], items[k].item, true);
+        }
+    }
+    return r == -ENOMEM ? err_set(err, r, "the content is too large") : r;
+}
+
+/* What became of what the document was made for. */
+static void compare_base(struct content_set *set, struct document *d)
+{
+    const struct document *managed =
+        documents_find(&set->managed->documents, d->kind, d->name, PART_MANAGED);
+    const struct document *own = documents_find(&set->documents, d->kind, d->name, PART_OWN);
+    if (d->part == PART_OWN) {
+        d->conflict = managed ? STR("name_taken") : STR("");
+    } else if (!managed && !own) {
+        d->conflict = STR("managed_gone");
+        d->excluded = true;
+    } else if (managed && d->base.n > 0 && !str_eq(d->base, managed->base)) {
+        d->conflict = STR("managed_changed");
+    }
+}
+
+/* A document of a user that the engine complains of; NULL: none. */
+static struct document *find_culprit(struct content_set *set, struct arena *arena)
+{
+    struct content_diag *diags = NULL;
+    size_t n = 0;
+    if (set_diags(set, arena, true, &diags, &n) < 0) {
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct document *d = diags[i].document;
+        if (d && d->part != PART_MANAGED) {
+            return documents_find(&set->documents, d->kind, d->name, d->part);
+        }
+    }
+    /* Nobody's: the last one may have been what others rest on. */
+    for (size_t i = set->documents.n; i-- > 0;) {
+        if (!set->documents.items[i].excluded) {
+            return &set->documents.items[i];
+        }
+    }
+    return NULL;
+}
+
+static int make_what_fits(struct content_set **set, struct arena *arena, struct err *err)
+{
+    for (;;) {
+        int r = set_make(*set, err);
+        if (r < 0 || (*set)->nerrors == 0) {
+            return r;
+        }
+        struct document *culprit = find_culprit(*set, arena);
+        if (!culprit) {
+            return err_set(err, -EINVAL, "the managed content has %u errors", (*set)->nerrors);
+        }
+        log_warning("content: %s \"%.*s\" does not fit the managed content and is not in force",
+                    content_kind_text(culprit->kind), STR_ARG(culprit->name));
+        culprit->conflict = STR("does_not_compile");
+        culprit->excluded = true;
+        struct content_set *again = NULL;
+        r = set_copy(*set, &again);
+        if (r < 0) {
+            return err_set(err, r, "out of memory");
+        }
+        set_drop(*set);
+        *set = again;
+    }
+}
+
+static int load_set(struct content *content, struct err *err)
+{
+    struct arena arena;
+    struct content_set *set = NULL;
+    arena_init(&arena, CONTENT_SET_MAX);
+    int r = set_new(content->managed, &set);
+    r = r == 0 ? add_documents(content, set, &arena, err) : r;
+    r = r == 0 ? add_taken(content, set, &arena, err) : r;
+    for (size_t i = 0; r == 0 && i < set->documents.n; i++) {
+        compare_base(set, &set->documents.items[i]);
+    }
+    r = r == 0 ? make_what_fits(&set, &arena, err) : r;
+    arena_done(&arena);
+    if (r < 0) {
+        set_drop(set);
+        return r;
+    }
+    content->set = set;
+    return 0;
+}
+
+/* The newest version, after one was made for managed content that is new. */
+static int settle_version(struct content *content, struct err *err)
+{
+    struct arena arena;
+    struct store_version latest = { 0 };
+    arena_init(&arena, (size_t)1 << 20);
+    int r = content->ops->latest(content->store, &arena, &latest, err);
+    content->version = latest.version;
+    if (r == 0 && (latest.version == 0 || !str_eq(latest.managed, content->managed->hash))) {
+        const struct store_content_commit commit = {
+            .expected = latest.version,
+            .time_ms = content->server->now_ms(),
+            .author = STR("hinomi"),
+            .comment = latest.version ? STR("managed content updated") : STR("managed content"),
+            .managed = content->managed->hash,
+        };
+        r = content->ops->commit(content->store, &commit, &content->version, err);
+    }
+    arena_done(&arena);
+    bundles_note(&content->bundles, content->version, STR(""));
+    return r;
+}
+
+static void content_free(struct content *content)
+{
+    if (content) {
+        set_drop(content->set);
+        bundles_done(&content->bundles);
+        bell_free(content->bell);
+        managed_free(content->managed);
+        pthread_mutex_destroy(&content->change);
+        pthread_mutex_destroy(&content->lock);
+        free(content);
+    }
+}
+
+static int begin(struct content *content, struct err *err)
+{
+    const struct server_config *config = server_config(content->server);
+    const char *dir = config->content_dir ? config->content_dir : HINOMI_DATADIR;
+    int r = bell_new(&content->bell);
+    if (r < 0) {
+        return err_set(err, r, "out of memory");
+    }
+    r = signing_load(config->dir, &content->bundles.key, err);
+    r = r == 0 ? managed_load(dir, config->content_dir, &content->managed, err) : r;
+    r = r == 0 ? content->ops->recover(content->store, err) : r;
+    r = r == 0 ? load_set(content, err) : r;
+    r = r == 0 ? settle_version(content, err) : r;
+    return r == 0 ? content->ops->orders_open(content->store, content->server->now_ms(),
+                                              &content->orders, err)
+                  : r;
+}
+
+static int start(struct server *server, struct err *err)
+{
+    if (!server->store || !server->store->content) {
+        return err_set(err, -ENOSYS, "this store keeps no content");
+    }
+    struct content *content = mem_zalloc(sizeof(*content));
+    if (!content) {
+        return err_set(err, -ENOMEM, "out of memory");
+    }
+    content->server = server;
+    content->store = server->store;
+    content->ops = server->store->content;
+    pthread_mutex_init(&content->lock, NULL);
+    pthread_mutex_init(&content->change, NULL);
+    int r = begin(content, err);
+    if (r < 0) {
+        content_free(content);
+        return r;
+    }
+    server->content = content;
+    return 0;
+}
+
+/* Orders whose time is over, and how many are left. */
+static void tick(struct server *server)
+{
+    struct content *content = server->content;
+    struct err err = { 0 };
+    int64_t before = __atomic_load_n(&content->orders, __ATOMIC_ACQUIRE), open = before;
+    if (before > 0 &&
+        content->ops->orders_open(content->store, server->now_ms(), &open, &err) == 0) {
+        /* An order that came meanwhile counts on. */
+        __atomic_compare_exchange_n(&content->orders, &before, open, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_RELAXED);
+    }
+}
+
+static void stop(struct server *server)
+{
+    content_free(server->content);
+    server->content = NULL;
+}
+
+/* lint: table */
+static const struct route routes[] = {
+    { HTTP_GET, "/v1/agents/{id}/bundle", MAY_AGENT, 0, content_poll, "agents",
+      "Waits for newer content or orders", "after orders", NULL, NULL, 0 },
+    { HTTP_GET, "/v1/agents/{id}/orders", MAY_READ, 0, content_get_orders, "agents",
+      "Orders to an agent and what became of them", "finding limit", NULL, NULL, 0 },
+    { HTTP_POST, "/v1/agents/{id}/orders/{order}", MAY_AGENT, 0, content_finish_order, "agents",
+      "Tells what became of an order", NULL, "order_result", NULL, 0 },
+    { HTTP_GET, "/v1/policies", MAY_READ, 0, content_list_documents, "policies", "All policies",
+      "search origin limit cursor", NULL, NULL, 0 },
+    { HTTP_POST, "/v1/policies", MAY_CONTENT, ROUTE_AUDIT, content_create_document, "policies",
+      "A new policy", NULL, "content_text", "content_version", CONTENT_TEXT_MAX * 2 },
+    { HTTP_GET, "/v1/policies/{name}", MAY_READ, 0, content_get_document, "policies",
+      "One policy, with what users changed of it", NULL, NULL, NULL, 0 },
+    { HTTP_PUT, "/v1/policies/{name}", MAY_CONTENT, ROUTE_AUDIT, content_replace_document,
+      "policies", "Replaces a policy of one's own, overrides a managed one", NULL, "content_text",
+      "content_version", CONTENT_TEXT_MAX * 2 },
+    { HTTP_PATCH, "/v1/policies/{name}", MAY_CONTENT, ROUTE_AUDIT, content_patch_document,
+      "policies", "Switches a policy on or off", NULL, "content_switch", "content_version", 0 },
+    { HTTP_DELETE, "/v1/policies/{name}", MAY_CONTENT, ROUTE_AUDIT, content_remove_document,
+      "policies", "Removes a policy, or what was changed of a managed one", NULL, NULL,
+      "content_version", 0 },
+    { HTTP_GET, "/v1/policies/{name}/usage", MAY_READ, 0, content_get_usage, "policies",
+      "What uses the policy", NULL, NULL, NULL, 0 },
+    { HTTP_GET, "/v1/policies/{name}/versions", MAY_READ, 0, content_get_versions, "policies",
+      "Versions that changed the policy", "limit cursor", NULL, NULL, 0 },
+    { HTTP_GET, "/v1/policies/{name}/diff", MAY_READ, 0, content_get_diff, "policies",
+      "The policy in two versions", "from to", NULL, NULL, 0 },
+    { HTTP_POST, "/v1/policies/{name}/revert", MAY_CONTENT, ROUTE_AUDIT, content_revert, "policies",
+      "The policy as it was", NULL, "content_revert", "content_version", 0 },
+    { HTTP_GET, "/v1/rules", MAY_READ, 0, content_list_documents, "rules", "All rules",
+      "search origin limit cursor", NULL, NULL, 0 },
+    { HTTP_POST, "/v1/rules", MAY_CONTENT, ROUTE_AUDIT, content_create_document, "rules",
+      "A new rule", NULL, "content_text", "content_version", CONTENT_TEXT_MAX * 2 },
+    { HTTP_GET, "/v1/rules/{name}", MAY_READ, 0, content_get_document, "rules",
+      "One rule, with what users changed of it", NULL, NULL, NULL, 0 },
+    { HTTP_PUT, "/v1/rules/{name}", MAY_CONTENT, ROUTE_AUDIT, content_replace_document, "rules",
+      "Replaces a rule of one's own, overrides a managed one", NULL, "content_text",
+      "content_version", CONTENT_TEXT_MAX * 2 },
+    { HTTP_PATCH, "/v1/rules/{name}", MAY_CONTENT, ROUTE_AUDIT, content_patch_document, "rules",
+      "Switches a rule on or off", NULL, "content_switch", "content_version", 0 },
+    { HTTP_DELETE, "/v1/rules/{name}", MAY_CONTENT, ROUTE_AUDIT, content_remove_document, "rules",
+      "Removes a rule, or what was changed of a managed one", NULL, NULL, "content_version", 0 },
+    { HTTP_GET, "/v1/rules/{name}/usage", MAY_READ, 0, content_get_usage, "rules",
+      "What uses the rule", NULL, NULL, NULL, 0 },
+    { HTTP_GET, "/v1/rules/{name}/versions", MAY_READ, 0, content_get_versions, "rules",
+      "Versions that changed the rule", "limit cursor", NULL, NULL, 0 },
+    { HTTP_GET, "/v1/rules/{name}/diff", MAY_READ, 0, content_get_diff, "rules",
+      "The rule in two versions", "from to", NULL, NULL, 0 },
+    { HTTP_POST, "/v1/rules/{name}/revert", MAY_CONTENT, ROUTE_AUDIT, content_revert, "rules",
+      "The rule as it was", NULL, "content_revert", "content_version", 0 },
+    { HTTP_GET, "/v1/macros", MAY_READ, 0, content_list_documents, "macros", "All macros",
+      "search origin limit cursor", NULL, NULL, 0 },
+    { HTTP_POST, "/v1/macros", MAY_CONTENT, ROUTE_AUDIT, content_create_document, "macros",
+      "A new macro", NULL, "content_text", "content_version", CONTENT_TEXT_MAX * 2 },
+    { HTTP_GET, "/v1/macros/{name}", MAY_READ, 0, content_get_document, "macros",
+      "One macro, with what users changed of it", NULL, NULL, NULL, 0 },
+    { HTTP_PUT, "/v1/macros/{name}", MAY_CONTENT, ROUTE_AUDIT, content_replace_document, "macros",
+      "Replaces a macro of one's own, overrides a managed one", NULL, "content_text",
+      "content_version", CONTENT_TEXT_MAX * 2 },
+    { HTTP_DELETE, "/v1/macros/{name}", MAY_CONTENT, ROUTE_AUDIT, content_remove_document, "macros",
+      "Removes a macro, or what was changed of a managed one", NULL, NULL, "content_version", 0 },
+    { HTTP_GET, "/v1/macros/{name}/usage", MAY_READ, 0, content_get_usage, "macros",
+      "What uses the macro", NULL, NULL, NULL, 0 },
+    { HTTP_GET, "/v1/macros/{name}/versions", MAY_READ, 0, content_get_versions, "macros",
+      "Versions that changed the macro", "limit cursor", NULL, NULL, 0 },
+    { HTTP_GET, "/v1/macros/{name}/diff", MAY_READ, 0, content_get_diff, "macros",
+      "The macro in two versions", "from to", NULL, NULL, 0 },
+    { HTTP_POST, "/v1/macros/{name}/revert", MAY_CONTENT, ROUTE_AUDIT, content_revert, "macros",
+      "The macro as it was", NULL, "content_revert", "content_version", 0 },
+    { HTTP_GET, "/v1/lists", MAY_READ, 0, content_list_documents, "lists", "All lists",
+      "search origin limit cursor", NULL, NULL, 0 },
+    { HTTP_POST, "/v1/lists", MAY_CONTENT, ROUTE_AUDIT, content_create_document, "lists",
+      "A new list", NULL, "content_list_new", "content_version", CONTENT_TEXT_MAX * 2 },
+    { HTTP_GET, "/v1/lists/{name}", MAY_READ, 0, content_get_document, "lists",
+      "One list, with what users changed of it", NULL, NULL, NULL, 0 },
+    { HTTP_PUT, "/v1/lists/{name}", MAY_CONTENT, ROUTE_AUDIT, content_replace_document, "lists",
+      "Replaces a list of one's own, overrides a managed one", NULL, "content_text",
+      "content_version", CONTENT_TEXT_MAX * 2 },
+    { HTTP_DELETE, "/v1/lists/{name}", MAY_CONTENT, ROUTE_AUDIT, content_remove_document, "lists",
+      "Removes a list, or what was changed of a managed one", NULL, NULL, "content_version", 0 },
+    { HTTP_GET, "/v1/lists/{name}/usage", MAY_READ, 0, content_get_usage, "lists",
+      "What uses the list", NULL, NULL, NULL, 0 },
+    { HTTP_GET, "/v1/lists/{name}/versions", MAY_READ, 0, content_get_versions, "lists",
+      "Versions that changed the list", "limit cursor", NULL, NULL, 0 },
+    { HTTP_GET, "/v1/lists/{name}/diff", MAY_READ, 0, content_get_diff, "lists",
+      "The list in two versions", "from to", NULL, NULL, 0 },
+    { HTTP_POST, "/v1/lists/{name}/revert", MAY_CONTENT, ROUTE_AUDIT, content_revert, "lists",
+      "The list as it was", NULL, "content_revert", "content_version", 0 },
+    { HTTP_GET, "/v1/lists/{name}/items", MAY_READ, 0, content_get_items, "lists",
+      "Items of the list", "search limit cursor", NULL, NULL, 0 },
+    { HTTP_PUT, "/v1/lists/{name}/items", MAY_CONTENT, ROUTE_AUDIT, content_replace_items, "lists",
+      "These items and no others", NULL, "content_items", "content_counts", 0 },
+    { HTTP_POST, "/v1/lists/{name}/append", MAY_CONTENT, ROUTE_AUDIT, content_append_items, "lists",
+      "Appends items", NULL, "content_items", "content_counts", 0 },
+    { HTTP_POST, "/v1/lists/{name}/remove", MAY_CONTENT, ROUTE_AUDIT, content_remove_items, "lists",
+      "Takes items out", NULL, "content_items", "content_counts", 0 },
+    { HTTP_POST, "/v1/lists/{name}/import", MAY_CONTENT, ROUTE_AUDIT | ROUTE_RAW,
+      content_import_items, "lists", "Imports items, plain or CSV",
+      "format kind column delimiter header mode invalid comment", NULL, NULL, CONTENT_IMPORT_MAX },
+    { HTTP_GET, "/v1/content", MAY_READ, 0, content_overview, "content",
+      "The newest version, and conflicts with managed content", NULL, NULL, NULL, 0 },
+    { HTTP_POST, "/v1/content/check", MAY_READ, 0, content_check_text, "content",
+      "What the engine says of a text", NULL, "content_check", NULL, CONTENT_TEXT_MAX * 2 },
+    { HTTP_POST, "/v1/content/import", MAY_CONTENT, ROUTE_AUDIT | ROUTE_RAW, content_import_files,
+      "content", "Imports a file of rules", "name comment conflicts dry", NULL, NULL,
+      CONTENT_TEXT_MAX * 4 },
+    { HTTP_GET, "/v1/content/complete", MAY_READ, 0, content_complete, "content",
+      "What editors complete: fields, operators, macros, lists", NULL, NULL, NULL, 0 },
+    { HTTP_GET, "/v1/content/versions", MAY_READ, 0, content_get_versions, "content",
+      "All versions", "limit cursor", NULL, NULL, 0 },
+    { HTTP_GET, "/v1/content/diff", MAY_READ, 0, content_get_diff, "content",
+      "What differs between two versions", "from to", NULL, NULL, 0 },
+    { HTTP_POST, "/v1/content/revert", MAY_CONTENT, ROUTE_AUDIT, content_revert, "content",
+      "All content as it was", NULL, "content_revert", "content_version", 0 },
+    { HTTP_GET, "/v1/content/rollout", MAY_READ, 0, content_get_rollout, "content",
+      "On which agents a version is in force", "version limit cursor", NULL, NULL, 0 },
+};
+
+const struct server_module content_module = {
+    .name = "content",
+    .routes = routes,
+    .nroutes = sizeof(routes) / sizeof(*routes),
+    .start = start,
+    .tick = tick,
+    .stop = stop,
+};

@@ -1,0 +1,134 @@
+BEGIN TRANSACTION;
+CREATE TABLE agents (
+    row INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('active', 'revoked', 'cloned')),
+    state_ms INTEGER NOT NULL,
+    enrolment INTEGER NOT NULL REFERENCES enrolments (id),
+    cluster TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    version TEXT NOT NULL,
+    kernel TEXT NOT NULL,
+    hostname TEXT NOT NULL,
+    sensor TEXT NOT NULL,
+    address TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    seen_ms INTEGER NOT NULL,
+    forget_ms INTEGER NOT NULL,
+    instance TEXT NOT NULL,
+    instance_ms INTEGER NOT NULL,
+    before TEXT NOT NULL DEFAULT ''
+);
+INSERT INTO "agents" VALUES(1,'1','1','active',1,1,'1','1','1','1','1','1','1',1,1,1,'1',1,'1');
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    time_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    object TEXT NOT NULL,
+    result TEXT NOT NULL CHECK (result IN ('ok', 'refused', 'failed')),
+    address TEXT NOT NULL,
+    request TEXT NOT NULL,
+    detail TEXT NOT NULL
+);
+INSERT INTO "audit" VALUES(1,1,'1','1','1','1','ok','1','1','1');
+CREATE TABLE credentials (
+    hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
+    agent TEXT NOT NULL REFERENCES agents (id) ON DELETE CASCADE,
+    created_ms INTEGER NOT NULL,
+    used_ms INTEGER NOT NULL DEFAULT 0,
+    until_ms INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+INSERT INTO "credentials" VALUES(X'0101010101010101010101010101010101010101010101010101010101010101','1',1,1,1);
+CREATE TABLE day_marks (
+    day INTEGER NOT NULL, -- its beginning, ms since 1970
+    name TEXT NOT NULL,   -- of the table
+    last INTEGER NOT NULL,
+    PRIMARY KEY (day, name)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "day_marks" VALUES(1,'1',1);
+CREATE TABLE enrolments (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+    name TEXT NOT NULL,
+    cluster TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    maker TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL,
+    revoked_ms INTEGER NOT NULL DEFAULT 0,
+    max_uses INTEGER NOT NULL,
+    uses INTEGER NOT NULL DEFAULT 0,
+    forget_ms INTEGER NOT NULL DEFAULT 0
+);
+INSERT INTO "enrolments" VALUES(1,X'0101010101010101010101010101010101010101010101010101010101010101','1','1','1','1',1,1,1,1,1,1);
+CREATE TABLE probe (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    count INTEGER NOT NULL
+) STRICT;
+INSERT INTO "probe" VALUES(1,0);
+CREATE TABLE sessions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+    user INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    created_ms INTEGER NOT NULL,
+    seen_ms INTEGER NOT NULL,
+    address TEXT NOT NULL,
+    program TEXT NOT NULL
+);
+INSERT INTO "sessions" VALUES(1,X'0101010101010101010101010101010101010101010101010101010101010101',1,1,1,'1','1');
+CREATE TABLE tokens (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+    user INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    may INTEGER NOT NULL,
+    created_ms INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL,
+    revoked_ms INTEGER NOT NULL DEFAULT 0,
+    seen_ms INTEGER NOT NULL DEFAULT 0
+);
+INSERT INTO "tokens" VALUES(1,X'0101010101010101010101010101010101010101010101010101010101010101',1,'1',1,1,1,1,1);
+CREATE TABLE users (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    display_name TEXT NOT NULL DEFAULT '',
+    role TEXT NOT NULL CHECK (role IN ('viewer', 'analyst', 'admin')),
+    password TEXT NOT NULL,
+    disabled INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
+    language TEXT NOT NULL DEFAULT '',
+    theme TEXT NOT NULL DEFAULT '',
+    time_zone TEXT NOT NULL DEFAULT '',
+    created_ms INTEGER NOT NULL,
+    password_ms INTEGER NOT NULL,
+    login_ms INTEGER NOT NULL DEFAULT 0
+);
+INSERT INTO "users" VALUES(1,'1','1','viewer','1',0,'1','1','1',1,1,1);
+CREATE INDEX sessions_user ON sessions (user, id);
+CREATE INDEX sessions_seen ON sessions (seen_ms);
+CREATE INDEX tokens_user ON tokens (user, id);
+CREATE INDEX agents_enrolment ON agents (enrolment);
+CREATE INDEX agents_forget ON agents (seen_ms) WHERE forget_ms > 0;
+CREATE INDEX credentials_agent ON credentials (agent);
+CREATE INDEX audit_time ON audit (time_ms);
+CREATE INDEX audit_actor ON audit (actor, id);
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
+BEGIN
+    SELECT RAISE(ABORT, 'the audit log is only appended to');
+END;
+CREATE TRIGGER audit_is_not_removed BEFORE DELETE ON audit
+WHEN OLD.id > (SELECT max(id) FROM audit) - 1000000
+BEGIN
+    SELECT RAISE(ABORT, 'the audit log is only appended to');
+END;
+DELETE FROM "sqlite_sequence";
+INSERT INTO "sqlite_sequence" VALUES('users',1);
+INSERT INTO "sqlite_sequence" VALUES('sessions',1);
+INSERT INTO "sqlite_sequence" VALUES('tokens',1);
+INSERT INTO "sqlite_sequence" VALUES('enrolments',1);
+INSERT INTO "sqlite_sequence" VALUES('agents',1);
+INSERT INTO "sqlite_sequence" VALUES('audit',1);
+COMMIT;
+PRAGMA user_version=2;
