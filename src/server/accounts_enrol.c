@@ -12,6 +12,7 @@
 #define ENROL_MOST_MS    (INT64_C(5) * 366 * 24 * 3600 * 1000)
 #define ENROL_DEFAULT_MS (INT64_C(24) * 3600 * 1000)
 #define USES_MAX         STORE_AGENTS_MAX
+#define FORGET_LEAST_S   600
 #define FORGET_MOST_S    (INT64_C(366) * 24 * 3600)
 #define COMMAND_MAX      4096
 #define TOKEN_FILE       "/etc/hinomi/enrolment"
@@ -211,6 +212,11 @@ static bool read_enrolment(struct server *server, struct request *request, struc
         return false;
     }
     e->forget_ms = forget_s * 1000;
+    if (forget_s > 0 && forget_s < FORGET_LEAST_S) {
+        reply_problem(reply, 422, "out_of_range", "`forget_after_s` is 0 (never) or at least %d",
+                      FORGET_LEAST_S);
+        return false;
+    }
     if (e->name.n == 0 || !text_is_plain(e->name) || !text_is_plain(e->cluster)) {
         reply_problem(reply, 422, "bad_name", "`name` and `cluster` are texts that can be read");
         return false;

@@ -145,6 +145,7 @@ ACCOUNTS_HANDLER(agent_get);
 ACCOUNTS_HANDLER(agent_delete);
 ACCOUNTS_HANDLER(agent_revoke);
 ACCOUNTS_HANDLER(agent_accept);
+ACCOUNTS_HANDLER(agent_self);
 ACCOUNTS_HANDLER(agent_credential);
 ACCOUNTS_HANDLER(audit_get);
 ACCOUNTS_HANDLER(audit_export);

@@ -228,8 +228,8 @@ static int parse_line(struct parse *parse, struct str line, int64_t expected, st
     if (r < 0) {
         return r;
     }
-    unsigned kinds = (e.alert.type == JSCAN_OBJECT) + (e.activity.type == JSCAN_OBJECT) +
-                     (e.gap.type == JSCAN_OBJECT);
+    int kinds = (e.alert.type == JSCAN_OBJECT) + (e.activity.type == JSCAN_OBJECT) +
+                (e.gap.type == JSCAN_OBJECT);
     if (kinds != 1) {
         return refuse(refusal, expected, "a record is one of alert, activity and gap");
     }

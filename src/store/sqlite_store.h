@@ -139,6 +139,7 @@ int sqlite_write_in(struct sqlite_store *store, const struct sqlite_write *write
 
 /* sqlite_days.c: of the writer. */
 int sqlite_days_open(struct sqlite_store *store, struct err *err);
+int sqlite_days_find(struct sqlite_store *store, struct err *err); /* only for reading */
 void sqlite_days_done(struct sqlite_store *store);
 int sqlite_days_ready(struct sqlite_store *store, struct err *err);
 void sqlite_days_saved(struct sqlite_store *store, bool keep);

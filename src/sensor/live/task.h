@@ -36,6 +36,7 @@ struct live_task {
     int64_t fdlimit;
     uint64_t vmsize_kb, vmrss_kb, vmswap_kb, pfmajor, pfminor;
     uint64_t pidns_init_start_ns;
+    uint64_t texts_at[4];          /* arguments' first byte and end, environment's; 0 not told */
     bool is_init;                  /* vpid 1 in a namespace of its own */
     bool readable;                 /* exe, cwd, environ could be read: we may ptrace it */
     struct image exe_facts;        /* exe_ino .. exe_known; the rest unused */
@@ -56,6 +57,7 @@ enum live_part {
     LIVE_CGROUP = 1 << 4,
     LIVE_LIMITS = 1 << 5, /* fdlimit, loginuid, pid namespace */
     LIVE_ALL = (1 << 6) - 1,
+    LIVE_FRESH = 1 << 6, /* stands at its exec's stop: the kernel has just written argv and env */
 };
 
 int live_task_new(struct live_task **ret);

@@ -436,7 +436,7 @@ bool trace_exec(struct ptrace *p, struct tracee *t, pid_t former)
         c->args.call = call_find(NAME_execve);
         c->args.tid = t->tid;
     }
-    if (live_task_read(p->task, t->tid, LIVE_ALL) == 0) {
+    if (live_task_read(p->task, t->tid, LIVE_ALL | LIVE_FRESH) == 0) {
         outcome.at = c->foreseen && t->kept ? c->at : NULL;
         stdio_learn(&(struct stdio_state){ p->config.state, p->config.lock }, t->tid);
         event_of_exec(&c->args, &outcome, p->task, &p->made);
