@@ -204,6 +204,34 @@ enum http_result accounts_agent_delete(struct server *server, struct request *re
     return reply_empty(reply, 204);
 }
 
+enum http_result accounts_agent_self(struct server *server, struct request *request,
+                                     struct reply *reply)
+{
+    struct err err = { 0 };
+    struct store_agent agent;
+    struct str secret;
+    uint8_t hash[SECRET_HASH];
+    accounts_credential(request, &secret);
+    secret_hash(secret, hash);
+    if (accounts_ops(server)->agent_find(server->store, hash, request->arena, &agent, &err) < 0) {
+        return reply_error(reply, &err);
+    }
+    struct jsonw *w = reply_json(reply, 200);
+    jsonw_object(w, NULL);
+    jsonw_str(w, "id", agent.id);
+    jsonw_str(w, "name", agent.name);
+    jsonw_str(w, "cluster", agent.cluster);
+    jsonw_raw(w, "labels", agent.labels.n ? agent.labels : STR("{}"));
+    jsonw_i64(w, "created_ms", agent.credential.created_ms);
+    if (agent.credential.until_ms) {
+        jsonw_i64(w, "until_ms", agent.credential.until_ms);
+    } else {
+        jsonw_null(w, "until_ms");
+    }
+    jsonw_end(w);
+    return HTTP_DONE;
+}
+
 enum http_result accounts_agent_credential(struct server *server, struct request *request,
                                            struct reply *reply)
 {

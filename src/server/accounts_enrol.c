@@ -12,6 +12,7 @@
 #define ENROL_MOST_MS    (INT64_C(5) * 366 * 24 * 3600 * 1000)
 #define ENROL_DEFAULT_MS (INT64_C(24) * 3600 * 1000)
 #define USES_MAX         STORE_AGENTS_MAX
+#define FORGET_LEAST_S   600
 #define FORGET_MOST_S    (INT64_C(366) * 24 * 3600)
 #define COMMAND_MAX      4096
 #define TOKEN_FILE       "/etc/hinomi/enrolment"
@@ -32,24 +33,24 @@ static void put_quoted(struct buf *buf, struct str text)
 
 static void write_command(struct jsonw *w, const struct server *server, const char *token)
 {
-    char url_storage[1024], ca[65] = "";
+    char url_storage[1024];
+    const char *ca = accounts_ca_sha256(server);
     struct buf url, command;
     buf_init_fixed(&url, url_storage, sizeof(url_storage));
     buf_init(&command, COMMAND_MAX);
     accounts_url(server, &url);
-    bool own_ca = accounts_ca_sha256(server, ca);
     buf_putz(&command, "(umask 077 && mkdir -p /etc/hinomi && echo ");
     put_quoted(&command, str_of(token));
     buf_putz(&command,
              " > " TOKEN_FILE ") && HINOMI_SERVER_TOKEN_FILE=" TOKEN_FILE " HINOMI_SERVER_URL=");
     put_quoted(&command, buf_str(&url));
-    if (own_ca) {
+    if (ca) {
         buf_printf(&command, " HINOMI_SERVER_CA_SHA256=%s", ca);
     }
     buf_putz(&command, " hinomi-agent");
     jsonw_strz(w, "token", token);
     jsonw_str(w, "server_url", buf_str(&url));
-    jsonw_strz(w, "ca_sha256", own_ca ? ca : NULL);
+    jsonw_strz(w, "ca_sha256", ca);
     jsonw_str(w, "command", buf_str(&command));
     buf_done(&command);
 }
@@ -211,6 +212,11 @@ static bool read_enrolment(struct server *server, struct request *request, struc
         return false;
     }
     e->forget_ms = forget_s * 1000;
+    if (forget_s > 0 && forget_s < FORGET_LEAST_S) {
+        reply_problem(reply, 422, "out_of_range", "`forget_after_s` is 0 (never) or at least %d",
+                      FORGET_LEAST_S);
+        return false;
+    }
     if (e->name.n == 0 || !text_is_plain(e->name) || !text_is_plain(e->cluster)) {
         reply_problem(reply, 422, "bad_name", "`name` and `cluster` are texts that can be read");
         return false;

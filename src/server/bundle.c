@@ -7,15 +7,10 @@
 #include "server/bundle.h"
 
 #include "base/arena.h"
-#include "base/cleanup.h"
-#include "base/fd.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/limits.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
+#include <string.h>
 
 struct bundle *bundle_hold(struct bundle *bundle)
 {
@@ -31,73 +26,19 @@ void bundle_drop(struct bundle *bundle)
     }
 }
 
-/* ---- the key */
-
-static int write_seed(const char *path, const unsigned char *seed, struct err *err)
-{
-    char fresh[PATH_MAX];
-    snprintf(fresh, sizeof(fresh), "%s.new", path);
-    unlink(fresh);
-    CLEANUP(cleanup_close) int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    int r = fd < 0 ? -errno : fd_write_all(fd, seed, crypto_sign_SEEDBYTES);
-    if (r == 0 && (fsync(fd) < 0 || rename(fresh, path) < 0)) {
-        r = -errno;
-    }
-    return r < 0 ? err_set(err, r, "%s: the key cannot be written: %s", path, strerror(-r)) : 0;
-}
-
-/* -ENOENT: there is none. */
-static int read_seed(const char *path, unsigned char *seed, struct err *err)
-{
-    struct stat status;
-    CLEANUP(cleanup_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) {
-        return errno == ENOENT ? -ENOENT : err_set(err, -errno, "%s: %m", path);
-    }
-    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || (status.st_mode & 077)) {
-        return err_set(err, -EPERM, "%s: the key must be a file that only its owner may read",
-                       path);
-    }
-    if (status.st_size != crypto_sign_SEEDBYTES ||
-        read(fd, seed, crypto_sign_SEEDBYTES) != crypto_sign_SEEDBYTES) {
-        return err_set(err, -EINVAL, "%s: no key", path);
-    }
-    return 0;
-}
-
-int bundle_key_load(const char *dir, struct bundle_key *ret, struct err *err)
-{
-    char path[PATH_MAX];
-    unsigned char seed[crypto_sign_SEEDBYTES];
-    if (sodium_init() < 0) {
-        return err_set(err, -EIO, "libsodium does not start");
-    }
-    if (snprintf(path, sizeof(path), "%s/sign.key", dir) >= (int)sizeof(path) - 8) {
-        return err_set(err, -ENAMETOOLONG, "%s: the path is too long", dir);
-    }
-    int r = read_seed(path, seed, err);
-    if (r == -ENOENT) {
-        randombytes_buf(seed, sizeof(seed));
-        r = write_seed(path, seed, err);
-    }
-    if (r == 0) {
-        crypto_sign_seed_keypair(ret->public, ret->secret, seed);
-    }
-    sodium_memzero(seed, sizeof(seed));
-    return r;
-}
-
 /* ---- signing */
 
-static bool sign(const struct bundle_key *key, struct bundle *bundle)
+static bool sign(const struct signing *key, struct bundle *bundle)
 {
-    unsigned char signature[crypto_sign_BYTES];
+    uint8_t signature[SIGNING_SIGNATURE_SIZE];
     struct buf text, out;
     buf_init(&text, BUNDLE_MAX);
     buf_printf(&text, "hinomi-1\n%s\n%lld\n", bundle->type, (long long)bundle->version);
     buf_puts(&text, buf_str(&bundle->body));
-    bool good = !text.failed && crypto_sign_detached(signature, NULL, (unsigned char *)text.p,
-                                                     text.n, key->secret) == 0;
+    bool good = !text.failed;
+    if (good) {
+        signing_sign(key, buf_str(&text), signature);
+    }
     buf_done(&text);
     buf_init_fixed(&out, bundle->signature, sizeof(bundle->signature));
     buf_base64(&out, str_from(signature, sizeof(signature)));
@@ -105,7 +46,7 @@ static bool sign(const struct bundle_key *key, struct bundle *bundle)
     return good && !out.failed;
 }
 
-int bundle_sign(const struct bundle_key *key, const char *type, int64_t version, struct buf *body,
+int bundle_sign(const struct signing *key, const char *type, int64_t version, struct buf *body,
                 struct bundle **ret)
 {
     struct bundle *bundle = mem_zalloc(sizeof(*bundle));
@@ -151,7 +92,7 @@ void bundles_done(struct bundles *b)
     begin_anew(b, 0);
     bundle_drop(b->full);
     free(b->deltas);
-    sodium_memzero(&b->key, sizeof(b->key));
+    explicit_bzero(&b->key, sizeof(b->key));
     *b = (struct bundles){ 0 };
 }
 

@@ -12,8 +12,8 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "server/signing.h"
 
-#include <sodium.h>
 #include <stdint.h>
 
 #define BUNDLE_TYPE "application/vnd.hinomi.bundle"
@@ -38,14 +38,8 @@ struct bundle {
 struct bundle *bundle_hold(struct bundle *bundle);
 void bundle_drop(struct bundle *bundle); /* NULL is fine */
 
-struct bundle_key {
-    unsigned char secret[crypto_sign_SECRETKEYBYTES], public[crypto_sign_PUBLICKEYBYTES];
-};
-
-/* DIR/sign.key, a seed of 32 bytes, made if it is not there (0600). */
-int bundle_key_load(const char *dir, struct bundle_key *ret, struct err *err);
 /* Takes the buffer over, also when it fails. */
-int bundle_sign(const struct bundle_key *key, const char *type, int64_t version, struct buf *body,
+int bundle_sign(const struct signing *key, const char *type, int64_t version, struct buf *body,
                 struct bundle **ret);
 
 /* One version that only appended items: `change` is {"list":...,"append":[...]}. */
@@ -56,7 +50,7 @@ struct delta {
 };
 
 struct bundles {
-    struct bundle_key key;
+    struct signing key;
     struct bundle *full, *difference; /* the last ones made */
     struct delta *deltas;             /* by version */
     size_t n, bytes;

@@ -148,13 +148,22 @@ bool change_note(struct change *change, const struct store_content_note *note)
 
 static bool take_items(struct change *change, const struct store_items_change *items)
 {
+    if (items->clear) {
+        if (!need_set(change)) {
+            return false;
+        }
+        set_untake(change->set, items->list);
+    }
     for (size_t i = 0; i < items->nappend + items->nremove; i++) {
         bool out = i >= items->nappend;
         const struct store_item_change *c =
             out ? &items->remove[i - items->nappend] : &items->append[i];
         if (c->in_text) {
-            if (!need_set(change) || set_take(change->set, items->list, c->item, out) < 0) {
-                return change->set ? fail(change, -ENOMEM) : false;
+            if (!need_set(change)) {
+                return false;
+            }
+            if (set_take(change->set, items->list, c->item, out) < 0) {
+                return fail(change, -ENOMEM);
             }
         }
     }

@@ -90,6 +90,13 @@ enum content_kind route_kind(const struct request *request);
 /* {"version":N} and the ETag. */
 enum http_result reply_version(struct reply *reply, unsigned status, int64_t version);
 
+/* A text of YAML into documents. False: the reply is a 422 with the place. */
+bool content_split_text(struct request *request, struct reply *reply, struct str text,
+                        struct documents *ret);
+/* `items` of a body (texts) as what is appended; `list` NULL: a new one. False: the reply says why. */
+bool content_read_items(struct request *request, struct reply *reply, struct json_object *body,
+                        const struct list_info *list, struct store_items_change *ret);
+
 /* Items to a file of a bundle, one a line; the newest version of them. */
 int content_list_lines(struct content *content, struct str list, int64_t version, struct buf *buf,
                        struct err *err);
@@ -116,7 +123,6 @@ HANDLER(content_check_text);
 HANDLER(content_complete);
 HANDLER(content_overview);
 HANDLER(content_get_versions);
-HANDLER(content_get_version);
 HANDLER(content_get_diff);
 HANDLER(content_revert);
 HANDLER(content_get_rollout);

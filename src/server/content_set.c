@@ -100,6 +100,14 @@ static struct taken *make_taken(struct content_set *set, struct str list)
     return t;
 }
 
+void set_untake(struct content_set *set, struct str list)
+{
+    struct taken *t = find_taken(set, list);
+    if (t) {
+        t->n = 0;
+    }
+}
+
 int set_take(struct content_set *set, struct str list, struct str item, bool out)
 {
     struct taken *t = find_taken(set, list);

@@ -141,6 +141,8 @@ void set_drop(struct content_set *set); /* NULL is fine */
 int set_copy(const struct content_set *from, struct content_set **ret);
 /* text.p == NULL removes it. */
 int set_put(struct content_set *set, const struct document *d);
+/* All of it is there again. */
+void set_untake(struct content_set *set, struct str list);
 int set_take(struct content_set *set, struct str list, struct str item, bool out);
 /* Files, then the engine. 0 also when there are errors: set->nerrors. -ENOMEM */
 int set_make(struct content_set *set, struct err *err);

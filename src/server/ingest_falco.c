@@ -36,15 +36,15 @@ static struct str plain_name(struct str s, size_t max, struct arena *arena)
     return str_from(to, s.n);
 }
 
-static struct str put_together(struct arena *arena, const char *format, struct str a, struct str b)
+static struct str put_together(struct arena *arena, struct str a, const char *between, struct str b)
 {
-    size_t n = strlen(format) + a.n + b.n + 1;
-    char *to = arena_bytes(arena, n);
+    size_t n = a.n + strlen(between) + b.n;
+    char *to = arena_bytes(arena, n + 1);
     if (!to) {
         return (struct str){ 0 };
     }
-    int length = snprintf(to, n, format, STR_ARG(a), STR_ARG(b)); /* NOLINT: literals below */
-    return str_from(to, (size_t)length);
+    snprintf(to, n + 1, "%.*s%s%.*s", STR_ARG(a), between, STR_ARG(b));
+    return str_from(to, n);
 }
 
 static struct str digest_of(struct str text, struct arena *arena)
@@ -67,7 +67,7 @@ static bool fill_alert(struct parse *parse, struct jscan value, struct parsed_al
     struct str uuid =
         plain_name(jscan_text(jscan_get(value, STR("uuid")), &b->arena), UUID_MAX, &b->arena);
     struct str own = uuid.n ? uuid : digest_of(value.raw, &b->arena);
-    struct str id = put_together(&b->arena, "%.*s:%.*s", a->finding.agent, own);
+    struct str id = put_together(&b->arena, a->finding.agent, ":", own);
     a->finding.body = body_pack(parse->packer, value.raw, &b->arena);
     if (!id.p || !own.p || !a->finding.body.p) {
         return false;
@@ -95,7 +95,7 @@ static int parse_one(struct parse *parse, struct jscan value, struct refusal *re
     struct str host = jscan_text(jscan_get(value, STR("hostname")), &b->arena);
     host = plain_name(host.n ? host : STR("unknown"), HOST_MAX, &b->arena);
     struct parsed_alert *a = ARENA_NEW(&b->arena, struct parsed_alert);
-    b->agent = put_together(&b->arena, "%.*s%.*s", STR("falco:"), host);
+    b->agent = put_together(&b->arena, STR("falco"), ":", host);
     if (!a || !host.p || !b->agent.p) {
         return -ENOMEM;
     }

@@ -28,7 +28,7 @@
 #define INGEST_QUEUE_BATCHES 512
 #define INGEST_QUEUE_BYTES   ((size_t)64 << 20)
 #define INGEST_GROUP_RECORDS 20000 /* in one transaction, but for the last batch of it */
-#define INGEST_CACHE         65536 /* findings remembered */
+#define INGEST_CACHE         32768 /* findings remembered */
 #define INGEST_SCOPES        65536
 #define INGEST_RESULTS       4096
 #define INGEST_CLOCK_MS      (INT64_C(24) * 3600 * 1000) /* how far a time may be from arrival */

@@ -34,7 +34,7 @@ static int unpack(ZSTD_DStream *stream, struct str packed, struct buf *to)
             return -EINVAL;
         }
         to->n += out.pos;
-        more = in.pos < in.size || out.pos == out.size;
+        more = in.pos < in.size || (left != 0 && out.pos == out.size);
     }
     return left == 0 ? 0 : -EINVAL;
 }

@@ -41,9 +41,11 @@ struct store_item_change {
     bool in_text; /* the list's text has it */
 };
 
-/* Appended first, then removed. What there is already, or is not, counts as unchanged. */
+/* Cleared first: all of it, of both signs. Then appended, then removed. What there is already, or is not, counts as
+ * unchanged. */
 struct store_items_change {
     struct str list;
+    bool clear;
     const struct store_item_change *append, *remove;
     size_t nappend, nremove;
 };

@@ -2,7 +2,7 @@
  * store/ingest: what the intake writes: alerts, activity, gaps, findings, cursors, heartbeats.
  *
  * All writing is inside one write(): its body calls the operations that take a `struct ingest_tx`, and what
- * they did is kept together or not at all. One write() at a time; bodies run on the caller's thread.
+ * they did is kept together or not at all. One write() at a time; the caller waits for its body.
  * Who folds, and why, is above this seam (server/ingest.h).
  */
 #pragma once
@@ -162,7 +162,7 @@ struct store_ingest_ops {
     /* The newest finding of that key whose window holds time_ms; -ENOENT none. */
     int (*find)(struct ingest_tx *tx, const uint8_t key[INGEST_KEY], int64_t time_ms,
                 struct ingest_open *ret, struct err *err);
-    int (*last_row)(struct ingest_tx *tx, int64_t *ret, struct err *err); /* of findings */
+    int (*last_row)(struct ingest_tx *tx, int64_t *ret, struct err *err);
     int (*add_finding)(struct ingest_tx *tx, const struct ingest_finding *finding, struct err *err);
     int (*more)(struct ingest_tx *tx, const struct ingest_more *more, struct ingest_result *ret,
                 struct err *err);
@@ -181,5 +181,3 @@ struct store_ingest_ops {
     int (*totals)(struct store *store, struct str agent, struct ingest_totals *ret,
                   struct err *err);
 };
-
-extern const struct store_ingest_ops sqlite_ingest_ops;

@@ -160,6 +160,20 @@ int store_open_sqlite(const struct store_options *options, struct store **ret, s
     return 0;
 }
 
+int store_backup_sqlite(const char *dir, const char *to, struct err *err)
+{
+    struct sqlite_store *store = new_store(&(struct store_options){ .dir = dir });
+    if (!store) {
+        return err_set(err, -ENOMEM, "out of memory");
+    }
+    int r = sqlite_days_find(store, err);
+    if (r == 0) {
+        r = sqlite_backup(&store->store, to, err);
+    }
+    close_sqlite(&store->store);
+    return r;
+}
+
 void store_close(struct store *store)
 {
     if (store) {

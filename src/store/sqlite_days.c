@@ -242,7 +242,7 @@ int sqlite_store_day(struct sqlite3 *db, int64_t received_ms, struct sqlite3 **r
         r = sqlite_run(file, err, "BEGIN IMMEDIATE", "");
         day->begun = r == 0;
     }
-    if (r == 0 && !day->saved) {
+    if (r == 0 && store->saves && !day->saved) {
         r = sqlite_run(file, err, "SAVEPOINT job", "");
         day->saved = r == 0;
     }
@@ -419,7 +419,16 @@ static int open_day(struct sqlite_store *store, int64_t day_ms, struct err *err)
     return r;
 }
 
-int sqlite_days_open(struct sqlite_store *store, struct err *err)
+static int note_day(struct sqlite_store *store, int64_t day_ms, struct err *err)
+{
+    (void)err;
+    sqlite_days_add(store, day_ms);
+    return 0;
+}
+
+static int each_file(struct sqlite_store *store,
+                     int (*each)(struct sqlite_store *store, int64_t day_ms, struct err *err),
+                     struct err *err)
 {
     DIR *dir = opendir(store->dir);
     if (!dir) {
@@ -431,10 +440,21 @@ int sqlite_days_open(struct sqlite_store *store, struct err *err)
         int64_t day_ms = sqlite_day_of_name(entry->d_name);
         if (day_ms >= 0) {
             r = ++n > SQLITE_DAYS_MAX ? err_set(err, -E2BIG, "%s: too many days", store->dir)
-                                      : open_day(store, day_ms, err);
+                                      : each(store, day_ms, err);
         }
     }
     closedir(dir);
+    return r;
+}
+
+int sqlite_days_open(struct sqlite_store *store, struct err *err)
+{
+    int r = each_file(store, open_day, err);
     sqlite_days_done(store);
     return r;
+}
+
+int sqlite_days_find(struct sqlite_store *store, struct err *err)
+{
+    return each_file(store, note_day, err);
 }

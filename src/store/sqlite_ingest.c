@@ -20,7 +20,7 @@ static int write_body(void *data, struct sqlite3 *db, struct err *err)
 static int ingest_write(struct store *store, const struct ingest_write *write, struct err *err)
 {
     struct ingest_write own = *write;
-    return sqlite_store_write(store, &(struct sqlite_write){ write_body, &own }, err);
+    return sqlite_store_write_large(store, &(struct sqlite_write){ write_body, &own }, err);
 }
 
 static int day_of(struct ingest_tx *tx, struct err *err)
@@ -161,17 +161,14 @@ static int find(struct ingest_tx *tx, const uint8_t key[INGEST_KEY], int64_t tim
 }
 
 static const char insert_finding[] =
-    "INSERT INTO findings (row, id, key, opened_ms, scope, stages, rule, policy, type, severity, "
-    "priority,"
-    " status, count, first_seen_ms, last_seen_ms, created_ms, updated_ms, clock, source, title, "
-    "output,"
-    " container_id, container_name, image, image_digest, cluster, task_arn, task_id, task_family,"
-    " task_revision, service, account, region, host, agent, proc_name, proc_exe, proc_cmdline, "
-    "proc_pid,"
-    " user_name, parent_name, parent_exe, domain, file, list, item, tags, sequence, members)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-    "?, ?,"
-    " ?, ?, ?, ?, ?, ?, ?, nullif(?, -1), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "INSERT INTO findings (row, id, key, opened_ms, scope, stages, rule, policy, type, "
+    "severity, priority, status, count, first_seen_ms, last_seen_ms, created_ms, updated_ms, "
+    "clock, source, title, output, container_id, container_name, image, image_digest, "
+    "cluster, task_arn, task_id, task_family, task_revision, service, account, region, host, "
+    "agent, proc_name, proc_exe, proc_cmdline, proc_pid, user_name, parent_name, parent_exe, "
+    "domain, file, list, item, tags, sequence, members)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, -1), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 static int add_finding(struct ingest_tx *tx, const struct ingest_finding *f, struct err *err)
 {
@@ -200,7 +197,9 @@ static int add_finding(struct ingest_tx *tx, const struct ingest_finding *f, str
 static int last_row(struct ingest_tx *tx, int64_t *ret, struct err *err)
 {
     sqlite3_stmt *s;
-    int r = sqlite_prepare(tx->db, "SELECT coalesce(max(row), 0) FROM findings", &s, err);
+    int r = sqlite_prepare(
+        tx->db, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'findings'", &s,
+        err);
     r = r < 0 ? r : sqlite_row(s, err);
     if (r == 1) {
         *ret = sqlite3_column_int64(s, 0);

@@ -55,7 +55,7 @@ struct sqlite_job {
     const struct sqlite_write *write;
     struct err *err;
     int result;
-    bool done;
+    bool large, done;
     struct sqlite_job *next;
 };
 
@@ -75,6 +75,7 @@ struct sqlite_store {
     bool writing;
     struct sqlite_job *first, **last;
     uint64_t group;
+    bool saves; /* the body that runs has savepoints */
     struct sqlite_connection *writer;
     struct sqlite_day_writer day_writers[SQLITE_DAY_WRITERS_MAX];
 
@@ -139,6 +140,7 @@ int sqlite_write_in(struct sqlite_store *store, const struct sqlite_write *write
 
 /* sqlite_days.c: of the writer. */
 int sqlite_days_open(struct sqlite_store *store, struct err *err);
+int sqlite_days_find(struct sqlite_store *store, struct err *err); /* only for reading */
 void sqlite_days_done(struct sqlite_store *store);
 int sqlite_days_ready(struct sqlite_store *store, struct err *err);
 void sqlite_days_saved(struct sqlite_store *store, bool keep);

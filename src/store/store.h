@@ -65,6 +65,8 @@ struct store_ops {
 
 /* SQLite in options->dir (store/sqlite.c). Migrates forward; refuses what a newer program wrote. */
 int store_open_sqlite(const struct store_options *options, struct store **ret, struct err *err);
+/* ops->backup() by another process than the server's, whether that runs or not. */
+int store_backup_sqlite(const char *dir, const char *to, struct err *err);
 /* Puts a backup in place of an absent or empty directory, after checking it. */
 int store_restore_sqlite(const char *backup, const char *dir, struct err *err);
 void store_close(struct store *store); /* NULL is fine */

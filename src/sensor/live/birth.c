@@ -37,6 +37,13 @@ void live_birth_inherit(struct live_task *task, const struct state *state,
     task->fdlimit = parent->fdlimit;
     task->vmsize_kb = parent->vmsize_kb;
     task->vmrss_kb = parent->vmrss_kb;
+    task->vmswap_kb = parent->vmswap_kb;
+    task->pfmajor = parent->pfmajor;
+    task->pfminor = parent->pfminor;
+    task->tty = parent->tty;
+    task->cap_inheritable = parent->cap_inheritable;
+    task->cap_permitted = parent->cap_permitted;
+    task->cap_effective = parent->cap_effective;
 }
 
 static void common_ids(const struct thread *t, struct live_task *ret)

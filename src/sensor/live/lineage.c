@@ -75,3 +75,21 @@ int live_lineage_add(struct state *state, struct live_task *scratch, int64_t tid
     }
     return r;
 }
+
+unsigned live_unknown(struct live_task *scratch, int64_t tid,
+                      bool (*is_known)(void *data, int64_t tid), void *data,
+                      int64_t ret[LIVE_UNKNOWN_MAX])
+{
+    unsigned n = 0;
+    if (live_task_read(scratch, tid, LIVE_IDS) < 0) {
+        return 0;
+    }
+    ret[n++] = tid;
+    int64_t next = scratch->pid != tid ? scratch->pid : scratch->ptid;
+    while (n < LIVE_UNKNOWN_MAX && next > 1 && !is_known(data, next) &&
+           live_task_read(scratch, next, LIVE_IDS) == 0) {
+        ret[n++] = next;
+        next = scratch->ptid;
+    }
+    return n;
+}

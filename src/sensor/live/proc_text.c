@@ -303,6 +303,7 @@ enum stat_column {
     STAT_MAJOR = 9,
     STAT_START = 19,
     STAT_COLUMNS,
+    STAT_TEXTS = 45, /* where arguments begin and end, where the environment does */
 };
 
 int proc_stat(struct live_task *task, struct str text, struct str *ret_comm)
@@ -328,6 +329,11 @@ int proc_stat(struct live_task *task, struct str text, struct str *ret_comm)
     task->pfmajor = (uint64_t)column[STAT_MAJOR];
     task->start_ticks = (uint64_t)column[STAT_START];
     *ret_comm = str_from(text.p + open + 1, (size_t)(close - open - 1));
+    for (unsigned i = STAT_COLUMNS; i < STAT_TEXTS; i++) {
+        proc_word(&rest);
+    }
+    for (unsigned i = 0; i < 4 && proc_number(&rest, &task->texts_at[i]); i++) {
+    }
     return 0;
 }
 

@@ -27,6 +27,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #define SCRATCH_SIZE   (16 << 10)
 #define STATUS_MAX     (1 << 20)
@@ -219,7 +220,42 @@ static void read_image(struct reader *reader, int dir)
     facts.link = str_from(reader->scratch, n > 0 ? (size_t)n : 0);
     exe_read(&facts);
     task->exepath = keep(task, facts.path);
-    task->argv = keep_texts(task, dir, "cmdline", LIVE_ARGS_MAX);
+}
+
+/* What cmdline and environ would show, in one call: they lie one behind the other. False: not so, or too
+ * long. */
+static bool read_fresh_texts(struct live_task *task)
+{
+    const uint64_t *at = task->texts_at;
+    uint64_t nargs = at[1] - at[0], nenv = at[3] - at[2];
+    if (at[0] == 0 || at[1] != at[2] || nargs == 0 || nargs >= LIVE_ARGS_MAX - 1 ||
+        nenv >= LIVE_ENV_MAX - 1 || task->size - task->used < nargs + nenv) {
+        return false;
+    }
+    char *to = task->storage + task->used;
+    struct iovec local = { .iov_base = to, .iov_len = nargs + nenv };
+    struct iovec remote = { .iov_base = (void *)(uintptr_t)at[0], .iov_len = nargs + nenv };
+    ssize_t n = process_vm_readv((pid_t)task->pid, &local, 1, &remote, 1, 0);
+    if (n != (ssize_t)(nargs + nenv) || to[nargs - 1] || (nenv && to[n - 1])) {
+        return false;
+    }
+    task->argv = str_from(to, nargs);
+    task->env = str_from(to + nargs, nenv);
+    task->used += (size_t)n;
+    return true;
+}
+
+static void read_texts(struct live_task *task, int dir, unsigned parts)
+{
+    if ((parts & LIVE_FRESH) && read_fresh_texts(task)) {
+        return;
+    }
+    if (parts & LIVE_IMAGE) {
+        task->argv = keep_texts(task, dir, "cmdline", LIVE_ARGS_MAX);
+    }
+    if (parts & LIVE_ENV) {
+        task->env = keep_texts(task, dir, "environ", LIVE_ENV_MAX);
+    }
 }
 
 /* " (deleted)" behind a directory's path may be its name: a removed one has no links left. */
@@ -402,9 +438,7 @@ int live_task_read(struct live_task *task, int64_t tid, unsigned parts)
     if (parts & LIVE_IMAGE) {
         read_image(reader, dir);
     }
-    if (parts & LIVE_ENV) {
-        task->env = keep_texts(task, dir, "environ", LIVE_ENV_MAX);
-    }
+    read_texts(task, dir, parts);
     if (parts & LIVE_DIRS) {
         read_dirs(reader, dir);
     }

@@ -36,6 +36,7 @@ struct live_task {
     int64_t fdlimit;
     uint64_t vmsize_kb, vmrss_kb, vmswap_kb, pfmajor, pfminor;
     uint64_t pidns_init_start_ns;
+    uint64_t texts_at[4];          /* arguments' first byte and end, environment's; 0 not told */
     bool is_init;                  /* vpid 1 in a namespace of its own */
     bool readable;                 /* exe, cwd, environ could be read: we may ptrace it */
     struct image exe_facts;        /* exe_ino .. exe_known; the rest unused */
@@ -56,6 +57,7 @@ enum live_part {
     LIVE_CGROUP = 1 << 4,
     LIVE_LIMITS = 1 << 5, /* fdlimit, loginuid, pid namespace */
     LIVE_ALL = (1 << 6) - 1,
+    LIVE_FRESH = 1 << 6, /* stands at its exec's stop: the kernel has just written argv and env */
 };
 
 int live_task_new(struct live_task **ret);
@@ -67,6 +69,15 @@ int live_task_read(struct live_task *task, int64_t tid, unsigned parts);
 int live_task_add(struct state *state, const struct live_task *task);
 /* tid and all its ancestors, oldest first. */
 int live_lineage_add(struct state *state, struct live_task *scratch, int64_t tid);
+
+/*
+ * The thread, its process and their ancestors, as far up as is_known() does not say yes, by ids alone: what is to
+ * be read whole from the last one down. Returns how many; 0: it is gone.
+ */
+#define LIVE_UNKNOWN_MAX 16
+unsigned live_unknown(struct live_task *scratch, int64_t tid,
+                      bool (*is_known)(void *data, int64_t tid), void *data,
+                      int64_t ret[LIVE_UNKNOWN_MAX]);
 
 /*
  * Facts of a descriptor of the thread: type, name, open flags, device, inode; of sockets addresses. `name`

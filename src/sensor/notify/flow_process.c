@@ -18,8 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DISCOVER_LEVELS 16
-#define COMM_MAX        15
+#define COMM_MAX 15
 
 static void sink_made(struct receiver *r, struct made_event *made)
 {
@@ -50,8 +49,9 @@ static void learn(struct receiver *r, const struct live_task *task)
     }
 }
 
-static bool is_known(struct receiver *r, int64_t tid)
+static bool is_known(void *receiver, int64_t tid)
 {
+    const struct receiver *r = receiver;
     struct notify *n = r->notify;
     pthread_mutex_lock(n->lock);
     const struct thread *thread = state_thread(n->config.state, tid);
@@ -80,30 +80,15 @@ static void discover_one(struct receiver *r, int64_t tid, bool known)
 
 void flow_discover(struct receiver *r, int64_t tid)
 {
-    int64_t unknown[DISCOVER_LEVELS + 2];
-    unsigned count = 0;
+    int64_t unknown[LIVE_UNKNOWN_MAX];
     r->target = (struct target){ .tid = tid, .pid = tid };
     r->raceable = true;
     if (is_known(r, tid)) {
         discover_one(r, tid, true);
         return;
     }
-    unknown[count++] = tid;
-    if (live_task_read(r->task, tid, LIVE_IDS) < 0) {
-        return;
-    }
-    if (r->task->pid != tid && !is_known(r, r->task->pid)) {
-        unknown[count++] = r->task->pid;
-    }
-    while (count < DISCOVER_LEVELS && r->task->ptid > 1 && !is_known(r, r->task->ptid)) {
-        unknown[count++] = r->task->ptid;
-        if (live_task_read(r->task, r->task->ptid, LIVE_IDS) < 0) {
-            count--;
-            break;
-        }
-    }
-    while (count > 0) {
-        discover_one(r, unknown[--count], false);
+    for (unsigned n = live_unknown(r->task, tid, is_known, r, unknown); n > 0;) {
+        discover_one(r, unknown[--n], false);
     }
 }
 
@@ -167,10 +152,55 @@ static void emit_exec(struct receiver *r, struct call_outcome outcome)
     pthread_mutex_unlock(n->lock);
 }
 
+/* Under the lock. Does the state say all there is about its ids? NULL: they may differ inside. */
+static const struct thread *plain_thread(struct receiver *r)
+{
+    const struct thread *t = state_thread(r->notify->config.state, r->args.tid);
+    const struct tracked *tracked = t ? tracked_of(r->notify, t) : NULL;
+    bool plain = tracked && tracked->known && !tracked->stale && !tracked->nests &&
+                 t->tid == t->vtid && t->pid == t->vpid && !(t->flags & THREAD_INVALID);
+    return plain ? t : NULL;
+}
+
+/* Ids of a child that differ from its parent's by its own number alone. */
+static bool ids_from_state(struct receiver *r, int64_t child)
+{
+    struct notify *n = r->notify;
+    uint64_t flags = r->args.clone_flags;
+    pthread_mutex_lock(n->lock);
+    const struct thread *t =
+        flags & (CLONE_NEWPID | CLONE_NEWUSER | CLONE_PARENT) ? NULL : plain_thread(r);
+    if (t) {
+        live_birth_ids(t, child, flags, r->task, r->other);
+    }
+    pthread_mutex_unlock(n->lock);
+    return t != NULL;
+}
+
+/* Nothing of the thread has changed since the state learnt it. */
+static bool emit_from_state(struct receiver *r, const struct call_outcome *outcome)
+{
+    struct notify *n = r->notify;
+    pthread_mutex_lock(n->lock);
+    const struct thread *t = plain_thread(r);
+    if (t) {
+        live_birth_ids(t, t->tid, 0, r->task, r->other);
+        live_birth_inherit(r->task, n->config.state, t);
+        event_of_exec(&r->args, outcome, r->task, &r->made);
+        sink_made(r, &r->made);
+    }
+    pthread_mutex_unlock(n->lock);
+    return t != NULL;
+}
+
 /* It will fail, or did: the thread stays what it is. */
 static void emit_failed_exec(struct receiver *r, struct call_outcome outcome)
 {
     foresee_exec(r);
+    if (emit_from_state(r, &outcome)) {
+        return;
+    }
+    receiver_slow(r);
     if (live_task_read(r->task, r->args.tid, LIVE_ALL) == 0) {
         emit_exec(r, outcome);
     }
@@ -220,7 +250,7 @@ static enum verdict emit_new_image(struct receiver *r)
     struct notify *n = r->notify;
     enum verdict verdict = VERDICT_NONE;
     struct call_outcome outcome = exec_outcome(r, 0, OUTCOME_REPORTED);
-    if (live_task_read(r->task, r->target.pid, LIVE_ALL) < 0) {
+    if (live_task_read(r->task, r->target.pid, LIVE_ALL | LIVE_FRESH) < 0) {
         return verdict;
     }
     if (r->task->exepath.n == 0) {
@@ -259,7 +289,6 @@ void flow_exec(struct receiver *r)
     int64_t expected = is_there(r) ? 0 : foresee_exec(r);
     if (expected < 0 && !r->at[0].unsure && !r->raceable) {
         struct call_outcome outcome = exec_outcome(r, expected, OUTCOME_PREDICTED);
-        receiver_slow(r);
         if (receiver_answer(r, 0) == 0) {
             emit_failed_exec(r, outcome);
         }
@@ -305,24 +334,6 @@ static void track_child(struct receiver *r, const struct thread *parent, int64_t
     if (!(flags & CLONE_THREAD)) {
         exits_watch(n->exits, child);
     }
-}
-
-/* Ids of a child that differ from its parent's by its own number alone. */
-static bool ids_from_state(struct receiver *r, int64_t child)
-{
-    struct notify *n = r->notify;
-    uint64_t flags = r->args.clone_flags;
-    pthread_mutex_lock(n->lock);
-    const struct thread *t = state_thread(n->config.state, r->args.tid);
-    const struct tracked *tracked = t ? tracked_of(n, t) : NULL;
-    bool plain = tracked && !tracked->nests && t->tid == t->vtid && t->pid == t->vpid &&
-                 !(t->flags & THREAD_INVALID) &&
-                 !(flags & (CLONE_NEWPID | CLONE_NEWUSER | CLONE_PARENT));
-    if (plain) {
-        live_birth_ids(t, child, flags, r->task, r->other);
-    }
-    pthread_mutex_unlock(n->lock);
-    return plain;
 }
 
 static void emit_fork(struct receiver *r, int64_t child)

@@ -29,6 +29,9 @@ struct target {
     bool ids_known;
 };
 
+struct live_task;
+void target_learn(struct target *target, const struct live_task *task);
+
 struct resolved {
     int error;          /* of finding it: 0, -ENOENT, -EACCES, -ELOOP, -ENOTDIR, ... */
     bool parent_exists; /* with -ENOENT: everything but the last component is there */

@@ -9,6 +9,7 @@
  *
  * Sources: credentials(7), capabilities(7), setfsuid(2).
  */
+#include "sensor/live/task.h"
 #include "sensor/notify/resolve_internal.h"
 
 #include <errno.h>
@@ -173,4 +174,17 @@ bool rights_leave(struct resolver *r)
     as_thought = set_fsuid(r, r->own.fsuid) && as_thought;
     set_effective(r, r->own.effective);
     return as_thought;
+}
+
+void target_learn(struct target *target, const struct live_task *task)
+{
+    target->tid = task->tid;
+    target->pid = task->pid;
+    target->fsuid = task->fsuid;
+    target->fsgid = task->fsgid;
+    target->ngroups = task->ngroups;
+    memcpy(target->groups, task->groups, sizeof(target->groups));
+    target->cap_effective = task->cap_effective;
+    target->umask = task->umask;
+    target->ids_known = true;
 }

@@ -13,7 +13,6 @@
 
 #include <sched.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define LENDERS_MAX 64 /* who waits for one that waits for one ... */
 
@@ -42,16 +41,7 @@ void tracked_learn(struct notify *n, const struct thread *thread, const struct l
     if (!t) {
         return;
     }
-    struct target *target = &t->target;
-    target->tid = task->tid;
-    target->pid = task->pid;
-    target->fsuid = task->fsuid;
-    target->fsgid = task->fsgid;
-    target->ngroups = task->ngroups;
-    memcpy(target->groups, task->groups, sizeof(target->groups));
-    target->cap_effective = task->cap_effective;
-    target->umask = task->umask;
-    target->ids_known = true;
+    target_learn(&t->target, task);
     t->known = true;
     t->root = t->cwd = 0;
     t->stale = false;

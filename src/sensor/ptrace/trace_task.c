@@ -22,8 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DISCOVER_LEVELS 16
-#define COMM_MAX        15
+#define COMM_MAX 15
 
 /* Under the lock. */
 static void sink_made(struct ptrace *p)
@@ -39,8 +38,9 @@ static const struct thread *known(const struct ptrace *p, int64_t tid)
     return thread && !(thread->flags & (THREAD_EXITED | THREAD_INVALID)) ? thread : NULL;
 }
 
-static bool is_known(struct ptrace *p, int64_t tid)
+static bool is_known(void *ptrace, int64_t tid)
 {
+    struct ptrace *p = ptrace;
     pthread_mutex_lock(p->config.lock);
     bool is = known(p, tid) != NULL;
     pthread_mutex_unlock(p->config.lock);
@@ -85,24 +85,10 @@ static void discover_one(struct ptrace *p, int64_t tid)
 
 void trace_discover(struct ptrace *p, pid_t tid)
 {
-    int64_t unknown[DISCOVER_LEVELS + 2];
-    unsigned count = 0;
-    if (is_known(p, tid) || live_task_read(p->task, tid, LIVE_IDS) < 0) {
-        return;
-    }
-    unknown[count++] = tid;
-    if (p->task->pid != tid && !is_known(p, p->task->pid)) {
-        unknown[count++] = p->task->pid;
-    }
-    while (count < DISCOVER_LEVELS && p->task->ptid > 1 && !is_known(p, p->task->ptid)) {
-        unknown[count++] = p->task->ptid;
-        if (live_task_read(p->task, p->task->ptid, LIVE_IDS) < 0) {
-            count--;
-            break;
-        }
-    }
-    while (count > 0) {
-        discover_one(p, unknown[--count]);
+    int64_t unknown[LIVE_UNKNOWN_MAX];
+    unsigned n = is_known(p, tid) ? 0 : live_unknown(p->task, tid, is_known, p, unknown);
+    while (n > 0) {
+        discover_one(p, unknown[--n]);
     }
 }
 
@@ -450,7 +436,7 @@ bool trace_exec(struct ptrace *p, struct tracee *t, pid_t former)
         c->args.call = call_find(NAME_execve);
         c->args.tid = t->tid;
     }
-    if (live_task_read(p->task, t->tid, LIVE_ALL) == 0) {
+    if (live_task_read(p->task, t->tid, LIVE_ALL | LIVE_FRESH) == 0) {
         outcome.at = c->foreseen && t->kept ? c->at : NULL;
         stdio_learn(&(struct stdio_state){ p->config.state, p->config.lock }, t->tid);
         event_of_exec(&c->args, &outcome, p->task, &p->made);

@@ -12,7 +12,6 @@
 
 #include <sched.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define LENDERS_MAX 64 /* who waits for one that waits for one ... */
 
@@ -114,16 +113,7 @@ void tracee_left_memory(struct ptrace *p, struct tracee *first)
 
 void tracee_learn(struct tracee *t, const struct live_task *task)
 {
-    struct target *target = &t->target;
-    target->tid = task->tid;
-    target->pid = task->pid;
-    target->fsuid = task->fsuid;
-    target->fsgid = task->fsgid;
-    target->ngroups = task->ngroups;
-    memcpy(target->groups, task->groups, sizeof(target->groups));
-    target->cap_effective = task->cap_effective;
-    target->umask = task->umask;
-    target->ids_known = true;
+    target_learn(&t->target, task);
     t->target_known = true;
 }
 

@@ -18,7 +18,7 @@ CREATE TABLE cursors (
 -- `row` is what alerts of the day files name; `id` what people see: "f", the time of its making in 12 hex digits,
 -- 12 random ones (new ones stay together in the index).
 CREATE TABLE findings (
-    row INTEGER PRIMARY KEY,
+    row INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice: days name it
     id TEXT NOT NULL UNIQUE,
     key BLOB NOT NULL,
     opened_ms INTEGER NOT NULL,             -- time of the alert that made it: the middle of its window

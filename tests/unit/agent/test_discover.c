@@ -313,6 +313,22 @@ static void test_interactive(void **data)
     close(master);
 }
 
+/* What came in from outside after the tree is an outsider; the tree and what it made are none. */
+static void test_outsider(void **data)
+{
+    struct bench *b = *data;
+    pid_t container = make_container(b);
+    pid_t visitor = make_visitor(b, container, 30, NULL); /* starts are known to 10 ms */
+    assert_false(discover_is_outsider(b->discover, visitor));
+    assert_int_equal(discover_watch(b->discover, container, STR(LONG)), 0);
+    assert_true(discover_is_outsider(b->discover, visitor));
+    assert_false(discover_is_outsider(b->discover, container));
+    assert_false(discover_is_outsider(b->discover, getpid()));
+    assert_false(discover_is_outsider(b->discover, INT32_MAX));
+    discover_unwatch(b->discover, container);
+    assert_false(discover_is_outsider(b->discover, visitor));
+}
+
 static void test_unwatched_again(void **data)
 {
     struct bench *b = *data;
@@ -421,14 +437,9 @@ int main(void)
     }
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-        TEST(test_entered),
-        TEST(test_entered_later),
-        TEST(test_was_there_before),
-        TEST(test_taken),
-        TEST(test_covered_by_a_sensor),
-        TEST(test_interactive),
-        TEST(test_unwatched_again),
-        TEST(test_not_ours),
+        TEST(test_entered),  TEST(test_entered_later),       TEST(test_was_there_before),
+        TEST(test_taken),    TEST(test_covered_by_a_sensor), TEST(test_interactive),
+        TEST(test_outsider), TEST(test_unwatched_again),     TEST(test_not_ours),
         TEST(test_podman),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include "live_fixture.h"
 
 #include "sensor/live/proc_text.h"
+#include "sensor/live/process.h"
 #include "sensor/live/task.h"
 
 #include <pthread.h>
@@ -575,9 +576,71 @@ static void test_texts(void **state)
     assert_false(proc_integer(&s, &i));
 }
 
+static bool never(void *data, int64_t tid)
+{
+    unsigned *asked = data;
+    (*asked)++;
+    return tid == getppid();
+}
+
+/* In one look: parent, filters, start; a later process of its number is another one. */
+static void test_process(void **state)
+{
+    (void)state;
+    struct live_process process, again;
+    struct live_task *task = task_of(getpid());
+    assert_int_equal(live_process_read(getpid(), &process), 0);
+    assert_int_equal(process.pid, getpid());
+    assert_int_equal(process.ppid, getppid());
+    assert_int_equal(process.filters, task->seccomp_filters);
+    assert_int_equal(process.start_ticks, task->start_ticks);
+    struct stat status;
+    assert_int_equal(stat("/proc/self/ns/mnt", &status), 0);
+    assert_int_equal(process.mounts, status.st_ino);
+    pid_t child = fork();
+    if (child == 0) {
+        /* What is asked for stands behind them. */
+        static gid_t groups[60000];
+        for (size_t i = 0; i < 60000; i++) {
+            groups[i] = (gid_t)(4000000000u + i);
+        }
+        raise(syscall(SYS_setgroups, 60000, groups) < 0 && errno != EPERM ? SIGKILL : SIGSTOP);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, NULL, WUNTRACED), child);
+    int pidfd = live_process_open(child);
+    assert_true(pidfd >= 0 && !live_process_ended(pidfd));
+    assert_int_equal(live_process_read(child, &again), 0);
+    assert_int_equal(again.ppid, getpid());
+    assert_int_equal(again.filters, process.filters);
+    assert_true(again.start_ticks >= process.start_ticks);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    assert_true(live_process_ended(pidfd));
+    assert_int_equal(live_process_read(child, &again), -ESRCH);
+    assert_int_equal(live_process_read(0, &again), -ESRCH);
+    close(pidfd);
+    live_task_free(task);
+}
+
+/* Up to one that is known, which is not among them. */
+static void test_unknown(void **state)
+{
+    (void)state;
+    struct live_task *task = task_of(getpid());
+    int64_t unknown[LIVE_UNKNOWN_MAX];
+    unsigned asked = 0;
+    assert_int_equal(live_unknown(task, getpid(), never, &asked, unknown), 1);
+    assert_int_equal(unknown[0], getpid());
+    assert_int_equal(asked, getppid() > 1);
+    assert_int_equal(live_unknown(task, INT32_MAX, never, &asked, unknown), 0);
+    live_task_free(task);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_process),       cmocka_unit_test(test_unknown),
         cmocka_unit_test(test_self),          cmocka_unit_test(test_gone),
         cmocka_unit_test(test_threads),       cmocka_unit_test(test_lineage),
         cmocka_unit_test(test_ids),           cmocka_unit_test(test_many_groups),

@@ -87,17 +87,36 @@ static void child(const char *dir, struct progress *progress)
     }
 }
 
-static void kill_after(const char *dir, struct progress *progress, uint64_t us)
+static void sleep_us(uint64_t us)
 {
+    struct timespec wait = { 0, (long)(us * 1000) };
+    nanosleep(&wait, NULL);
+}
+
+static int64_t acknowledged(const struct progress *progress)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < THREADS; i++) {
+        sum += __atomic_load_n(&progress->acknowledged[i], __ATOMIC_SEQ_CST);
+    }
+    return sum;
+}
+
+/* While it starts, or some us after so many more batches. */
+static void kill_after(const char *dir, struct progress *progress, int64_t batches, uint64_t us)
+{
+    int64_t before = acknowledged(progress);
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
         child(dir, progress);
     }
-    struct timespec wait = { 0, (long)(us * 1000) };
-    nanosleep(&wait, NULL);
-    kill(pid, SIGKILL);
     int status = 0;
+    while (acknowledged(progress) < before + batches && waitpid(pid, &status, WNOHANG) == 0) {
+        sleep_us(100);
+    }
+    sleep_us(us);
+    kill(pid, SIGKILL);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFSIGNALED(status));
 }
@@ -175,7 +194,8 @@ static void killed_at_random(void **state)
     for (int i = 0; i < ROUNDS; i++) {
         store_close(fixture->store);
         fixture->store = NULL;
-        kill_after(fixture->dir.path, progress, 3000 + test_random_below(&seed, 40000));
+        int64_t batches = i % 5 == 0 ? 0 : 1 + (int64_t)test_random_below(&seed, 60);
+        kill_after(fixture->dir.path, progress, batches, test_random_below(&seed, 5000));
         fixture->store = store_opened(&fixture->dir);
         taken_back += sqlite_of(fixture->store)->taken_back;
         check(fixture->store, progress);

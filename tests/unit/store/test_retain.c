@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int retain(struct store *store, int64_t now_ms)
@@ -189,6 +190,37 @@ static void backups_while_written(void **state)
     pthread_join(writer.thread, NULL);
 }
 
+/* By another process, while the store is open; and when it is not. */
+static void backup_from_outside(void **state)
+{
+    struct store_fixture *fixture = *state;
+    char copy[PATH_MAX + 64], restored[PATH_MAX + 64];
+    struct err err = { 0 };
+    for (int i = 0; i < 2; i++) {
+        snprintf(copy, sizeof(copy), "%s/copy%d", fixture->dir.path, i);
+        snprintf(restored, sizeof(restored), "%s/restored%d", fixture->dir.path, i);
+        if (fixture->store) {
+            assert_int_equal(days_put(fixture->store, (struct day_batch){ DAY(0), 0, 50, 0 }), 0);
+        }
+        fflush(NULL);
+        pid_t pid = fork();
+        if (pid == 0) {
+            _exit(store_backup_sqlite(fixture->dir.path, copy, &err) < 0);
+        }
+        int status = -1;
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        assert_int_equal(store_restore_sqlite(copy, restored, &err), 0);
+        struct store_options options = { .dir = restored };
+        struct store *store = store_opened_as(&store_kinds[0], &options);
+        assert_int_equal(days_count(store), 50);
+        store_close(store);
+        store_close(fixture->store);
+        fixture->store = NULL;
+    }
+    assert_true(store_backup_sqlite("/nonexistent", copy, &err) < 0);
+}
+
 static void backup_refused(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -242,6 +274,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(while_read, store_setup, store_teardown),
         cmocka_unit_test_setup_teardown(half_dropped, store_setup, store_teardown),
         cmocka_unit_test_setup_teardown(backups_while_written, store_setup, store_teardown),
+        cmocka_unit_test_setup_teardown(backup_from_outside, store_setup, store_teardown),
         cmocka_unit_test_setup_teardown(backup_refused, store_setup, store_teardown),
         cmocka_unit_test_setup_teardown(restore_checks, store_setup, store_teardown),
     };

@@ -1,0 +1,70 @@
+/*
+ * findings: the module's routes.
+ */
+#include "server/findings.h"
+#include "server/server.h"
+
+#define QUERY "filter text from to sort limit cursor"
+
+static const struct route routes[] = {
+    { .method = HTTP_GET,
+      .path = "/v1/findings",
+      .may = MAY_READ,
+      .handle = findings_list,
+      .tag = "findings",
+      .summary = "Findings, a page at a time",
+      .query = QUERY,
+      .answer = "findings" },
+    { .method = HTTP_GET,
+      .path = "/v1/findings/facets",
+      .may = MAY_READ,
+      .handle = findings_facets,
+      .tag = "findings",
+      .summary = "How many findings have which value",
+      .query = QUERY " facets top",
+      .answer = "facets" },
+    { .method = HTTP_GET,
+      .path = "/v1/findings/histogram",
+      .may = MAY_READ,
+      .handle = findings_histogram,
+      .tag = "findings",
+      .summary = "Findings over time, by severity",
+      .query = QUERY " width_ms",
+      .answer = "histogram" },
+    { .method = HTTP_POST,
+      .path = "/v1/findings/bulk",
+      .may = MAY_TRIAGE,
+      .handle = findings_bulk,
+      .tag = "findings",
+      .summary = "Changes status or assignee of many findings",
+      .body = "findings-bulk",
+      .answer = "changed" },
+    { .method = HTTP_GET,
+      .path = "/v1/findings/{id}",
+      .may = MAY_READ,
+      .handle = findings_get,
+      .tag = "findings",
+      .summary = "One finding, with its first and newest alert",
+      .answer = "finding" },
+    { .method = HTTP_PATCH,
+      .path = "/v1/findings/{id}",
+      .may = MAY_TRIAGE,
+      .handle = findings_patch,
+      .tag = "findings",
+      .summary = "Changes status or assignee",
+      .body = "finding-change",
+      .answer = "finding" },
+    { .method = HTTP_GET,
+      .path = "/v1/fields",
+      .may = MAY_READ,
+      .handle = findings_fields,
+      .tag = "findings",
+      .summary = "Fields and operators of filters",
+      .answer = "fields" },
+};
+
+const struct server_module findings_module = {
+    .name = "findings",
+    .routes = routes,
+    .nroutes = sizeof(routes) / sizeof(*routes),
+};
