@@ -109,8 +109,8 @@ def pages(bench):
 class Agent:
     """One connected agent: a long poll for the bundle, heartbeats on a connection of its own."""
 
-    def __init__(self, server, number, identity):
-        self.server, self.number = server, number
+    def __init__(self, server, number, identity, beats):
+        self.server, self.number, self.beats = server, number, beats
         self.id, self.credential = identity
         self.version, self.arrived = 0, {}
 
@@ -165,7 +165,7 @@ async def with_agents(server, count, beats, work):
     """Runs work(agents) while they are connected."""
     stop, agents, tasks = asyncio.Event(), [], []
     for number, identity in enumerate(await asyncio.to_thread(server.enrol, count)):
-        agent = Agent(server, number, identity)
+        agent = Agent(server, number, identity, beats)
         agents.append(agent)
         tasks += [asyncio.create_task(agent.poll(stop))]
         tasks += [asyncio.create_task(agent.beat(stop))] if beats else []
@@ -192,15 +192,16 @@ def agents(bench):
         return show("agents", skipped="no bundle in this build")
     rss_before, own_before = server.memory()
 
-    async def look(_):
+    async def look(polling):
         before, began = server.cpu(), time.monotonic()
-        await asyncio.sleep(25)
+        await asyncio.sleep(25 if polling[0].beats else 3)
         rss, own = server.memory()
-        show("agents", connected=CONNECTED, rss_mib=round(rss / 2**20, 1), own_mib=round(own / 2**20, 1),
+        show("agents", connected=CONNECTED, beating=polling[0].beats, rss_mib=round(rss / 2**20, 1), own_mib=round(own / 2**20, 1),
              rss_mib_before=round(rss_before / 2**20, 1), own_mib_before=round(own_before / 2**20, 1),
              cpu_percent=round((server.cpu() - before) / (time.monotonic() - began) * 100, 1))
 
-    asyncio.run(with_agents(server, CONNECTED, True, look))
+    for beats in (False, True):
+        asyncio.run(with_agents(server, CONNECTED, beats, look))
 
 
 def append(bench):
