@@ -45,6 +45,9 @@ struct sqlite_write {
     void *data;
 };
 int sqlite_store_write(struct store *store, const struct sqlite_write *write, struct err *err);
+/* The same for a body that writes thousands of rows: no other is before it in its transaction. */
+int sqlite_store_write_large(struct store *store, const struct sqlite_write *write,
+                             struct err *err);
 
 /*
  * In a write body: the file of the UTC day of received_ms, made if it is not there, in the same transaction
