@@ -219,9 +219,12 @@ bool activity_wants(void *data, const struct thread *thread, uint16_t name, uint
     return false;
 }
 
-static bool is_write(const struct event *event)
+static bool is_write(struct view *view)
 {
-    return event->fd && event->fd->open_flags & PPM_WRONLY;
+    static const struct field_ref field = { .id = FIELD_EVT_IS_OPEN_WRITE, .type = TYPE_BOOL };
+    struct extracted value;
+    field_extract(&field, view, &value);
+    return value.n && value.v[0].u;
 }
 
 static bool is_outbound(const struct event *event, int64_t result)
@@ -231,8 +234,9 @@ static bool is_outbound(const struct event *event, int64_t result)
            (result == 0 || result == -EINPROGRESS);
 }
 
-static bool is_activity(const struct event *event, enum activity_kind *ret)
+static bool is_activity(struct view *view, enum activity_kind *ret)
 {
+    const struct event *event = view->event;
     int64_t result = 0;
     if (event->outcome == OUTCOME_DENIED || !kind_of_name(event->name, ret)) {
         return false;
@@ -249,7 +253,7 @@ static bool is_activity(const struct event *event, enum activity_kind *ret)
     case ACTIVITY_CONNECT:
         return is_outbound(event, result);
     default:
-        return result >= 0 && is_write(event);
+        return result >= 0 && is_write(view);
     }
 }
 
@@ -282,12 +286,25 @@ static void put_record(struct activity *a, enum activity_kind kind, struct view 
     buf_puts(buf, STR("}}"));
 }
 
+bool activity_wants_event(void *data, struct view *view)
+{
+    struct activity *a = data;
+    struct bucket *bucket;
+    enum activity_kind kind;
+    if (!is_activity(view, &kind)) {
+        return false;
+    }
+    bool room = has_room(a, view->event->thread, &bucket);
+    atomic_fetch_add_explicit(&a->lost[kind], !room, memory_order_relaxed);
+    return room;
+}
+
 void activity_seen(void *data, struct view *view)
 {
     struct activity *a = data;
     struct bucket *bucket;
     enum activity_kind kind;
-    if (!is_activity(view->event, &kind)) {
+    if (!is_activity(view, &kind)) {
         return;
     }
     struct buf buf;
@@ -297,12 +314,11 @@ void activity_seen(void *data, struct view *view)
         a->all.tokens -= 1;
         bucket->tokens -= 1;
         put_record(a, kind, view, &buf);
-        sent = !buf.failed &&
-               spool_append(a->config.spool,
-                            &(struct spool_entry){
-                                .kind = SPOOL_ACTIVITY,
-                                .time_ms = (int64_t)(view->event->ts_ns / NS_PER_MS),
-                                .payload = buf_str(&buf) }) == 0;
+        sent = !buf.failed && spool_append(a->config.spool,
+                                           &(struct spool_entry){
+                                               .kind = SPOOL_ACTIVITY,
+                                               .time_ms = (int64_t)(view->event->ts_ns / NS_PER_MS),
+                                               .payload = buf_str(&buf) }) == 0;
         atomic_fetch_add_explicit(&a->sent[kind], sent, memory_order_relaxed);
         if (!buf.failed) {
             return; /* what the spool drops, it tells */
@@ -355,7 +371,7 @@ void activity_tick(struct activity *a, bool all)
     jsonw_end(&w);
     jsonw_strz(&w, "why", "more than activity.per_second or activity.per_container");
     jsonw_end(&w);
-    spool_append(a->config.spool, &(struct spool_entry){ .kind = SPOOL_GAP,
-                                                         .time_ms = now_ms,
-                                                         .payload = buf_str(&buf) });
+    spool_append(
+        a->config.spool,
+        &(struct spool_entry){ .kind = SPOOL_GAP, .time_ms = now_ms, .payload = buf_str(&buf) });
 }

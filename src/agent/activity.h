@@ -14,8 +14,8 @@
 
 #define ACTIVITY_PER_SECOND    200
 #define ACTIVITY_PER_CONTAINER 50
-#define ACTIVITY_BURST_S       2   /* seconds' worth of records at once */
-#define ACTIVITY_CONTAINERS    256 /* with limits of their own; more share them */
+#define ACTIVITY_BURST_S       2    /* seconds' worth of records at once */
+#define ACTIVITY_CONTAINERS    256  /* with limits of their own; more share them */
 #define ACTIVITY_TEXT_MAX      4096 /* bytes of one field */
 
 enum activity_kind {
@@ -27,7 +27,7 @@ enum activity_kind {
 };
 
 struct activity_config {
-    struct spool *spool; /* borrowed */
+    struct spool *spool;                /* borrowed */
     uint32_t per_second, per_container; /* 0: the defaults */
 };
 
@@ -37,6 +37,8 @@ int activity_new(const struct activity_config *config, struct activity **ret);
 void activity_free(struct activity *activity);
 /* pipeline_hooks.seen. */
 void activity_seen(void *activity, struct view *view);
+/* pipeline_hooks.wants: there would be room for it. */
+bool activity_wants_event(void *activity, struct view *view);
 /* engine_watch.wants: there would be room for such an event. */
 bool activity_wants(void *activity, const struct thread *thread, uint16_t name,
                     uint32_t open_flags);

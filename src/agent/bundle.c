@@ -120,8 +120,7 @@ static int open_archive(struct unpacking *u, struct str body, struct err *err)
     }
     archive_read_support_filter_zstd(u->archive);
     archive_read_support_format_tar(u->archive);
-    return archive_read_open_memory(u->archive, body.p, body.n) == ARCHIVE_OK ? 0
-                                                                             : damaged(u, err);
+    return archive_read_open_memory(u->archive, body.p, body.n) == ARCHIVE_OK ? 0 : damaged(u, err);
 }
 
 static int read_archive(struct unpacking *u, struct err *err)
@@ -157,8 +156,7 @@ static int match(struct unpacking *u, struct bundle_manifest *manifest, struct e
     }
     for (uint32_t i = 0; i < manifest->n; i++) {
         if (!manifest->files[i].content.p) {
-            return err_set(err, -EINVAL, "the bundle lacks %.*s",
-                           STR_ARG(manifest->files[i].name));
+            return err_set(err, -EINVAL, "the bundle lacks %.*s", STR_ARG(manifest->files[i].name));
         }
     }
     return 0;

@@ -25,7 +25,7 @@
 #define BUNDLE_PLAIN_MAX  ((size_t)256 << 20)
 #define BUNDLE_DELTA_MAX  ((size_t)16 << 20)
 #define BUNDLE_ITEMS_MAX  100000 /* of one delta */
-#define BUNDLE_WINDOW_LOG 27 /* of zstd: 128 MiB */
+#define BUNDLE_WINDOW_LOG 27     /* of zstd: 128 MiB */
 #define BUNDLE_KEY        32
 
 /* Ed25519 over "hinomi-1\n" type "\n" version "\n" body. -EBADMSG. */

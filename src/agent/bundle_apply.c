@@ -46,8 +46,8 @@ static void refuse(struct bundles *b, uint64_t version, const char *why, const s
 {
     pthread_mutex_lock(&b->lock);
     struct bundles_stats *s = &b->stats;
-    int n = snprintf(s->error, sizeof(s->error), "version %llu: %s",
-                     (unsigned long long)version, why);
+    int n =
+        snprintf(s->error, sizeof(s->error), "version %llu: %s", (unsigned long long)version, why);
     if (text && text->n && n > 0 && (size_t)n + 2 < sizeof(s->error)) {
         snprintf(s->error + n, sizeof(s->error) - (size_t)n, "\n%.*s", STR_ARG(buf_str(text)));
     }

@@ -154,8 +154,7 @@ static int read_old(struct delta *d, const char *name, struct buf *buf, struct e
     return r < 0 ? err_set(err, r, "%s: %s", name, strerror(-r)) : 0;
 }
 
-static int change_list(struct delta *d, struct str list, struct json_object *items,
-                       struct err *err)
+static int change_list(struct delta *d, struct str list, struct json_object *items, struct err *err)
 {
     char name[BUNDLE_NAME_MAX + 1];
     struct buf buf;
@@ -242,8 +241,7 @@ static int apply(struct delta *d, struct json_object *object, uint64_t have, uin
     return r == 0 ? bundle_write_manifest(d->to, &d->manifest, err) : r;
 }
 
-int bundle_delta(const char *dir, uint64_t have, uint64_t version, struct str body,
-                 struct err *err)
+int bundle_delta(const char *dir, uint64_t have, uint64_t version, struct str body, struct err *err)
 {
     CLEANUP(delta_done) struct delta d = { .dir = dir, .from = -1, .to = -1 };
     arena_init(&d.arena, (size_t)16 << 20);

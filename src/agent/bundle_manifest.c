@@ -128,8 +128,9 @@ int bundle_read_manifest(struct str json, struct arena *arena, struct bundle_man
     }
     json_object_put(object);
     if (!good) {
-        return err_set(err, -EINVAL, "the bundle's manifest is not one, or names files that may "
-                                     "not be in it");
+        return err_set(err, -EINVAL,
+                       "the bundle's manifest is not one, or names files that may "
+                       "not be in it");
     }
     *ret = manifest;
     return 0;

@@ -77,8 +77,7 @@ static bool engine_answers(struct daemon *d)
 }
 
 /* What keeps it from watching. */
-static size_t what_fails(struct daemon *d, struct engine_stats *stats,
-                         const char *ret[FAILING_MAX])
+static size_t what_fails(struct daemon *d, struct engine_stats *stats, const char *ret[FAILING_MAX])
 {
     size_t n = 0;
     if (engine_answers(d)) {

@@ -38,9 +38,10 @@ int identity_take(const char *id, const char *credential, const char *sign_key,
     struct identity identity = { 0 };
     struct str name = str_of(id), secret = str_of(credential), key = str_of(sign_key);
     size_t n = 0;
-    if (!is_word(name) || name.n >= sizeof(identity.id) || name.n < ID_LEAST ||
-        !is_word(secret) || secret.n >= sizeof(identity.credential)) {
-        return err_set(err, -EINVAL, "the server answered an id or a credential that cannot be one");
+    if (!is_word(name) || name.n >= sizeof(identity.id) || name.n < ID_LEAST || !is_word(secret) ||
+        secret.n >= sizeof(identity.credential)) {
+        return err_set(err, -EINVAL,
+                       "the server answered an id or a credential that cannot be one");
     }
     if (sodium_base642bin(identity.sign_key, IDENTITY_KEY, key.p, key.n, NULL, &n, NULL,
                           sodium_base64_VARIANT_ORIGINAL) != 0 ||

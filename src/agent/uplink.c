@@ -29,6 +29,7 @@
 #define RETRY_MOST_S 300
 #define LOST_MS      120000 /* without an answer of the worker; its own limits are shorter */
 #define TOLD_AGAIN_S 600    /* the same trouble, in the log */
+#define TOLD_OTHER_S 10     /* another text of the same trouble */
 
 enum errand { BATCH, BEAT, POLL, ERRANDS };
 
@@ -54,6 +55,7 @@ struct uplink {
     uint32_t nrefused;
     uint64_t told_ns;
     enum uplink_state told;
+    char told_text[256];
     pthread_mutex_t lock; /* guards the rest */
     struct uplink_stats stats;
 };
@@ -141,9 +143,12 @@ static void trouble(struct uplink *u, enum uplink_state state, const char *what)
     u->stats.failures++;
     snprintf(u->stats.error, sizeof(u->stats.error), "%s", what);
     pthread_mutex_unlock(&u->lock);
-    if (u->told == state && now - u->told_ns < TOLD_AGAIN_S * NS_PER_S) {
+    bool same = u->told == state && strncmp(u->told_text, what, sizeof(u->told_text) - 1) == 0;
+    uint64_t quiet_s = same ? TOLD_AGAIN_S : u->told == state ? TOLD_OTHER_S : 0;
+    if (now - u->told_ns < quiet_s * NS_PER_S) {
         return;
     }
+    snprintf(u->told_text, sizeof(u->told_text), "%s", what);
     u->told = state;
     u->told_ns = now;
     if (state == UPLINK_CUT_OFF) {

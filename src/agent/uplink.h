@@ -40,10 +40,10 @@ struct uplink_bundle {
 };
 
 struct uplink_config {
-    struct spool *spool;  /* borrowed */
-    const char *dir;      /* of identity.json; borrowed */
-    const char *token;    /* to enrol with; NULL: none; borrowed */
-    int socket;           /* of uplink_fork(); taken */
+    struct spool *spool;             /* borrowed */
+    const char *dir;                 /* of identity.json; borrowed */
+    const char *token;               /* to enrol with; NULL: none; borrowed */
+    int socket;                      /* of uplink_fork(); taken */
     const struct identity *identity; /* that is there already; NULL: none */
     /* All by the uplink's thread. */
     void (*enrolled)(void *data, const struct identity *identity);

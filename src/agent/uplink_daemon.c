@@ -171,10 +171,17 @@ static void on_seen(void *data, struct view *view)
     activity_seen(l->activity, view);
 }
 
+static bool on_wants(void *data, struct view *view)
+{
+    struct server_link *l = data;
+    return activity_wants_event(l->activity, view);
+}
+
 struct pipeline_hooks server_hooks(struct server_link *l)
 {
     return (struct pipeline_hooks){ .alert = l->spool ? on_alert : NULL,
                                     .seen = l->activity ? on_seen : NULL,
+                                    .wants = l->activity ? on_wants : NULL,
                                     .data = l };
 }
 
@@ -333,11 +340,9 @@ static int start_uplink(struct server_link *l, struct err *err)
 void server_start(struct server_link *l, struct engine *engine, struct respond *respond)
 {
     struct err err = { 0 };
-    const struct bundles_config bundles = { .dir = l->config->spool_dir,
-                                            .use = on_use,
-                                            .orders = on_orders,
-                                            .done = on_done,
-                                            .data = l };
+    const struct bundles_config bundles = {
+        .dir = l->config->spool_dir, .use = on_use, .orders = on_orders, .done = on_done, .data = l
+    };
     if (!l->spool) {
         return;
     }

@@ -17,8 +17,7 @@ static void put_spool(struct server_link *l, struct buf *buf)
     metrics_gauge(buf, "hinomi_spool_records", "Records that the server does not have yet.",
                   s.records);
     metrics_gauge(buf, "hinomi_spool_full", "1 while the least severe are dropped.", s.full);
-    metrics_counter(buf, "hinomi_spool_appended_total", "Number of the newest record.",
-                    s.appended);
+    metrics_counter(buf, "hinomi_spool_appended_total", "Number of the newest record.", s.appended);
     metrics_counter(buf, "hinomi_spool_acknowledged_total", "Number of the last acknowledged one.",
                     s.acknowledged);
     metrics_counter(buf, "hinomi_spool_syncs_total", "Syncs to the disk.", s.syncs);
@@ -119,7 +118,7 @@ const char *server_trouble(struct server_link *l)
     case UPLINK_CUT_OFF:
         return "the server cannot be reached: alerts stay in the spool";
     default:
-        return spool.full   ? "the spool is full: the least severe records are dropped"
+        return spool.full    ? "the spool is full: the least severe records are dropped"
                : !bundles.ok ? "newer rules of the server were refused: older ones go on"
                              : NULL;
     }

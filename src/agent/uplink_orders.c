@@ -105,9 +105,9 @@ void orders_do(struct respond *respond, const char *dir, const char *agent, stru
         object = json_tokener_parse_ex(parser, json.p, (int)json.n);
     }
     json_tokener_free(parser);
-    struct json_object *orders =
-        json_object_is_type(object, json_type_object) ? json_object_object_get(object, "orders")
-                                                      : NULL;
+    struct json_object *orders = json_object_is_type(object, json_type_object)
+                                     ? json_object_object_get(object, "orders")
+                                     : NULL;
     bool ours = json_object_is_type(orders, json_type_array) &&
                 strcmp(text_of(object, "agent"), agent) == 0;
     if (!ours) {
@@ -116,9 +116,8 @@ void orders_do(struct respond *respond, const char *dir, const char *agent, stru
     size_t n = ours ? json_object_array_length(orders) : 0;
     for (size_t i = 0; i < n && i < ORDERS_MAX; i++) {
         struct json_object *one = json_object_array_get_idx(orders, i);
-        uint64_t id = json_object_is_type(one, json_type_object)
-                          ? (uint64_t)number_of(one, "id")
-                          : 0;
+        uint64_t id =
+            json_object_is_type(one, json_type_object) ? (uint64_t)number_of(one, "id") : 0;
         if (id > *last && id <= INT64_MAX) {
             *last = id;
             if (!keep(dir, id)) {

@@ -73,8 +73,7 @@ static void drop_rights(void)
 static void allow_reading(int rules, const char *path, uint64_t handled)
 {
     struct landlock_path_beneath_attr rule = {
-        .allowed_access =
-            handled & (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR),
+        .allowed_access = handled & (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR),
         .parent_fd = open(path, O_PATH | O_CLOEXEC),
     };
     if (rule.parent_fd >= 0) {
@@ -86,8 +85,9 @@ static void allow_reading(int rules, const char *path, uint64_t handled)
 /* Names are resolved and certificates found with these. */
 static void close_files(void)
 {
-    static const char *const paths[] = { "/etc", "/usr", "/lib", "/lib64", "/run/systemd/resolve",
-                                         "/dev/urandom" };
+    static const char *const paths[] = {
+        "/etc", "/usr", "/lib", "/lib64", "/run/systemd/resolve", "/dev/urandom"
+    };
     long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (version < 1) {
         return;

@@ -19,7 +19,7 @@
 
 /* Copied by the fork; texts may be NULL. */
 struct uplink_settings {
-    const char *url;       /* https://HOST[:PORT]; http:// on the loopback only */
+    const char *url; /* https://HOST[:PORT]; http:// on the loopback only */
     const char *proxy;
     const char *ca_sha256; /* hex, of the certificate that the server shows at /v1/ca */
     struct str ca;         /* PEM; empty: none */

@@ -13,13 +13,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define UPLINK_TEXT_MAX     4096
-#define UPLINK_REFUSED_MAX  32
-#define UPLINK_ID_MAX       64
-#define UPLINK_SECRET_MAX   256
-#define UPLINK_ANSWER_MAX   ((size_t)64 << 10) /* of the server, but bundles */
-#define UPLINK_BUNDLE_MAX   ((size_t)64 << 20)
-#define UPLINK_STATUS_MAX   ((size_t)1 << 20) /* of a heartbeat */
+#define UPLINK_TEXT_MAX    4096
+#define UPLINK_REFUSED_MAX 32
+#define UPLINK_ID_MAX      64
+#define UPLINK_SECRET_MAX  256
+#define UPLINK_ANSWER_MAX  ((size_t)64 << 10) /* of the server, but bundles */
+#define UPLINK_BUNDLE_MAX  ((size_t)64 << 20)
+#define UPLINK_STATUS_MAX  ((size_t)1 << 20) /* of a heartbeat */
 
 enum uplink_type {
     /* of the agent */
@@ -35,11 +35,11 @@ enum uplink_type {
 
 struct uplink_message {
     uint32_t type, what;
-    uint32_t status;   /* of HTTP; 0: no answer, text says why */
-    uint32_t retry_s;  /* Retry-After; 0: none */
+    uint32_t status;  /* of HTTP; 0: no answer, text says why */
+    uint32_t retry_s; /* Retry-After; 0: none */
     uint64_t first, last, at, end;
-    uint64_t lost; /* records from here to `first` - 1 are told as lost; 0: none */
-    uint64_t number;   /* of the answer: ack, expect, record, version; 0: none */
+    uint64_t lost;   /* records from here to `first` - 1 are told as lost; 0: none */
+    uint64_t number; /* of the answer: ack, expect, record, version; 0: none */
     uint32_t nrefused;
     uint32_t unused;
     uint64_t refused[UPLINK_REFUSED_MAX]; /* told as refused */

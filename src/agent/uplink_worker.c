@@ -10,8 +10,8 @@
 #include "base/clock.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define WAIT_MS 1000
@@ -32,9 +32,7 @@ static void fail(struct uplink_worker *w, uint32_t what, const char *why)
 
 static void begin(struct uplink_worker *w, const struct uplink_call *call)
 {
-    int r = w->requests[call->slot].what ? -EBUSY
-            : !w->ca_known               ? -EAGAIN
-                                         : uplink_begin(w, call);
+    int r = w->requests[call->slot].what ? -EBUSY : !w->ca_known ? -EAGAIN : uplink_begin(w, call);
     if (r < 0) {
         fail(w, call->what, r == -EAGAIN ? w->error : strerror(-r));
     }
@@ -44,9 +42,8 @@ static void begin_batch(struct uplink_worker *w, const struct uplink_message *m,
 {
     struct uplink_request *request = &w->requests[SLOT_BATCH];
     char path[128], spool[64], first[64];
-    int r = request->what
-                ? -EBUSY
-                : uplink_batch_body(m, fd, str_of(w->id), &w->plain, &request->body);
+    int r =
+        request->what ? -EBUSY : uplink_batch_body(m, fd, str_of(w->id), &w->plain, &request->body);
     if (r < 0) {
         fail(w, UPLINK_BATCH, strerror(-r));
         return;
@@ -192,11 +189,15 @@ static void ask_for_ca(struct uplink_worker *w)
 
 static void loop(struct uplink_worker *w)
 {
-    tell(w, &(struct uplink_message){ .type = UPLINK_READY }, -1);
+    bool ready = false;
     while (!w->stop) {
         struct curl_waitfd agent = { .fd = w->socket, .events = CURL_WAIT_POLLIN };
         int running;
         ask_for_ca(w);
+        if (!ready && (w->ca_known || w->error[0])) {
+            ready = true;
+            tell(w, &(struct uplink_message){ .type = UPLINK_READY }, -1);
+        }
         curl_multi_perform(w->multi, &running);
         finish_all(w);
         curl_multi_poll(w->multi, &agent, 1, WAIT_MS, NULL);
@@ -215,7 +216,6 @@ void uplink_work(const struct uplink_settings *settings, int socket)
     w.multi = curl_multi_init();
     buf_init(&w.plain, UPLINK_PLAIN_MAX);
     buf_init(&w.ca_text, UPLINK_ANSWER_MAX);
-    snprintf(w.error, sizeof(w.error), "the server's CA is being asked for");
     for (size_t i = 0; i < UPLINK_SLOTS; i++) {
         buf_init(&w.requests[i].body, UPLINK_PLAIN_MAX);
         buf_init(&w.requests[i].answer, i == SLOT_POLL ? UPLINK_BUNDLE_MAX : UPLINK_ANSWER_MAX);
