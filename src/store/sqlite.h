@@ -105,4 +105,4 @@ struct str sqlite_text_borrowed(sqlite3_stmt *statement, int column);
 /* Of the areas; each in a file of its own. */
 extern const struct store_content_ops sqlite_content_ops;
 extern const struct store_accounts_ops sqlite_accounts_ops; /* sqlite_accounts.c */
-extern const struct store_ingest_ops sqlite_ingest_ops; /* sqlite_ingest.c */
+extern const struct store_ingest_ops sqlite_ingest_ops;     /* sqlite_ingest.c */

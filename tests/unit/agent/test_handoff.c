@@ -125,10 +125,10 @@ static void end(struct world *w)
     assert_int_equal(rmdir(w->folder), 0);
 }
 
-static int try_connect(const struct world *w)
+static int connect_with(const struct world *w, int flags)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
     memcpy(address.sun_path, w->path, strlen(w->path));
     assert_true(fd >= 0);
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
@@ -136,6 +136,11 @@ static int try_connect(const struct world *w)
         return -1;
     }
     return fd;
+}
+
+static int try_connect(const struct world *w)
+{
+    return connect_with(w, 0);
 }
 
 static struct wire_hello make_hello(enum wire_kind kind)
@@ -677,6 +682,70 @@ static void test_places(void **state)
     assert_false(bucket_take(place_bucket(&h, 1), HANDOFF_RATE, HANDOFF_BURST, now));
 }
 
+/* Connects without end, from a container of its own. */
+static pid_t make_flood(const struct world *w)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        enter_container(0);
+        for (;;) {
+            int fd = connect_with(w, SOCK_NONBLOCK);
+            if (fd >= 0) {
+                close(fd);
+            }
+        }
+    }
+    return pid;
+}
+
+/* As a shim does: it does not wait in the queue, but tries again. */
+static bool is_heard(const struct world *w)
+{
+    const struct wire_hello hello = make_hello(WIRE_HELLO);
+    int64_t value;
+    for (int i = 0; i < WAIT_MS / 20; i++) {
+        int fd = connect_with(w, SOCK_NONBLOCK);
+        bool heard = fd >= 0 && send(fd, &hello, sizeof(hello), MSG_NOSIGNAL) > 0 &&
+                     answer_of(fd, &value) == WIRE_FILTER;
+        if (fd >= 0) {
+            close(fd);
+        }
+        if (heard) {
+            return true;
+        }
+        usleep(20000);
+    }
+    return false;
+}
+
+/* One container's flood uses up what is its own; others are heard beside it. */
+static void test_flood(void **state)
+{
+    (void)state;
+    struct world w;
+    struct handoff_stats stats;
+    if (lacks_namespaces()) {
+        skip();
+    }
+    start(&w);
+    pid_t flood = make_flood(&w);
+    for (int i = 0; i < WAIT_MS; i++) {
+        handoff_get_stats(w.handoff, &stats);
+        if (stats.closed > 4 * HANDOFF_BURST) {
+            break;
+        }
+        usleep(1000);
+    }
+    assert_true(stats.closed > 4 * HANDOFF_BURST);
+    for (int i = 0; i < 8; i++) {
+        assert_true(is_heard(&w));
+    }
+    kill(flood, SIGKILL);
+    waitpid(flood, NULL, 0);
+    end(&w);
+}
+
 static void test_socket(void **state)
 {
     (void)state;
@@ -719,7 +788,8 @@ int main(void)
         cmocka_unit_test(test_silent),       cmocka_unit_test(test_silent),
         cmocka_unit_test(test_holder),       cmocka_unit_test(test_no_holder),
         cmocka_unit_test(test_outsider),     cmocka_unit_test(test_places),
-        cmocka_unit_test(test_socket),       cmocka_unit_test(test_argument),
+        cmocka_unit_test(test_flood),        cmocka_unit_test(test_socket),
+        cmocka_unit_test(test_argument),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
