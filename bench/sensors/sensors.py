@@ -2,7 +2,8 @@
 """bench/sensors/sensors.py BUILD [CASE...]: what watching costs, as ratios within one run.
 
 Each case is run bare, under `hinomi run` with all stock rules (newest flags; without SYNC_WAKE_UP; with
---compat 5.10; with ptrace, with a filter and without) and, where that makes sense, under `strace -f --seccomp-bpf` of the same calls, in turns;
+--compat 5.10; with ptrace, with a filter and without), under somebody who only lets each open go on ("answered": what the
+kernel alone costs), and, where that makes sense, under `strace -f --seccomp-bpf` of the same calls, in turns;
 medians and the spread are printed. Needs a quiet machine. ROUNDS (5) and SCALE (1.0) by environment.
 
 Cases: calls fork redis nginx nginx-cache postgres build latency idle
@@ -40,6 +41,7 @@ class Bench:
 
     def ways(self):
         ways = {"bare": [],
+                "answered": [str(self.calls), "answer"],
                 "hinomi": self.watched(),
                 "hinomi, no SYNC_WAKE_UP": self.watched("--without", "SYNC_WAKE_UP"),
                 "hinomi, --compat 5.10": self.watched("--compat", "5.10"),

@@ -17,7 +17,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LOG_TEXT_MAX ((size_t)16 << 20)
@@ -48,7 +50,7 @@ static int load_settings(struct daemon *d)
     int r = config_load(d->source, &d->config, &text, &err);
     daemon_log_lines(&text);
     buf_done(&text);
-    if (r == 0 && d->config.rules_files.n == 0) {
+    if (r == 0 && d->config.rules_files.n == 0 && !d->config.server_url) {
         r = err_set(&err, -EINVAL,
                     "no rules: give --rules FILE|DIRECTORY, or rules_files in the configuration");
     }
@@ -78,15 +80,41 @@ static int listen_for_metrics(struct daemon *d)
     return r < 0 ? told(&err, r == -EINVAL ? DAEMON_USAGE : DAEMON_FAILED) : 0;
 }
 
+static int fork_uplink(struct daemon *d)
+{
+    struct err err = { 0 };
+    d->server.config = &d->config;
+    d->server.use = daemon_use_rules;
+    d->server.describe = daemon_describe;
+    d->server.data = d;
+    int r = server_fork(&d->server, &err);
+    return r < 0 ? told(&err, r == -EINVAL ? DAEMON_USAGE : DAEMON_FAILED) : 0;
+}
+
+static int load_rules_of(struct daemon *d, const char *path, struct err *err)
+{
+    struct buf text;
+    buf_init(&text, LOG_TEXT_MAX);
+    int r = loaded_rules_of_path(&d->config, path, &d->rules, &text, err);
+    daemon_log_lines(&text);
+    buf_done(&text);
+    return r;
+}
+
+/* Those the server sent last, else those of the settings. */
 static int load_first_rules(struct daemon *d)
 {
     struct err err = { 0 };
-    struct buf text;
-    buf_init(&text, LOG_TEXT_MAX);
-    int r = loaded_rules_new(&d->config, &d->rules, &text, &err);
-    daemon_log_lines(&text);
-    buf_done(&text);
-    return r < 0 ? told(&err, DAEMON_FAILED) : 0;
+    char path[PATH_MAX];
+    server_rules_path(&d->server, path, sizeof(path));
+    if (path[0] && load_rules_of(d, path, &err) == 0) {
+        return 0;
+    }
+    if (path[0]) {
+        log_error("the server's rules that were kept cannot be used: %s", err.message);
+        snprintf(d->server.rejected, sizeof(d->server.rejected), "%s", err.message);
+    }
+    return load_rules_of(d, NULL, &err) < 0 ? told(&err, DAEMON_FAILED) : 0;
 }
 
 /* Under the engine's lock. */
@@ -110,7 +138,9 @@ static int prepare_engine(struct daemon *d)
     if (r < 0) {
         return told(&err, r == -EINVAL ? DAEMON_USAGE : DAEMON_FAILED);
     }
-    r = alert_hinomi_init(&d->hinomi, str_of(d->config.agent_id), &err);
+    struct str id = server_agent_id(&d->server);
+    r = alert_hinomi_init(&d->hinomi, id.n ? id : str_of(d->config.agent_id), &err);
+    d->responders.activity = d->server.activity;
     d->hinomi.judge = judge;
     d->hinomi.data = d;
     return r < 0 ? told(&err, DAEMON_FAILED) : 0;
@@ -129,11 +159,13 @@ static int make_engine(struct daemon *d)
         .options = { .matcher = { .all = d->config.rule_matching == CONFIG_MATCH_ALL,
                                   .clock = clock_of_costs },
                      .format = { .json = d->config.output == CONFIG_OUTPUT_JSON,
-                                 .hinomi = &d->hinomi } },
+                                 .hinomi = &d->hinomi },
+                     .hooks = server_hooks(&d->server) },
         .all_calls = d->config.calls == CONFIG_CALLS_ALL,
         .names = d->config.dns,
         .output = d->output < 0 ? STDOUT_FILENO : d->output,
         .watch = responders_watch(&d->responders),
+        .keep = server_keep(&d->server),
     };
     int r = engine_new(&config, &d->engine, &err);
     r = r == 0 ? responders_start(&d->responders, d->engine, &err) : r;
@@ -177,14 +209,21 @@ static int start(struct daemon *d)
     int r = load_settings(d);
     r = r == 0 ? open_output(d) : r;
     r = r == 0 ? listen_for_metrics(d) : r;
+    r = r == 0 ? fork_uplink(d) : r;
     if (r == 0) {
         d->sensors.features = feature_probe();
         r = drop_rights();
+    }
+    if (r == 0) {
+        server_open(&d->server);
     }
     r = r == 0 ? load_first_rules(d) : r;
     r = r == 0 ? prepare_engine(d) : r;
     r = r == 0 ? make_engine(d) : r;
     r = r == 0 ? start_sensors(d) : r;
+    if (r == 0) {
+        server_start(&d->server, d->engine, d->responders.respond);
+    }
     return r == 0 ? serve_metrics(d) : r;
 }
 
@@ -249,15 +288,18 @@ static void daemon_done(struct daemon *d)
     atomic_store(&d->stopping, true);
     metrics_http_free(d->http);
     sensors_done(&d->sensors);
+    server_stop(&d->server);
     responders_done(&d->responders);
     if (d->engine) {
         engine_drain(d->engine);
         report_losses(d);
     }
     engine_free(d->engine);
+    server_done(&d->server);
     loaded_rules_free(d->rules);
     config_done(&d->config);
     pthread_mutex_destroy(&d->rules_lock);
+    pthread_mutex_destroy(&d->reload_lock);
     if (d->output >= 0) {
         close(d->output);
     }
@@ -269,9 +311,12 @@ static void daemon_done(struct daemon *d)
 int daemon_run(const struct settings_source *source)
 {
     CLEANUP(daemon_done)
-    struct daemon d = { .source = source, .output = -1, .listening = -1 };
+    struct daemon d = {
+        .source = source, .output = -1, .listening = -1, .server = { .socket = -1 }
+    };
     sigset_t all, waited;
     pthread_mutex_init(&d.rules_lock, NULL);
+    pthread_mutex_init(&d.reload_lock, NULL);
     d.started_ns = clock_real_ns();
     sigemptyset(&waited);
     sigaddset(&waited, SIGHUP);

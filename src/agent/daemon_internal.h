@@ -8,6 +8,7 @@
 #include "agent/engine.h"
 #include "agent/metrics_http.h"
 #include "agent/reload.h"
+#include "agent/uplink_daemon.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -21,6 +22,8 @@ struct daemon {
     struct engine *engine;
     struct sensors sensors;
     struct responders responders;
+    struct server_link server;
+    pthread_mutex_t reload_lock; /* one load of rules at a time; before rules_lock */
     struct metrics_http *http;
     uint64_t started_ns;        /* CLOCK_REALTIME */
     pthread_mutex_t rules_lock; /* guards `rules` against being replaced; before the engine's */
@@ -28,11 +31,15 @@ struct daemon {
     _Atomic uint64_t reloads, reloads_failed;
     _Atomic bool last_failed; /* of reloads */
     _Atomic bool stopping;
+    char sensors_text[512]; /* of the uplink's thread */
 };
 
 /* Logs text of several lines, a line each. */
 void daemon_log_lines(const struct buf *text);
 void daemon_reload(struct daemon *d);
+/* server_link.use and .describe. */
+int daemon_use_rules(void *data, const char *path, struct buf *text, struct err *err);
+void daemon_describe(void *data, struct heartbeat *heartbeat);
 
 /* The pages; called by the server's thread with the daemon. */
 void daemon_metrics(void *data, struct buf *buf);

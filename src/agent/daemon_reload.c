@@ -9,6 +9,8 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 
+#include <limits.h>
+
 CLEANUP_DEFINE(struct loaded_rules, loaded_rules_free);
 
 static int replace(struct daemon *d, struct loaded_rules **fresh, struct err *err)
@@ -41,16 +43,33 @@ static void name_the_rest(const struct daemon *d, const struct config *fresh)
     }
 }
 
-static int load(struct daemon *d, struct buf *text, struct err *err)
+/* path: of the server's rules; NULL: those of the settings */
+static int load(struct daemon *d, const char *path, struct buf *text, struct err *err)
 {
     CLEANUP(config_done) struct config fresh;
     CLEANUP(cleanup_loaded_rules_free) struct loaded_rules *rules = NULL;
     int r = config_load(d->source, &fresh, text, err);
-    r = r == 0 ? loaded_rules_new(&fresh, &rules, text, err) : r;
+    r = r == 0 ? loaded_rules_of_path(&fresh, path, &rules, text, err) : r;
     r = r == 0 ? replace(d, &rules, err) : r;
     if (r == 0) {
         name_the_rest(d, &fresh);
     }
+    return r;
+}
+
+int daemon_use_rules(void *data, const char *path, struct buf *text, struct err *err)
+{
+    struct daemon *d = data;
+    struct err why = { 0 };
+    pthread_mutex_lock(&d->reload_lock);
+    int r = load(d, path, text, err);
+    if (r == 0 && bundle_keep(d->config.spool_dir, &why) < 0) {
+        log_error("the next start will have older rules: %s", why.message);
+    }
+    if (r == 0) {
+        d->server.rejected[0] = '\0';
+    }
+    pthread_mutex_unlock(&d->reload_lock);
     return r;
 }
 
@@ -59,7 +78,13 @@ void daemon_reload(struct daemon *d)
     struct err err = { 0 };
     struct buf text;
     buf_init(&text, (size_t)16 << 20);
-    int r = load(d, &text, &err);
+    char path[PATH_MAX] = "";
+    pthread_mutex_lock(&d->reload_lock);
+    if (!d->server.rejected[0]) {
+        server_rules_path(&d->server, path, sizeof(path));
+    }
+    int r = load(d, path[0] ? path : NULL, &text, &err);
+    pthread_mutex_unlock(&d->reload_lock);
     daemon_log_lines(&text);
     buf_done(&text);
     atomic_store(&d->last_failed, r < 0);

@@ -30,9 +30,17 @@ static void on_met(void *data, const struct thread *thread)
     }
 }
 
+static bool on_wants(void *data, const struct thread *thread, uint16_t name, uint32_t open_flags)
+{
+    struct responders *r = data;
+    return activity_wants(r->activity, thread, name, open_flags);
+}
+
 struct engine_watch responders_watch(struct responders *r)
 {
-    return (struct engine_watch){ .event = on_event, .met = on_met, .data = r };
+    return (struct engine_watch){
+        .event = on_event, .met = on_met, .wants = r->activity ? on_wants : NULL, .data = r
+    };
 }
 
 /* -EINVAL: there is no such action. */

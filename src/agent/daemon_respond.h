@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "agent/activity.h"
 #include "agent/config.h"
 #include "agent/engine.h"
 #include "agent/metadata.h"
@@ -14,6 +15,7 @@ struct responders {
     struct respond *respond;     /* NULL: not there, as the others */
     struct recorder *recorder;
     struct metadata *metadata;
+    struct activity *activity; /* borrowed */
 };
 
 /* Before the engine, into zeroed storage with the configuration set; then engine_config.watch. -EINVAL: of

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 
 #define LOCK_WAIT_S 2
+#define FAILING_MAX 4
 
 static void put_state(struct daemon *d, struct buf *buf)
 {
@@ -59,6 +60,7 @@ void daemon_metrics(void *data, struct buf *buf)
     put_reloads(d, buf);
     sensors_metrics(&d->sensors, buf);
     responders_metrics(&d->responders, buf);
+    server_metrics(&d->server, buf);
     metrics_process(buf, d->started_ns);
 }
 
@@ -74,26 +76,51 @@ static bool engine_answers(struct daemon *d)
     return true;
 }
 
+/* What keeps it from watching. */
+static size_t what_fails(struct daemon *d, struct engine_stats *stats, const char *ret[FAILING_MAX])
+{
+    size_t n = 0;
+    if (engine_answers(d)) {
+        engine_get_stats(d->engine, stats);
+    } else {
+        ret[n++] = "no event was finished for 2 s";
+    }
+    if (stats->outlet.broken) {
+        ret[n++] = "alerts can no longer be written to the output";
+    }
+    if (!sensors_any(&d->sensors)) {
+        ret[n++] = "nothing can be watched here";
+    }
+    if (atomic_load(&d->stopping)) {
+        ret[n++] = "stopping";
+    }
+    return n;
+}
+
+void daemon_describe(void *data, struct heartbeat *heartbeat)
+{
+    struct daemon *d = data;
+    struct engine_stats stats = { 0 };
+    const char *failing[FAILING_MAX];
+    struct buf sensors;
+    size_t n = what_fails(d, &stats, failing);
+    buf_init_fixed(&sensors, d->sensors_text, sizeof(d->sensors_text));
+    sensors_describe(&d->sensors, &sensors);
+    heartbeat->sensor = buf_str(&sensors);
+    heartbeat->ok = n == 0 && !d->sensors.lacking[0];
+    heartbeat->reason = n ? failing[0] : d->sensors.lacking;
+    pthread_mutex_lock(&d->rules_lock);
+    heartbeat->rules = d->rules->enabled;
+    pthread_mutex_unlock(&d->rules_lock);
+}
+
 bool daemon_health(void *data, struct buf *buf)
 {
     struct daemon *d = data;
     struct engine_stats stats = { 0 };
-    const char *failing[5];
-    size_t n = 0;
-    if (engine_answers(d)) {
-        engine_get_stats(d->engine, &stats);
-    } else {
-        failing[n++] = "no event was finished for 2 s";
-    }
-    if (stats.outlet.broken) {
-        failing[n++] = "alerts can no longer be written to the output";
-    }
-    if (!sensors_any(&d->sensors)) {
-        failing[n++] = "nothing can be watched here";
-    }
-    if (atomic_load(&d->stopping)) {
-        failing[n++] = "stopping";
-    }
+    const char *failing[FAILING_MAX];
+    size_t n = what_fails(d, &stats, failing);
+    const char *trouble = server_trouble(&d->server);
     struct jsonw w = { .buf = buf };
     jsonw_object(&w, NULL);
     jsonw_strz(&w, "status", n ? "failing" : "ok");
@@ -105,6 +132,9 @@ bool daemon_health(void *data, struct buf *buf)
     jsonw_array(&w, "warnings");
     if (atomic_load(&d->last_failed)) {
         jsonw_strz(&w, NULL, "the last reload failed: older rules run than the files have");
+    }
+    if (trouble) {
+        jsonw_strz(&w, NULL, trouble);
     }
     if (d->sensors.lacking[0]) {
         jsonw_strz(&w, NULL, d->sensors.lacking);

@@ -138,7 +138,9 @@ static enum verdict sink_preview(void *data, struct event *event)
     const struct rule *const *rules;
     event->num = engine->nevents + 1;
     uint32_t n = pipeline_preview(engine->pipeline, event, &rules);
-    return verdict_on(engine, event, rules, n);
+    enum verdict verdict = verdict_on(engine, event, rules, n);
+    bool wanted = verdict == VERDICT_NONE && pipeline_is_wanted(engine->pipeline);
+    return wanted ? VERDICT_MATCH : verdict;
 }
 
 static enum verdict sink_event(void *data, struct event *event)

@@ -18,6 +18,7 @@ struct pipeline {
     struct matcher *matcher;
     struct alert_format format;
     struct pipeline_hooks hooks;
+    bool wanted;     /* the last preview */
     struct buf json; /* of an alert that is printed as text */
     struct view view;
     struct arena arena;
@@ -160,8 +161,14 @@ uint32_t pipeline_preview(struct pipeline *p, struct event *event,
 {
     state_preview(p->view.state, event);
     uint32_t n = match(p, event, ret_rules);
+    p->wanted = n == 0 && p->hooks.wants && p->hooks.wants(p->hooks.data, &p->view);
     state_preview_end(p->view.state, event);
     return n;
+}
+
+bool pipeline_is_wanted(const struct pipeline *p)
+{
+    return p->wanted;
 }
 
 uint32_t pipeline_refused(struct pipeline *p, struct event *event, struct buf *out,

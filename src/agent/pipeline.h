@@ -25,6 +25,8 @@ struct pipeline_hooks {
     void (*alert)(void *data, const struct pipeline_alert *alert);
     /* Each event that happened, before the state settles. */
     void (*seen)(void *data, struct view *view);
+    /* One that may happen and that no rule is about: is it wanted all the same? */
+    bool (*wants)(void *data, struct view *view);
     void *data;
 };
 
@@ -55,6 +57,8 @@ uint32_t pipeline_event(struct pipeline *pipeline, struct event *event, struct b
 /* One that may happen: which rules would match. Changes nothing and says nothing. */
 uint32_t pipeline_preview(struct pipeline *pipeline, struct event *event,
                           const struct rule *const **ret_rules);
+/* Of the last preview that no rule matched: somebody wants it (pipeline_hooks.wants). */
+bool pipeline_is_wanted(const struct pipeline *pipeline);
 /* One that was refused: alerts of the rules that matched its preview; the state stays as it is. */
 uint32_t pipeline_refused(struct pipeline *pipeline, struct event *event, struct buf *out,
                           const struct rule *const **ret_rules);

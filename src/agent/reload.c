@@ -12,6 +12,7 @@
 #include <errno.h>
 
 CLEANUP_DEFINE(struct loaded_rules, loaded_rules_free);
+CLEANUP_DEFINE(struct loader, loader_free);
 
 static uint32_t count_enabled(const struct loaded_rules *rules)
 {
@@ -53,6 +54,27 @@ static int load_policies(const struct config *config, struct loaded_rules *rules
     return 0;
 }
 
+/* Until a server sends some. */
+static int load_none(struct ruleset **ret, struct err *err)
+{
+    CLEANUP(cleanup_loader_free) struct loader *loader = NULL;
+    if (loader_new(NULL, &loader) < 0) {
+        return err_set(err, -ENOMEM, "out of memory");
+    }
+    return loader_finish(loader, false, ret, err);
+}
+
+int loaded_rules_of_path(const struct config *config, const char *path, struct loaded_rules **ret,
+                         struct buf *text, struct err *err)
+{
+    struct config other = *config;
+    char *one[] = { (char *)path };
+    if (path) {
+        other.rules_files = (struct setting_list){ one, 1 };
+    }
+    return loaded_rules_new(&other, ret, text, err);
+}
+
 int loaded_rules_new(const struct config *config, struct loaded_rules **ret, struct buf *text,
                      struct err *err)
 {
@@ -60,8 +82,10 @@ int loaded_rules_new(const struct config *config, struct loaded_rules **ret, str
     if (!rules) {
         return err_set(err, -ENOMEM, "out of memory");
     }
-    int r =
-        load_rules(config->rules_files.items, config->rules_files.n, &rules->ruleset, text, err);
+    const struct setting_list *files = &config->rules_files;
+    int r = files->n == 0 && config->server_url
+                ? load_none(&rules->ruleset, err)
+                : load_rules(files->items, files->n, &rules->ruleset, text, err);
     if (r < 0) {
         return r;
     }

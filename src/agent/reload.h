@@ -17,6 +17,10 @@ struct loaded_rules {
 /* What is wrong, with places, is appended to `text`. -EINVAL and others, with err. */
 int loaded_rules_new(const struct config *config, struct loaded_rules **ret, struct buf *text,
                      struct err *err);
+/* The same of one path instead of the configuration's rules_files; NULL: those, and none if there is a server to
+ * get them from. */
+int loaded_rules_of_path(const struct config *config, const char *path, struct loaded_rules **ret,
+                         struct buf *text, struct err *err);
 void loaded_rules_free(struct loaded_rules *rules);
 /* As an engine takes them; borrowed from `rules`. */
 /* Does a policy that holds somewhere deny? */

@@ -158,6 +158,60 @@ void respond_event(void *data, const struct event *event, const struct rule *con
     }
 }
 
+static bool is_meant(const struct thread *t, const struct respond_order *order)
+{
+    if (t->tid != t->pid || t->flags & (THREAD_EXITED | THREAD_INVALID)) {
+        return false;
+    }
+    bool inside = t->container && str_eq(t->container->id, order->container);
+    if (order->pid) {
+        return t->pid == order->pid && (!order->container.n || inside) &&
+               (!order->start_ns || t->clone_ts_ns == order->start_ns);
+    }
+    return order->container.n && inside;
+}
+
+/* Under the engine's lock. */
+static const struct thread *thread_meant(struct respond *r, const struct respond_order *order)
+{
+    struct state *state = engine_state(r->engine);
+    const struct thread *t = order->pid ? state_thread(state, order->pid) : NULL;
+    if (order->pid) {
+        return t && is_meant(t, order) ? t : NULL;
+    }
+    size_t at = 0;
+    do {
+        t = state_thread_next(state, &at);
+    } while (t && !is_meant(t, order));
+    return t;
+}
+
+void respond_order(struct respond *r, const struct respond_order *order)
+{
+    struct request q = { .ts_ns = clock_real_ns() };
+    while (q.bit < RESPOND_ACTIONS - 1 && order->action != 1u << q.bit) {
+        q.bit++;
+    }
+    copy_text(q.policy, sizeof(q.policy), STR("order of the server"));
+    copy_text(q.rule, sizeof(q.rule), order->reason);
+    pthread_mutex_lock(engine_lock(r->engine));
+    const struct thread *t = thread_meant(r, order);
+    if (t) {
+        const struct event now = { .ts_ns = q.ts_ns, .thread = (struct thread *)t };
+        describe_target(&q, r->engine, &now);
+    }
+    pthread_mutex_unlock(engine_lock(r->engine));
+    if (t) {
+        put(r, &q);
+        return;
+    }
+    struct outcome outcome = { .result = RESPOND_GONE };
+    snprintf(outcome.reason, sizeof(outcome.reason), "no such process is known");
+    q.target.pid = order->pid;
+    copy_text(q.container, sizeof(q.container), order->container);
+    respond_report(r, &q, &outcome);
+}
+
 /* Reports what did not fit; with the lock held, given back meanwhile. */
 static void report_dropped(struct respond *r)
 {

@@ -66,6 +66,17 @@ int respond_protect(struct respond *respond, int64_t pid, uint64_t start_ticks);
 void respond_release(struct respond *respond, int64_t pid, uint64_t start_ticks);
 /* Never hit; any thread. */
 bool respond_is_protected(struct respond *respond, int64_t pid);
+/* What somebody asks for. Processes by pid, in the agent's namespace, and start (struct thread); with a container
+ * alone, any process of it that is known. Queued, limited and reported like the rest; any thread but with the
+ * engine's lock held. */
+struct respond_order {
+    unsigned action; /* one of enum policy_action */
+    int64_t pid;     /* 0: of the container */
+    uint64_t start_ns;
+    struct str container; /* id; empty: not told */
+    struct str reason;    /* reported as the rule */
+};
+void respond_order(struct respond *respond, const struct respond_order *order);
 /* Until everything queued so far was done and said. */
 void respond_drain(struct respond *respond);
 

@@ -252,14 +252,24 @@ int jscan_check(struct str text, struct jscan *ret, const char **ret_why, size_t
     return 0;
 }
 
+/* The closing quote is the first with an even number of backslashes before it. */
 static const char *text_end(const char *p, const char *end)
 {
-    for (p++; p < end && *p != '"'; p++) {
-        if (*p == '\\') {
-            p++;
+    const char *first = ++p;
+    for (; p < end; p++) {
+        p = memchr(p, '"', (size_t)(end - p));
+        if (!p) {
+            return end;
+        }
+        size_t backslashes = 0;
+        while (p - backslashes > first && p[-1 - (ptrdiff_t)backslashes] == '\\') {
+            backslashes++;
+        }
+        if (backslashes % 2 == 0) {
+            return p + 1;
         }
     }
-    return p < end ? p + 1 : end;
+    return end;
 }
 
 static const char *container_end(const char *p, const char *end)

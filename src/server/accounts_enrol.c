@@ -33,24 +33,24 @@ static void put_quoted(struct buf *buf, struct str text)
 
 static void write_command(struct jsonw *w, const struct server *server, const char *token)
 {
-    char url_storage[1024], ca[65] = "";
+    char url_storage[1024];
+    const char *ca = accounts_ca_sha256(server);
     struct buf url, command;
     buf_init_fixed(&url, url_storage, sizeof(url_storage));
     buf_init(&command, COMMAND_MAX);
     accounts_url(server, &url);
-    bool own_ca = accounts_ca_sha256(server, ca);
     buf_putz(&command, "(umask 077 && mkdir -p /etc/hinomi && echo ");
     put_quoted(&command, str_of(token));
     buf_putz(&command,
              " > " TOKEN_FILE ") && HINOMI_SERVER_TOKEN_FILE=" TOKEN_FILE " HINOMI_SERVER_URL=");
     put_quoted(&command, buf_str(&url));
-    if (own_ca) {
+    if (ca) {
         buf_printf(&command, " HINOMI_SERVER_CA_SHA256=%s", ca);
     }
     buf_putz(&command, " hinomi-agent");
     jsonw_strz(w, "token", token);
     jsonw_str(w, "server_url", buf_str(&url));
-    jsonw_strz(w, "ca_sha256", own_ca ? ca : NULL);
+    jsonw_strz(w, "ca_sha256", ca);
     jsonw_str(w, "command", buf_str(&command));
     buf_done(&command);
 }

@@ -3,17 +3,15 @@
  */
 #include "server/accounts_internal.h"
 
-#include "base/cleanup.h"
-#include "base/fd.h"
 #include "server/config.h"
 #include "server/host.h"
+#include "server/http_server.h"
+#include "server/tls.h"
 
-#include <sodium.h>
-#include <stdio.h>
+#include <arpa/inet.h>
 #include <unistd.h>
 
 #define LISTEN_DEFAULT "127.0.0.1:8765"
-#define CA_MAX         65536
 
 static bool is_any(const struct sockaddr_storage *address)
 {
@@ -22,10 +20,13 @@ static bool is_any(const struct sockaddr_storage *address)
                : IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)address)->sin6_addr);
 }
 
-static unsigned port_of(const struct sockaddr_storage *address)
+/* The one of the configuration, or, for 0, what it came to be. */
+static unsigned port_of(const struct server *server, const struct sockaddr_storage *address)
 {
-    return ntohs(address->ss_family == AF_INET ? ((const struct sockaddr_in *)address)->sin_port
-                                               : ((const struct sockaddr_in6 *)address)->sin6_port);
+    unsigned port =
+        ntohs(address->ss_family == AF_INET ? ((const struct sockaddr_in *)address)->sin_port
+                                            : ((const struct sockaddr_in6 *)address)->sin6_port);
+    return port == 0 && server->http ? http_port(server) : port;
 }
 
 /* The first of the names, or the machine's. */
@@ -38,6 +39,16 @@ static void put_name(const struct server_config *config, struct buf *buf)
     }
     gethostname(host, sizeof(host) - 1);
     buf_putz(buf, host);
+}
+
+static void put_address(const struct sockaddr_storage *address, struct buf *buf)
+{
+    char text[INET6_ADDRSTRLEN] = "";
+    bool six = address->ss_family == AF_INET6;
+    const void *bytes = six ? (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr
+                            : (const void *)&((const struct sockaddr_in *)address)->sin_addr;
+    inet_ntop(address->ss_family, bytes, text, sizeof(text));
+    buf_printf(buf, six ? "[%s]" : "%s", text);
 }
 
 void accounts_url(const struct server *server, struct buf *buf)
@@ -54,48 +65,16 @@ void accounts_url(const struct server *server, struct buf *buf)
         buf_printf(buf, "http://%s", LISTEN_DEFAULT);
         return;
     }
-    buf_putz(buf, address_is_loopback(&address) ? "http://" : "https://");
+    buf_putz(buf, server->tls ? "https://" : "http://");
     if (is_any(&address)) {
         put_name(config, buf);
-        buf_printf(buf, ":%u", port_of(&address));
     } else {
-        address_text(&address, buf);
+        put_address(&address, buf);
     }
+    buf_printf(buf, ":%u", port_of(server, &address));
 }
 
-/* The DER of the first certificate of a PEM text; its length, 0: there is none. */
-static size_t der_of(struct str pem, uint8_t *der, size_t size)
+const char *accounts_ca_sha256(const struct server *server)
 {
-    static const char begin[] = "-----BEGIN CERTIFICATE-----";
-    ptrdiff_t from = str_find(pem, str_of(begin));
-    if (from < 0) {
-        return 0;
-    }
-    struct str rest = str_from_offset(pem, (size_t)from + sizeof(begin) - 1);
-    ptrdiff_t to = str_find(rest, STR("-----END"));
-    size_t n = 0;
-    if (to < 0 || sodium_base642bin(der, size, rest.p, (size_t)to, "\r\n ", &n, NULL,
-                                    sodium_base64_VARIANT_ORIGINAL) != 0) {
-        return 0;
-    }
-    return n;
-}
-
-bool accounts_ca_sha256(const struct server *server, char ret[65])
-{
-    char path[PATH_MAX];
-    uint8_t hash[crypto_hash_sha256_BYTES];
-    struct buf pem;
-    snprintf(path, sizeof(path), "%s/ca.pem", server_config(server)->dir);
-    buf_init(&pem, CA_MAX);
-    uint8_t *der = mem_alloc(CA_MAX);
-    bool read = der && !server_config(server)->tls_certificate && file_read(path, &pem, NULL) == 0;
-    size_t n = read ? der_of(buf_str(&pem), der, CA_MAX) : 0;
-    if (n > 0) {
-        crypto_hash_sha256(hash, der, n);
-        sodium_bin2hex(ret, 65, hash, sizeof(hash));
-    }
-    free(der);
-    buf_done(&pem);
-    return n > 0;
+    return server->tls && server->tls->ca ? server->tls->ca_fingerprint : NULL;
 }

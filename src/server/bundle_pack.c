@@ -109,7 +109,7 @@ static bool put_file(struct archive *archive, struct str name, struct str text)
     if (!entry) {
         return false;
     }
-    archive_entry_set_pathname_utf8(entry, name.p);
+    archive_entry_set_pathname(entry, name.p);
     archive_entry_set_filetype(entry, AE_IFREG);
     archive_entry_set_perm(entry, 0644);
     archive_entry_set_size(entry, (la_int64_t)text.n);
@@ -142,7 +142,7 @@ int pack_finish(struct pack *pack, int64_t version, struct buf *ret, struct err 
            archive_write_set_filter_option(archive, "zstd", "compression-level", PACK_LEVEL) ==
                ARCHIVE_OK &&
            archive_write_set_format_pax_restricted(archive) == ARCHIVE_OK &&
-           archive_write_set_format_option(archive, "pax", "hdrcharset", "UTF-8") == ARCHIVE_OK &&
+           archive_write_set_format_option(archive, "pax", "hdrcharset", "BINARY") == ARCHIVE_OK &&
            archive_write_set_bytes_in_last_block(archive, 1) == ARCHIVE_OK &&
            archive_write_open(archive, ret, NULL, write_some, NULL) == ARCHIVE_OK;
     good = good && put_all(pack, archive, buf_str(&manifest));

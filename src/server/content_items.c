@@ -105,7 +105,8 @@ static size_t put_text_items(struct jsonw *w, const struct page *page, const str
 }
 
 static enum http_result show_items(struct content *content, struct request *request,
-                                   struct reply *reply, const struct list_info *list)
+                                   struct reply *reply, const struct list_info *list,
+                                   int64_t version)
 {
     struct page page = { 0 };
     struct err err = { 0 };
@@ -117,7 +118,7 @@ static enum http_result show_items(struct content *content, struct request *requ
     }
     struct store_items_filter filter = { .list = list->name,
                                          .search = page.search,
-                                         .at = STORE_VERSION_NEWEST,
+                                         .at = version,
                                          .after = page.after,
                                          .limit = (uint32_t)page.limit + 1,
                                          .sign = 1 };
@@ -147,10 +148,11 @@ static enum http_result show_items(struct content *content, struct request *requ
 
 HANDLER(content_get_items)
 {
-    struct content_set *set = content_hold(server->content, NULL);
+    int64_t version = 0;
+    struct content_set *set = content_hold(server->content, &version);
     const struct list_info *list = need_list(set, request_param(request, "name"), reply);
     if (list) {
-        show_items(server->content, request, reply, list);
+        show_items(server->content, request, reply, list, version);
     }
     set_drop(set);
     return HTTP_DONE;

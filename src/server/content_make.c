@@ -2,8 +2,8 @@
  * Making a set's files: what agents load.
  *
  *     10-NAME.yaml     managed rules, as they are
- *     50-own.yaml      the users' own: lists, macros, rules; a macro behind those it uses
- *     60-changes.yaml  overrides and switches, then lists without what was taken out of them
+ *     50-own.yaml      the users' lists, macros and rules, own ones, then overrides and switches; lists again
+ *                      without what was taken out of them; an own macro stands behind those it uses
  *     policies.yaml    managed ones, or what takes their place, then own ones
  *
  * Documents go in line by line, and where each begins is remembered: what the engine says of a line is told of the
@@ -127,17 +127,16 @@ static void put_part(struct maker *m, enum content_kind kind, enum content_part 
     }
 }
 
-static void put_own(struct maker *m)
+static int find_macros(struct maker *m)
 {
     const struct documents *all = &m->set->documents;
-    for (size_t i = 0; i < all->n && m->result == 0; i++) {
+    int r = 0;
+    for (size_t i = 0; i < all->n && r == 0; i++) {
         if (is_in(&all->items[i], CONTENT_MACRO, PART_OWN)) {
-            m->result = smap_put(&m->macros, all->items[i].name, (void *)(uintptr_t)(i + 1));
+            r = smap_put(&m->macros, all->items[i].name, (void *)(uintptr_t)(i + 1));
         }
     }
-    put_part(m, CONTENT_LIST, PART_OWN);
-    put_part(m, CONTENT_MACRO, PART_OWN);
-    put_part(m, CONTENT_RULE, PART_OWN);
+    return r;
 }
 
 /* ---- lists */
@@ -359,21 +358,18 @@ static int make_rules(struct maker *m)
         set->files[set->nfiles++] = set->managed->rules[i];
     }
     begin_file(m, (uint32_t)set->nfiles);
-    put_own(m);
-    if (m->text.n > 0) {
-        end_file(m, "50-own.yaml");
-    }
-    begin_file(m, (uint32_t)set->nfiles);
-    static const enum content_kind order[] = { CONTENT_LIST, CONTENT_MACRO, CONTENT_RULE };
-    for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++) {
-        put_part(m, order[i], PART_OVERRIDE);
-        put_part(m, order[i], PART_TOGGLE);
-    }
+    put_part(m, CONTENT_LIST, PART_OWN);
+    put_part(m, CONTENT_LIST, PART_OVERRIDE);
     for (size_t i = 0; i < set->nlists; i++) {
         put_remaining(m, &set->lists[i]);
     }
+    put_part(m, CONTENT_MACRO, PART_OWN);
+    put_part(m, CONTENT_MACRO, PART_OVERRIDE);
+    put_part(m, CONTENT_RULE, PART_OWN);
+    put_part(m, CONTENT_RULE, PART_OVERRIDE);
+    put_part(m, CONTENT_RULE, PART_TOGGLE);
     if (m->text.n > 0) {
-        end_file(m, "60-changes.yaml");
+        end_file(m, "50-own.yaml");
     }
     return m->result;
 }
@@ -385,6 +381,7 @@ int set_write_files(struct content_set *set, struct err *err)
     set->files = ARENA_ARRAY(&set->arena, struct content_file, set->managed->nrules + 2);
     m.state = ARENA_ARRAY(&set->arena, uint8_t, set->documents.n);
     int r = set->files && m.state ? make_lists(set) : -ENOMEM;
+    r = r == 0 ? find_macros(&m) : r;
     r = r == 0 ? make_rules(&m) : r;
     r = r == 0 ? make_policies(&m) : r;
     buf_done(&m.text);

@@ -278,16 +278,15 @@ static void put_policy_details(struct jsonw *w, const struct content_set *set, s
     jsonw_end(w);
 }
 
-static int count_items(struct content *content, struct str list, int64_t *ret, struct err *err)
+static int count_items(struct content *content, struct str list, int64_t at, int64_t *ret,
+                       struct err *err)
 {
-    const struct store_items_filter filter = { .list = list,
-                                               .at = STORE_VERSION_NEWEST,
-                                               .sign = 1 };
+    const struct store_items_filter filter = { .list = list, .at = at, .sign = 1 };
     return content->ops->items_count(content->store, &filter, ret, err);
 }
 
 static enum http_result show(struct content *content, struct request *request, struct reply *reply,
-                             const struct content_set *set)
+                             const struct content_set *set, int64_t now)
 {
     struct err err = { 0 };
     int64_t version = 0, appended = 0;
@@ -301,7 +300,7 @@ static enum http_result show(struct content *content, struct request *request, s
     }
     if (content->ops->changed(content->store, str_of(content_kind_text(kind)), name, &version,
                               &err) < 0 ||
-        (kind == CONTENT_LIST && count_items(content, name, &appended, &err) < 0)) {
+        (kind == CONTENT_LIST && count_items(content, name, now, &appended, &err) < 0)) {
         return reply_error(reply, &err);
     }
     snprintf(tag, sizeof(tag), "\"%lld\"", (long long)version);
@@ -324,8 +323,9 @@ static enum http_result show(struct content *content, struct request *request, s
 
 HANDLER(content_get_document)
 {
-    struct content_set *set = content_hold(server->content, NULL);
-    enum http_result result = show(server->content, request, reply, set);
+    int64_t now = 0;
+    struct content_set *set = content_hold(server->content, &now);
+    enum http_result result = show(server->content, request, reply, set, now);
     set_drop(set);
     return result;
 }

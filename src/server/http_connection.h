@@ -50,6 +50,7 @@ struct listener {
     unsigned nsuspended;
     bool stopping;
     pthread_t watch;
+    unsigned patience_s; /* limits.header_seconds */
     bool watching, secure;
     uint16_t port;
     atomic_uint_fast64_t requests, refused, connections, too_slow, by_class[6];

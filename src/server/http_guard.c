@@ -101,7 +101,10 @@ const char *http_guard(struct connection *c, struct guarded *guarded)
                    "and have no control characters";
         }
     }
-    return line_ends(&at) || guarded->nheaders > HTTP_HEADERS_MAX
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    bool ends = line_ends(&at) && info && info->header_size == (size_t)(at - guarded->method);
+    return ends || guarded->nheaders > HTTP_HEADERS_MAX
                ? NULL
                : "the headers are not written strictly: an empty line with CR LF ends them";
 }

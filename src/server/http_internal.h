@@ -39,6 +39,7 @@ struct http_server {
     struct routes *routes;
     struct limits *limits;
     struct listener *listener; /* NULL: only http_call() */
+    uint16_t port;             /* listened on before; the same again */
 };
 
 enum reply_kind { REPLY_NONE, REPLY_BODY, REPLY_SOURCE, REPLY_LIVE };

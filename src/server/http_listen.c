@@ -58,7 +58,7 @@ static void open_connection(struct listener *l, struct MHD_Connection *mhd, void
         shutdown(c->fd, SHUT_RDWR);
     }
     atomic_fetch_add(&l->connections, 1);
-    connection_allow(c, HTTP_FIRST_S);
+    connection_allow(c, HTTP_FIRST * l->patience_s);
     connection_add(c);
 }
 
@@ -100,7 +100,7 @@ static void *on_target(void *data, const char *target, struct MHD_Connection *mh
         c->target_at = target;
         c->ntarget = target ? strlen(target) : 0;
         c->target = str_dupz((struct str){ target, c->ntarget });
-        connection_allow(c, HTTP_HEADERS_S);
+        connection_allow(c, c->listener->patience_s);
     }
     return NULL;
 }
@@ -167,7 +167,8 @@ static ssize_t on_more(void *data, uint64_t at, char *to, size_t max)
     struct reply *reply = &c->exchange->reply;
     (void)at;
     connection_resumed(c);
-    connection_allow(c, reply->kind == REPLY_LIVE ? HTTP_LIVE_S : HTTP_REPLY_S);
+    connection_allow(c, reply->kind == REPLY_LIVE ? HTTP_LIVE_S
+                                                  : HTTP_REPLY * c->listener->patience_s);
     uint64_t moment = bell_moment();
     if (c->sent < reply->body.n || fill(c)) {
         return give(c, to, max);
@@ -217,7 +218,7 @@ static enum MHD_Result send_reply(struct connection *c)
     }
     unsigned status = x->reply.status;
     atomic_fetch_add(&l->by_class[status / 100 < 6 ? status / 100 : 0], 1);
-    connection_allow(c, HTTP_REPLY_S + x->reply.body.n / HTTP_REPLY_RATE);
+    connection_allow(c, HTTP_REPLY * l->patience_s + x->reply.body.n / HTTP_REPLY_RATE);
     enum MHD_Result r = MHD_queue_response(c->mhd, status, response);
     MHD_destroy_response(response);
     return r;
@@ -267,7 +268,7 @@ static enum MHD_Result begin(struct connection *c, const char *method, const cha
         x->reply.close = true;
         return send_reply(c);
     }
-    connection_allow(c, HTTP_BODY_S + x->body_length / HTTP_BODY_RATE);
+    connection_allow(c, HTTP_BODY * c->listener->patience_s + x->body_length / HTTP_BODY_RATE);
     return MHD_YES;
 }
 
@@ -358,14 +359,15 @@ static int start_daemon(struct listener *l, int fd, const struct server_tls *tls
         { MHD_OPTION_END, 0, NULL },
     };
     l->secure = tls != NULL;
+    l->patience_s = config->header_seconds ? config->header_seconds : HTTP_HEADERS_S;
     l->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | (tls ? MHD_USE_TLS : 0), 0, NULL,
         NULL, on_request, l, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
         (unsigned)HTTP_THREADS, MHD_OPTION_CONNECTION_LIMIT, most, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)LIBRARY_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_CONNECTION_KB << 10,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_CONNECTION, on_connection, l,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, l, MHD_OPTION_URI_LOG_CALLBACK, on_target, l,
-        MHD_OPTION_ARRAY, tls ? tls_options : &tls_options[4], MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, l, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        l, MHD_OPTION_URI_LOG_CALLBACK, on_target, l, MHD_OPTION_ARRAY,
+        tls ? tls_options : &tls_options[4], MHD_OPTION_END);
     return l->daemon ? 0 : err_set(err, -EIO, "the HTTP server does not start");
 }
 
@@ -413,6 +415,9 @@ int http_listen(struct server *server, struct err *err)
     if (!l) {
         return err_set(err, -ENOMEM, "out of memory");
     }
+    if (server->http->port) {
+        address_set_port(&at, server->http->port);
+    }
     int fd = open_socket(l, &at, name, err);
     int r = fd < 0 ? fd : start_daemon(l, fd, tls, err);
     if (r < 0) {
@@ -425,6 +430,7 @@ int http_listen(struct server *server, struct err *err)
     if (r < 0) {
         return err_set(err, r, "cannot start a thread: %s", strerror(-r));
     }
+    server->http->port = l->port;
     server->http->listener = TAKE(l);
     return 0;
 }

@@ -13,14 +13,16 @@
 
 #define HTTP_THREADS       4
 #define HTTP_CONNECTION_KB 32 /* memory of one connection: what the headers may be, about */
-#define HTTP_FIRST_S       30 /* from a connection to its first request's line, TLS included */
-#define HTTP_IDLE_S        75 /* between requests */
-#define HTTP_HEADERS_S     10 /* from the request's line to the end of its headers */
-#define HTTP_BODY_S        20 /* of its body, and a second more ... */
-#define HTTP_BODY_RATE     (64 << 10) /* ... for each of so many bytes */
-#define HTTP_REPLY_S       30         /* of the reply, likewise, ... */
-#define HTTP_REPLY_RATE    (16 << 10)
-#define HTTP_LIVE_S        60 /* without a byte taken by who listens */
+/* Deadlines of whole stages, in units of limits.header_seconds; of bodies and replies a second more for each so
+ * many bytes. */
+#define HTTP_HEADERS_S  10 /* default: from the request's line to the end of its headers */
+#define HTTP_FIRST      3  /* from a connection to its first request's line, TLS included */
+#define HTTP_BODY       2
+#define HTTP_BODY_RATE  (64 << 10)
+#define HTTP_REPLY      3 /* of the reply, or of each piece of a streamed one */
+#define HTTP_REPLY_RATE (16 << 10)
+#define HTTP_IDLE_S     75 /* between requests */
+#define HTTP_LIVE_S     60 /* without a byte taken by who listens to events */
 
 /* server->http; uses server->config. */
 int http_new(struct server *server, struct err *err);

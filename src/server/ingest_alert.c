@@ -21,6 +21,7 @@ enum slot {
     TOP_TIME,
     TOP_HOSTNAME,
     TOP_HINOMI,
+    HINOMI_ID,
     HINOMI_POLICY,
     HINOMI_SEVERITY,
     HINOMI_TYPE,
@@ -93,6 +94,7 @@ static const struct named top[] = {
 };
 
 static const struct named hinomi[] = {
+    NAMED("id", HINOMI_ID),
     NAMED("policy", HINOMI_POLICY),
     NAMED("severity", HINOMI_SEVERITY),
     NAMED("type", HINOMI_TYPE),
@@ -393,6 +395,7 @@ bool ingest_columns(struct jscan alert, struct parse *parse, struct parsed_alert
     f->agent = parse->batch->agent;
     f->now_ms = parse->batch->received_ms;
     f->count = 1;
+    ret->alert.id = jscan_text(r.slots[HINOMI_ID], r.arena);
     f->rule = f->title = text(&r, TOP_RULE);
     if (f->rule.n == 0) {
         snprintf(refusal->why, sizeof(refusal->why), "an alert without a rule");

@@ -50,21 +50,21 @@ static int parse_alert(struct parse *parse, struct jscan value, struct record *r
     if (!a) {
         return out_of_memory(refusal, record->n);
     }
-    struct str id = jscan_text(jscan_get(jscan_get(value, STR("hinomi")), STR("id")), &b->arena);
-    if (!own_id(id, b->agent)) {
-        return refuse(refusal, record->n,
-                      id.n ? "the alert's id is not of this agent" : "an alert without hinomi.id");
-    }
     if (!ingest_columns(value, parse, a, refusal)) {
         refusal->n = record->n;
         return -EINVAL;
+    }
+    if (!own_id(a->alert.id, b->agent)) {
+        return refuse(refusal, record->n,
+                      a->alert.id.n ? "the alert's id is not of this agent"
+                                    : "an alert without hinomi.id");
     }
     a->finding.body = body_pack(parse->packer, value.raw, &b->arena);
     if (!a->finding.body.p) {
         return out_of_memory(refusal, record->n);
     }
     a->alert = (struct ingest_alert){
-        .id = id,
+        .id = a->alert.id,
         .agent = b->agent,
         .spool = b->spool,
         .rule = a->finding.rule,
@@ -193,7 +193,7 @@ static void open_envelope(struct jscan line, struct envelope *ret)
 static int parse_numbers(const struct envelope *e, int64_t expected, struct record *record,
                          struct refusal *refusal)
 {
-    if (!jscan_i64(e->n, &record->n) || record->n < 1) {
+    if (!jscan_i64(e->n, &record->n) || record->n < 1 || record->n == INT64_MAX) {
         return refuse(refusal, expected, "a record without a number n");
     }
     if (record->n != expected) {

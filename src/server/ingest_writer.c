@@ -121,6 +121,14 @@ static int begin_batch(struct writer *writer, struct ingest_tx *tx, struct batch
     return 0;
 }
 
+/* What agents declare is theirs to choose: sums stay at the largest number. */
+static void add_to(int64_t *sum, int64_t n)
+{
+    if (n > 0 && __builtin_add_overflow(*sum, n, sum)) {
+        *sum = INT64_MAX;
+    }
+}
+
 static int add_lost(struct writer *writer, struct ingest_tx *tx, const struct batch *b,
                     struct ingest_cursor *c, struct err *err)
 {
@@ -128,7 +136,7 @@ static int add_lost(struct writer *writer, struct ingest_tx *tx, const struct ba
     int64_t lost = b->first - 1;
     snprintf(body, sizeof(body), "{\"kind\":\"server_lost\",\"count\":%lld}", (long long)lost);
     c->gaps++;
-    c->lost += lost;
+    add_to(&c->lost, lost);
     return writer->server->store->ingest->add_gap(tx,
                                                   &(struct ingest_gap){
                                                       .agent = b->agent,
@@ -163,7 +171,7 @@ static int add_record(struct writer *writer, struct ingest_tx *tx, const struct 
     case RECORD_GAP:
         r = ops->add_gap(tx, record->gap, err);
         c->gaps++;
-        c->lost += record->gap->count > 0 ? record->gap->count : 0;
+        add_to(&c->lost, record->gap->count);
         return r;
     }
     return r;

@@ -31,6 +31,7 @@ struct server {
     struct ingest *ingest;
     struct findings *findings;
     struct content *content;
+    struct system *system; /* server/system_internal.h */
     struct http_server *http;
     const struct server_tls *tls; /* server/tls.h; NULL: plain HTTP */
     int64_t (*now_ms)(void);      /* CLOCK_REALTIME; tests may set it */

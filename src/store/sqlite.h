@@ -45,6 +45,9 @@ struct sqlite_write {
     void *data;
 };
 int sqlite_store_write(struct store *store, const struct sqlite_write *write, struct err *err);
+/* The same for a body that writes thousands of rows: no other is before it in its transaction. */
+int sqlite_store_write_large(struct store *store, const struct sqlite_write *write,
+                             struct err *err);
 
 /*
  * In a write body: the file of the UTC day of received_ms, made if it is not there, in the same transaction
@@ -102,4 +105,4 @@ struct str sqlite_text_borrowed(sqlite3_stmt *statement, int column);
 /* Of the areas; each in a file of its own. */
 extern const struct store_content_ops sqlite_content_ops;
 extern const struct store_accounts_ops sqlite_accounts_ops; /* sqlite_accounts.c */
-extern const struct store_ingest_ops sqlite_ingest_ops; /* sqlite_ingest.c */
+extern const struct store_ingest_ops sqlite_ingest_ops;     /* sqlite_ingest.c */

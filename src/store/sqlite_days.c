@@ -242,7 +242,7 @@ int sqlite_store_day(struct sqlite3 *db, int64_t received_ms, struct sqlite3 **r
         r = sqlite_run(file, err, "BEGIN IMMEDIATE", "");
         day->begun = r == 0;
     }
-    if (r == 0 && !day->saved) {
+    if (r == 0 && store->saves && !day->saved) {
         r = sqlite_run(file, err, "SAVEPOINT job", "");
         day->saved = r == 0;
     }

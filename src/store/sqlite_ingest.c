@@ -20,7 +20,7 @@ static int write_body(void *data, struct sqlite3 *db, struct err *err)
 static int ingest_write(struct store *store, const struct ingest_write *write, struct err *err)
 {
     struct ingest_write own = *write;
-    return sqlite_store_write(store, &(struct sqlite_write){ write_body, &own }, err);
+    return sqlite_store_write_large(store, &(struct sqlite_write){ write_body, &own }, err);
 }
 
 static int day_of(struct ingest_tx *tx, struct err *err)

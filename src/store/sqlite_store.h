@@ -55,7 +55,7 @@ struct sqlite_job {
     const struct sqlite_write *write;
     struct err *err;
     int result;
-    bool done;
+    bool large, done;
     struct sqlite_job *next;
 };
 
@@ -75,6 +75,7 @@ struct sqlite_store {
     bool writing;
     struct sqlite_job *first, **last;
     uint64_t group;
+    bool saves; /* the body that runs has savepoints */
     struct sqlite_connection *writer;
     struct sqlite_day_writer day_writers[SQLITE_DAY_WRITERS_MAX];
 

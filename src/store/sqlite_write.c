@@ -3,12 +3,15 @@
  *
  * A caller queues its job. Who finds nobody writing writes for all in the queue:
  *
- *     BEGIN; for each job: SAVEPOINT, body, RELEASE or ROLLBACK TO; marks of the days; COMMIT days; COMMIT
+ *     BEGIN; body; for each further job: SAVEPOINT, body, RELEASE or ROLLBACK TO; marks of the days; COMMIT days;
+ *     COMMIT
  *
- * and wakes the others. Jobs that come meanwhile are the next group. A body that fails is undone alone, unless
- * SQLite undid the whole transaction (disk full, I/O error): then those before it are told to try again,
- * and those after it begin anew. A failed commit is everybody's failure, and the days that had their commit
- * already are taken back before the next.
+ * and wakes the others. Jobs that come meanwhile are the next group. The first has no savepoint, and a large job
+ * is always a first: within a savepoint SQLite's work for a statement grows with what was written before it. A
+ * first that fails is rolled back, and the others begin anew; another is undone alone, unless SQLite undid the whole
+ * transaction (disk full, I/O error): then those before it are told to try again, and those after it begin
+ * anew. A failed commit is everybody's failure, and the days that had their commit already are taken back
+ * before the next.
  */
 #include "store/sqlite_store.h"
 
@@ -40,24 +43,38 @@ static bool is_undone(const struct sqlite_store *store)
     return sqlite3_get_autocommit(store->writer->db) || sqlite_days_undone(store);
 }
 
-/* False: the whole transaction is gone. */
-static bool run_job(struct sqlite_store *store, struct sqlite_job *job)
+static int begin_job(struct sqlite_store *store, struct sqlite_job *job, bool first)
+{
+    store->saves = !first;
+    return first ? 0 : sqlite_run(store->writer->db, job->err, "SAVEPOINT job", "");
+}
+
+static int end_job(struct sqlite_store *store, bool keep)
 {
     struct sqlite3 *db = store->writer->db;
-    job->result = sqlite_run(db, job->err, "SAVEPOINT job", "");
+    if (!store->saves) {
+        return keep ? 0 : -ECANCELED;
+    }
+    int r = keep ? 0 : sqlite_run(db, NULL, "ROLLBACK TO job", "");
+    if (r == 0) {
+        r = sqlite_run(db, NULL, "RELEASE job", "");
+    }
+    sqlite_days_saved(store, keep);
+    return r;
+}
+
+/* False: the whole transaction is gone, or has to go. */
+static bool run_job(struct sqlite_store *store, struct sqlite_job *job, bool first)
+{
+    job->result = begin_job(store, job, first);
     if (job->result == 0) {
-        job->result = job->write->body(job->write->data, db, job->err);
+        job->result = job->write->body(job->write->data, store->writer->db, job->err);
     }
     sqlite_connection_reset(store->writer);
     if (is_undone(store)) {
         return false;
     }
-    int r = job->result < 0 ? sqlite_run(db, NULL, "ROLLBACK TO job", "") : 0;
-    if (r == 0) {
-        r = sqlite_run(db, NULL, "RELEASE job", "");
-    }
-    sqlite_days_saved(store, job->result == 0);
-    return r == 0 && !is_undone(store);
+    return end_job(store, job->result == 0) == 0 && !is_undone(store);
 }
 
 static int commit(struct sqlite_store *store, struct err *err)
@@ -87,8 +104,8 @@ static struct sqlite_job *run_group(struct sqlite_store *store, struct sqlite_jo
     }
     struct sqlite_job *job = first;
     unsigned n = 0;
-    for (; job && n < GROUP_MAX; job = job->next, n++) {
-        if (!run_job(store, job)) {
+    for (; job && n < GROUP_MAX && (n == 0 || !job->large); job = job->next, n++) {
+        if (!run_job(store, job, n == 0)) {
             roll_back(store);
             sqlite_columns_apply(store);
             fail_all(first, job->next, -EBUSY, "undone with another's failure; try again");
@@ -153,18 +170,16 @@ static void mark_done(struct sqlite_job *jobs)
     }
 }
 
-int sqlite_store_write(struct store *base, const struct sqlite_write *write, struct err *err)
+/* Until it is done. */
+static int run_queued(struct sqlite_store *store, struct sqlite_job *job)
 {
-    struct sqlite_store *store = sqlite_of(base);
-    struct err own = { 0 };
-    struct sqlite_job job = { .write = write, .err = err ? err : &own };
     pthread_mutex_lock(&store->lock);
-    *store->last = &job;
-    store->last = &job.next;
-    while (store->writing && !job.done) {
+    *store->last = job;
+    store->last = &job->next;
+    while (store->writing && !job->done) {
         pthread_cond_wait(&store->turn, &store->lock);
     }
-    if (!job.done) {
+    if (!job->done) {
         store->writing = true;
         struct sqlite_job *jobs = take_queue(store);
         pthread_mutex_unlock(&store->lock);
@@ -175,5 +190,19 @@ int sqlite_store_write(struct store *base, const struct sqlite_write *write, str
         pthread_cond_broadcast(&store->turn);
     }
     pthread_mutex_unlock(&store->lock);
-    return job.result;
+    return job->result;
+}
+
+int sqlite_store_write(struct store *store, const struct sqlite_write *write, struct err *err)
+{
+    struct err own = { 0 };
+    struct sqlite_job job = { .write = write, .err = err ? err : &own };
+    return run_queued(sqlite_of(store), &job);
+}
+
+int sqlite_store_write_large(struct store *store, const struct sqlite_write *write, struct err *err)
+{
+    struct err own = { 0 };
+    struct sqlite_job job = { .write = write, .err = err ? err : &own, .large = true };
+    return run_queued(sqlite_of(store), &job);
 }

@@ -455,6 +455,23 @@ static bool residual_allows(struct run *r, uint32_t n)
     return ok;
 }
 
+static struct str text_of(struct run *r, enum field_id id)
+{
+    struct field_ref ref = { .id = id, .type = TYPE_CHARBUF };
+    struct extracted value;
+    field_extract(&ref, &r->view, &value);
+    return value.n ? value.v[0].s : (struct str){ 0 };
+}
+
+/* Asked about the path alone: may a rule be about a failure? */
+static bool failure_passes(struct run *r)
+{
+    int64_t result;
+    struct str raw = text_of(r, FIELD_FD_NAMERAW), path = text_of(r, FIELD_FD_NAME);
+    return !event_result(r->view.event, &result) || result >= 0 || raw.n == 0 || path.n == 0 ||
+           demand_passes_failed(matcher_demand(r->all), r->view.event->name, raw, path);
+}
+
 static bool step(struct run *r)
 {
     const struct rule *want[RULES_MAX] = { NULL };
@@ -467,7 +484,7 @@ static bool step(struct run *r)
               same(r, r->all, want, n, "with residuals") &&
               same(r, r->first, want, n ? 1 : 0, "first match") && residual_allows(r, n);
     r->view.scratch.n = 0;
-    bool passes = demand_passes(matcher_demand(r->all), &r->view);
+    bool passes = demand_passes(matcher_demand(r->all), &r->view) && (n == 0 || failure_passes(r));
     r->cut += !passes;
     if (n && !passes) {
         ok = false;

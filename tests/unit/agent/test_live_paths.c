@@ -234,6 +234,74 @@ static void turning(void **state)
     expect(&run, "at rest " SECRET, 50);
 }
 
+static int fails(const char *path)
+{
+    for (int i = 0; i < 3; i++) {
+        if (open(path, O_RDONLY) >= 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int works(const char *path)
+{
+    for (int i = 0; i < 3; i++) {
+        int fd = open(path, O_RDONLY);
+        if (fd < 0) {
+            return 1;
+        }
+        close(fd);
+    }
+    return 0;
+}
+
+/* What is not there yet; what a relative path means after chdir; what was a link, or becomes one. */
+static int make_later(void)
+{
+    int r = chdir(DIR) | unlink(SECRET) | mkdir(JAIL, 0755) | fails(SECRET) | fails("secret");
+    r |= fails(JAIL "/x/secret") | mknod(SECRET, S_IFREG | 0600, 0);
+    r |= works(SECRET) | works("secret"); /* seen: 6 */
+    r |= chdir(JAIL) | fails("secret") | chdir("..") | works("secret") |
+         works("../hinomi-paths/secret"); /* 12 */
+    r |= symlink(PLAIN, DIR "/link") | works("link") | unlink(DIR "/link");
+    r |= symlink(SECRET, DIR "/link") | works("link"); /* 15 */
+    r |= works("plain") | unlink(PLAIN) | fails("plain") | symlink(SECRET, PLAIN) |
+         works("plain"); /* 18 */
+    r |= unlink(PLAIN) | fails("plain") | rename(SECRET, PLAIN) | works("plain") |
+         rename(PLAIN, SECRET);
+    return r | works("secret"); /* 21 */
+}
+
+static void missing_paths(void **state)
+{
+    (void)state;
+    struct run run = { .rules = SECRET_RULE(""), .work = make_later, .features = features };
+    run_in_child(&run);
+    assert_int_equal(run.status, 0);
+    expect(&run, "opened " SECRET, 21);
+}
+
+static int fail_thrice(void)
+{
+    return unlink(SECRET) | fails(SECRET) | fails(DIR "/other");
+}
+
+/* A rule about failures hears of each. */
+static void failures(void **state)
+{
+    (void)state;
+    struct run run = { .rules = "- rule: failed\n  desc: d\n  priority: INFO\n"
+                                "  condition: evt.type in (open, openat) and evt.res = ENOENT and "
+                                "fd.name = " SECRET "\n"
+                                "  output: failed %fd.name\n",
+                       .work = fail_thrice,
+                       .features = features };
+    run_in_child(&run);
+    assert_int_equal(run.status, 0);
+    expect(&run, "failed " SECRET, 3);
+}
+
 static int probe(void **state)
 {
     (void)state;
@@ -245,10 +313,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(own_descriptors),
-        TEST(facts_are_kept),
-        TEST(shared_roots),
-        TEST(turning),
+        TEST(own_descriptors), TEST(facts_are_kept), TEST(shared_roots),
+        TEST(turning),         TEST(missing_paths),  TEST(failures),
     };
     return cmocka_run_group_tests(tests, probe, NULL);
 }

@@ -318,6 +318,30 @@ static void test_results(void **state)
     }
 }
 
+static bool passes_failed(struct fixture *f, const char *raw, const char *path)
+{
+    return demand_passes_failed(matcher_demand(f->matcher), NAME_openat, str_of(raw), str_of(path));
+}
+
+static void test_failed(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, "evt.type=openat and fd.num>=0 and fd.name startswith /etc");
+    assert_false(passes_failed(&f, "/etc/x", "/etc/x"));
+    end(&f);
+    begin(&f, "evt.type=openat and fd.name startswith /etc");
+    assert_true(passes_failed(&f, "x", "/etc/x"));
+    assert_true(passes_failed(&f, "/etc/x", "/x"));
+    assert_false(passes_failed(&f, "etc", "/usr/etc"));
+    assert_false(
+        demand_passes_failed(matcher_demand(f.matcher), NAME_mkdir, STR("/etc/x"), STR("/etc/x")));
+    end(&f);
+    begin(&f, "evt.type=openat and evt.res=ENOENT");
+    assert_true(passes_failed(&f, "x", "/x"));
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +349,7 @@ int main(void)
         cmocka_unit_test(test_limits),   cmocka_unit_test(test_ends),
         cmocka_unit_test(test_domain),   cmocka_unit_test(test_protocol),
         cmocka_unit_test(test_server),   cmocka_unit_test(test_results),
+        cmocka_unit_test(test_failed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

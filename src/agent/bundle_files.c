@@ -1,0 +1,255 @@
+/*
+ * bundle_files: the directories of bundles, and deltas.
+ *
+ * A delta makes its directory of hard links to the files that stay, so that a list of a million items is not
+ * copied for one more. The new directory takes the old one's place in one step.
+ */
+#include "agent/bundle_internal.h"
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void remove_files(int dir, const char *name)
+{
+    int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry;
+    while (d && (entry = readdir(d))) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+            unlinkat(fd, entry->d_name, 0);
+        }
+    }
+    if (d) {
+        closedir(d);
+    } else {
+        cleanup_close(&fd);
+    }
+    unlinkat(dir, name, AT_REMOVEDIR);
+}
+
+void bundle_forget(const char *dir)
+{
+    char path[BUNDLE_PATH_MAX];
+    snprintf(path, sizeof(path), "%s/bundle.new", dir);
+    CLEANUP(cleanup_close) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd >= 0) {
+        remove_files(fd, "rules");
+        remove_files(fd, "lists");
+        unlinkat(fd, "manifest.json", 0);
+        unlinkat(fd, "policies.yaml", 0);
+        rmdir(path);
+    }
+}
+
+int bundle_make_new(const char *dir, struct err *err)
+{
+    char path[BUNDLE_PATH_MAX];
+    bundle_forget(dir);
+    snprintf(path, sizeof(path), "%s/bundle.new", dir);
+    int fd = mkdir(path, 0700) < 0 ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || mkdirat(fd, "rules", 0700) < 0 || mkdirat(fd, "lists", 0700) < 0) {
+        int r = -errno;
+        cleanup_close(&fd);
+        return err_set(err, r, "%s cannot be made: %s", path, strerror(-r));
+    }
+    return fd;
+}
+
+int bundle_write_file(int dir, struct str name, struct str content, struct err *err)
+{
+    char path[BUNDLE_NAME_MAX + 1];
+    snprintf(path, sizeof(path), "%.*s", STR_ARG(name));
+    CLEANUP(cleanup_close)
+    int fd = openat(dir, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int r = fd < 0 ? -errno : fd_write_all(fd, content.p, content.n);
+    return r < 0 ? err_set(err, r, "the bundle's %s cannot be written: %s", path, strerror(-r)) : 0;
+}
+
+int bundle_keep(const char *dir, struct err *err)
+{
+    char old[BUNDLE_PATH_MAX], fresh[BUNDLE_PATH_MAX];
+    snprintf(old, sizeof(old), "%s/bundle", dir);
+    snprintf(fresh, sizeof(fresh), "%s/bundle.new", dir);
+    CLEANUP(cleanup_close) int fd = open(fresh, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        syncfs(fd);
+    }
+    if (renameat2(AT_FDCWD, fresh, AT_FDCWD, old, RENAME_EXCHANGE) == 0) {
+        bundle_forget(dir);
+        return 0;
+    }
+    return rename(fresh, old) < 0
+               ? err_set(err, -errno, "%s cannot be replaced: %s", old, strerror(errno))
+               : 0;
+}
+
+/* ---- deltas */
+
+struct delta {
+    const char *dir;
+    int from, to; /* directories */
+    struct arena arena;
+    struct bundle_manifest manifest;
+    uint32_t items;
+};
+
+static void delta_done(struct delta *d)
+{
+    cleanup_close(&d->from);
+    cleanup_close(&d->to);
+    arena_done(&d->arena);
+}
+
+/* One line: what would end it is escaped, as lists/NAME.txt has it. */
+static void put_item(struct str item, struct buf *buf)
+{
+    for (size_t i = 0; i < item.n; i++) {
+        char c = item.p[i];
+        if (c == '\n' || c == '\\') {
+            buf_putc(buf, '\\');
+            c = c == '\n' ? 'n' : c;
+        }
+        buf_putc(buf, c);
+    }
+    buf_putc(buf, '\n');
+}
+
+static int put_items(struct delta *d, struct json_object *items, struct buf *buf, struct err *err)
+{
+    size_t n = json_object_array_length(items);
+    d->items += n < BUNDLE_ITEMS_MAX ? (uint32_t)n : BUNDLE_ITEMS_MAX + 1;
+    if (d->items > BUNDLE_ITEMS_MAX) {
+        return err_set(err, -EINVAL, "a delta has more than %d items", BUNDLE_ITEMS_MAX);
+    }
+    if (buf->n && buf->p[buf->n - 1] != '\n') {
+        buf_putc(buf, '\n');
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct json_object *item = json_object_array_get_idx(items, i);
+        if (!json_object_is_type(item, json_type_string)) {
+            return err_set(err, -EINVAL, "a delta has an item that is no text");
+        }
+        put_item(str_from(json_object_get_string(item), (size_t)json_object_get_string_len(item)),
+                 buf);
+    }
+    return buf->failed ? err_set(err, -EFBIG, "a list is larger than it may be") : 0;
+}
+
+/* The list's file as it is, if there is one. */
+static int read_old(struct delta *d, const char *name, struct buf *buf, struct err *err)
+{
+    CLEANUP(cleanup_close) int fd = openat(d->to, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int r = fd < 0 ? (errno == ENOENT ? 0 : -errno) : fd_read_all(fd, buf);
+    if (r == 0) {
+        unlinkat(d->to, name, 0); /* a link to the old one */
+    }
+    return r < 0 ? err_set(err, r, "%s: %s", name, strerror(-r)) : 0;
+}
+
+static int change_list(struct delta *d, struct str list, struct json_object *items, struct err *err)
+{
+    char name[BUNDLE_NAME_MAX + 1];
+    struct buf buf;
+    int length = snprintf(name, sizeof(name), "lists/%.*s.txt", STR_ARG(list));
+    if (length < 0 || (size_t)length >= sizeof(name) || !bundle_name_good(str_of(name))) {
+        return err_set(err, -EINVAL, "a delta names a list that cannot be one");
+    }
+    struct bundle_file *file = bundle_find(&d->manifest, str_of(name));
+    if (!file && d->manifest.n == BUNDLE_FILES_MAX) {
+        return err_set(err, -EINVAL, "the bundle has too many files");
+    }
+    buf_init(&buf, BUNDLE_FILE_MAX);
+    int r = read_old(d, name, &buf, err);
+    r = r == 0 ? put_items(d, items, &buf, err) : r;
+    if (r == 0) {
+        file = file ? file : &d->manifest.files[d->manifest.n++];
+        file->name = arena_str(&d->arena, str_of(name));
+        bundle_hash(buf_str(&buf), file->hash);
+        r = file->name.p ? bundle_write_file(d->to, file->name, buf_str(&buf), err) : -ENOMEM;
+    }
+    buf_done(&buf);
+    return r;
+}
+
+static int change_all(struct delta *d, struct json_object *changes, struct err *err)
+{
+    int r = 0;
+    for (size_t i = 0; i < json_object_array_length(changes) && r == 0; i++) {
+        struct json_object *change = json_object_array_get_idx(changes, i);
+        struct json_object *list = json_object_object_get(change, "list");
+        struct json_object *items = json_object_object_get(change, "append");
+        r = json_object_is_type(change, json_type_object) &&
+                    json_object_is_type(list, json_type_string) &&
+                    json_object_is_type(items, json_type_array)
+                ? change_list(d, str_of(json_object_get_string(list)), items, err)
+                : err_set(err, -EINVAL, "a delta has a change that is none");
+    }
+    return r;
+}
+
+/* What stays is linked. */
+static int link_all(struct delta *d, struct err *err)
+{
+    char path[BUNDLE_PATH_MAX];
+    snprintf(path, sizeof(path), "%s/bundle", d->dir);
+    d->from = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    d->to = d->from < 0 ? -1 : bundle_make_new(d->dir, err);
+    if (d->to < 0) {
+        return err_set(err, -EIO, "the bundle in force cannot be read");
+    }
+    for (uint32_t i = 0; i < d->manifest.n; i++) {
+        char name[BUNDLE_NAME_MAX + 1];
+        snprintf(name, sizeof(name), "%.*s", STR_ARG(d->manifest.files[i].name));
+        if (linkat(d->from, name, d->to, name, 0) < 0) {
+            return err_set(err, -errno, "the bundle in force lacks %s", name);
+        }
+    }
+    return 0;
+}
+
+static uint64_t number_of(struct json_object *object, const char *key)
+{
+    struct json_object *member = json_object_object_get(object, key);
+    return json_object_is_type(member, json_type_int) && json_object_get_int64(member) > 0
+               ? (uint64_t)json_object_get_int64(member)
+               : 0;
+}
+
+static int apply(struct delta *d, struct json_object *object, uint64_t have, uint64_t version,
+                 struct err *err)
+{
+    struct json_object *changes = json_object_object_get(object, "changes");
+    if (!json_object_is_type(changes, json_type_array) || number_of(object, "to") != version) {
+        return err_set(err, -EINVAL, "what the server sent is not a delta");
+    }
+    if (number_of(object, "from") != have) {
+        return err_set(err, -ESTALE, "the delta is for another version of the rules");
+    }
+    int r = bundle_load_manifest(d->dir, &d->arena, &d->manifest, err);
+    r = r == 0 ? link_all(d, err) : r;
+    r = r == 0 ? change_all(d, changes, err) : r;
+    d->manifest.parent = d->manifest.version;
+    d->manifest.version = version;
+    return r == 0 ? bundle_write_manifest(d->to, &d->manifest, err) : r;
+}
+
+int bundle_delta(const char *dir, uint64_t have, uint64_t version, struct str body, struct err *err)
+{
+    CLEANUP(delta_done) struct delta d = { .dir = dir, .from = -1, .to = -1 };
+    arena_init(&d.arena, (size_t)16 << 20);
+    if (body.n > BUNDLE_DELTA_MAX) {
+        return err_set(err, -EFBIG, "the delta is larger than it may be");
+    }
+    struct json_object *object = bundle_parse_json(body, err);
+    int r = object ? apply(&d, object, have, version, err) : err->code;
+    json_object_put(object);
+    return r;
+}
