@@ -230,11 +230,7 @@ static int copy(struct program *p, const struct server_options *options)
     sandbox_limits();
     int r = options->verb == SERVER_RESTORE
                 ? store_restore_sqlite(options->directory, p->config.dir, &err)
-                : open_store(p, &err);
-    if (r == 0 && options->verb == SERVER_BACKUP) {
-        r = p->server.store->ops->backup(p->server.store, options->directory, &err);
-    }
-    store_close(p->server.store);
+                : store_backup_sqlite(p->config.dir, options->directory, &err);
     if (r < 0) {
         log_error("%s", err.message);
     }
