@@ -75,7 +75,7 @@ static int configure(struct program *p, const struct server_options *options)
     struct buf complaints;
     buf_init(&complaints, COMPLAINTS);
     int r = server_config_load(&source, &p->config, &complaints, &err);
-    fwrite(complaints.p, 1, complaints.n, stderr);
+    fprintf(stderr, "%.*s", STR_ARG(buf_str(&complaints)));
     buf_done(&complaints);
     if (r < 0) {
         log_error("%s", err.message);
