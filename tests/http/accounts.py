@@ -65,7 +65,8 @@ class Server:
             self.process = subprocess.Popen(
                 [self.program, "--listen", "127.0.0.1:0", "--dir", self.dir.name + "/data"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env=dict(os.environ, HINOMI_RATE_PER_ADDRESS="100000", HINOMI_RATE_PER_PRINCIPAL="100000"))
+                env=dict(os.environ, HINOMI_LIMITS_RATE_PER_ADDRESS="100000",
+                         HINOMI_LIMITS_RATE_PER_PRINCIPAL="100000"))
         for _ in range(200):
             found = re.search(rb"listening on \S+?:(\d+)", self.log.read_bytes()[begin:])
             if found:
