@@ -31,7 +31,13 @@
 #define TOLD_AGAIN_S 600    /* the same trouble, in the log */
 #define TOLD_OTHER_S 10     /* another text of the same trouble */
 
-enum errand { BATCH, BEAT, POLL, ERRANDS };
+enum errand { BATCH, BEAT, POLL, ORDER, ERRANDS };
+
+struct told_order {
+    uint64_t id;
+    bool ok;
+    char why[200];
+};
 
 struct errand_state {
     bool busy;
@@ -45,7 +51,9 @@ struct uplink {
     int wake;                 /* eventfd */
     pthread_t thread;
     bool started, ready;
-    _Atomic bool stopping, beat, applying;
+    _Atomic bool stopping, beat, applied;
+    bool applying;
+    _Atomic uint32_t refusals; /* of bundles, in a row */
     struct errand_state errands[ERRANDS];
     uint64_t gather_ns; /* since when something waits; 0: nothing */
     uint32_t limit;     /* records of a batch */
@@ -58,6 +66,8 @@ struct uplink {
     char told_text[256];
     pthread_mutex_t lock; /* guards the rest */
     struct uplink_stats stats;
+    struct told_order orders[UPLINK_ORDERS_MAX]; /* the first is being told */
+    uint32_t norders;
 };
 
 static void cleanup_uplink(struct uplink **u)
@@ -83,9 +93,11 @@ void uplink_wake(void *data)
     signal_wake(data);
 }
 
-void uplink_applied(struct uplink *u)
+void uplink_applied(struct uplink *u, bool good)
 {
-    atomic_store(&u->applying, false);
+    uint32_t refusals = good ? 0 : atomic_load(&u->refusals) + 1;
+    atomic_store(&u->refusals, refusals);
+    atomic_store(&u->applied, true);
     atomic_store(&u->beat, true);
     signal_wake(u);
 }
@@ -448,13 +460,67 @@ static void poll_done(struct uplink *u, const struct uplink_message *m, int fd)
     } else {
         succeed(u, POLL);
         wait_for(u, POLL, 0);
-        atomic_store(&u->applying, true);
+        u->applying = true;
         if (!u->config.bundle(u->config.data, &bundle)) {
-            atomic_store(&u->applying, false);
+            u->applying = false;
             back_off(u, POLL, 0);
         }
     }
     buf_done(&body);
+}
+
+/* ---- outcomes of orders */
+
+void uplink_order_done(struct uplink *u, uint64_t id, bool ok, const char *why)
+{
+    pthread_mutex_lock(&u->lock);
+    if (u->norders < UPLINK_ORDERS_MAX) {
+        struct told_order *order = &u->orders[u->norders++];
+        *order = (struct told_order){ .id = id, .ok = ok };
+        snprintf(order->why, sizeof(order->why), "%s", why);
+    }
+    pthread_mutex_unlock(&u->lock);
+    signal_wake(u);
+}
+
+static void tell_order(struct uplink *u)
+{
+    struct uplink_message m = { .type = UPLINK_ORDER };
+    struct buf body;
+    struct jsonw w = { .buf = &body };
+    pthread_mutex_lock(&u->lock);
+    bool any = u->norders > 0;
+    struct told_order order = u->orders[0];
+    pthread_mutex_unlock(&u->lock);
+    if (!any) {
+        return;
+    }
+    buf_init_fixed(&body, m.text, sizeof(m.text) - 1);
+    m.first = order.id;
+    jsonw_object(&w, NULL);
+    jsonw_bool(&w, "ok", order.ok);
+    jsonw_strz(&w, "result", order.why);
+    jsonw_end(&w);
+    if (uplink_send(u->config.socket, &m, -1) == 0) {
+        u->errands[ORDER].busy = true;
+        u->errands[ORDER].since_ns = clock_boot_ns();
+    } else {
+        back_off(u, ORDER, 0);
+    }
+}
+
+/* Told, or nothing that telling again would change. */
+static void order_told(struct uplink *u, const struct uplink_message *m)
+{
+    if (m->status == 0 || m->status == 429 || m->status >= 500) {
+        back_off(u, ORDER, m->retry_s);
+        return;
+    }
+    u->errands[ORDER].failures = 0;
+    pthread_mutex_lock(&u->lock);
+    u->norders--;
+    memmove(u->orders, u->orders + 1, u->norders * sizeof(*u->orders));
+    pthread_mutex_unlock(&u->lock);
 }
 
 /* ---- the loop */
@@ -470,7 +536,10 @@ static void take(struct uplink *u, const struct uplink_message *m, int fd)
         pthread_mutex_unlock(&u->lock);
         return;
     }
-    enum errand errand = m->what == UPLINK_BATCH ? BATCH : m->what == UPLINK_POLL ? POLL : BEAT;
+    enum errand errand = m->what == UPLINK_BATCH   ? BATCH
+                         : m->what == UPLINK_POLL  ? POLL
+                         : m->what == UPLINK_ORDER ? ORDER
+                                                   : BEAT;
     if (m->type != UPLINK_DONE || !u->errands[errand].busy) {
         return;
     }
@@ -490,6 +559,9 @@ static void take(struct uplink *u, const struct uplink_message *m, int fd)
         } else if (!refused_at_all(u, BEAT, m)) {
             back_off(u, BEAT, 0);
         }
+        break;
+    case UPLINK_ORDER:
+        order_told(u, m);
         break;
     case UPLINK_POLL:
         poll_done(u, m, fd);
@@ -525,7 +597,18 @@ static void go(struct uplink *u)
         pthread_mutex_unlock(&u->lock);
         beat(u);
     }
-    if (may(u, POLL, now) && !atomic_load(&u->applying)) {
+    if (may(u, ORDER, now)) {
+        tell_order(u);
+    }
+    if (atomic_exchange(&u->applied, false)) {
+        uint32_t n = atomic_load(&u->refusals);
+        u->applying = false;
+        u->errands[POLL].failures = n < 8 ? n : 8;
+        if (n > 1) { /* the first may be followed by one that is right */
+            back_off(u, POLL, 0);
+        }
+    }
+    if (may(u, POLL, now) && !u->applying) {
         pthread_mutex_lock(&u->lock);
         u->stats.polls++;
         pthread_mutex_unlock(&u->lock);
