@@ -38,6 +38,7 @@ struct bundles {
     uint8_t key[BUNDLE_KEY];
     struct arrival arrival; /* while `waiting` it is the thread's */
     struct bundles_stats stats;
+    uint64_t stalls; /* refusals after which the same would be sent again */
 };
 
 CLEANUP_DEFINE(struct bundles, bundles_free);
@@ -53,6 +54,7 @@ static void refuse(struct bundles *b, uint64_t version, const char *why, const s
     }
     s->ok = false;
     s->refused++;
+    b->stalls += version <= s->want;
     s->want = version > s->want ? version : s->want;
     pthread_mutex_unlock(&b->lock);
     log_error("rules of the server are not taken, the old ones go on: version %llu: %s",
@@ -136,13 +138,15 @@ static void *work(void *data)
             pthread_cond_wait(&b->wake, &b->lock);
             continue;
         }
+        uint64_t stalls = b->stalls;
         pthread_mutex_unlock(&b->lock);
         apply(b, &b->arrival);
         buf_done(&b->arrival.body);
         pthread_mutex_lock(&b->lock);
         b->waiting = false;
+        bool good = b->stalls == stalls;
         pthread_mutex_unlock(&b->lock);
-        b->config.done(b->config.data);
+        b->config.done(b->config.data, good);
         pthread_mutex_lock(&b->lock);
     }
     pthread_mutex_unlock(&b->lock);

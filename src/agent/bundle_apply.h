@@ -17,8 +17,8 @@ struct bundles_config {
     int (*use)(void *data, const char *path, struct buf *text, struct err *err);
     /* Orders for this agent that are genuine. */
     void (*orders)(void *data, struct str json);
-    /* Something was applied, or refused. */
-    void (*done)(void *data);
+    /* Something was applied or refused; false: the same is likely to come again. */
+    void (*done)(void *data, bool good);
     void *data;
 };
 

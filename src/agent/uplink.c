@@ -45,7 +45,9 @@ struct uplink {
     int wake;                 /* eventfd */
     pthread_t thread;
     bool started, ready;
-    _Atomic bool stopping, beat, applying;
+    _Atomic bool stopping, beat, applied;
+    bool applying;
+    _Atomic uint32_t refusals; /* of bundles, in a row */
     struct errand_state errands[ERRANDS];
     uint64_t gather_ns; /* since when something waits; 0: nothing */
     uint32_t limit;     /* records of a batch */
@@ -83,9 +85,11 @@ void uplink_wake(void *data)
     signal_wake(data);
 }
 
-void uplink_applied(struct uplink *u)
+void uplink_applied(struct uplink *u, bool good)
 {
-    atomic_store(&u->applying, false);
+    uint32_t refusals = good ? 0 : atomic_load(&u->refusals) + 1;
+    atomic_store(&u->refusals, refusals);
+    atomic_store(&u->applied, true);
     atomic_store(&u->beat, true);
     signal_wake(u);
 }
@@ -448,9 +452,9 @@ static void poll_done(struct uplink *u, const struct uplink_message *m, int fd)
     } else {
         succeed(u, POLL);
         wait_for(u, POLL, 0);
-        atomic_store(&u->applying, true);
+        u->applying = true;
         if (!u->config.bundle(u->config.data, &bundle)) {
-            atomic_store(&u->applying, false);
+            u->applying = false;
             back_off(u, POLL, 0);
         }
     }
@@ -525,7 +529,15 @@ static void go(struct uplink *u)
         pthread_mutex_unlock(&u->lock);
         beat(u);
     }
-    if (may(u, POLL, now) && !atomic_load(&u->applying)) {
+    if (atomic_exchange(&u->applied, false)) {
+        uint32_t n = atomic_load(&u->refusals);
+        u->applying = false;
+        u->errands[POLL].failures = n < 8 ? n : 8;
+        if (n > 1) { /* the first may be followed by one that is right */
+            back_off(u, POLL, 0);
+        }
+    }
+    if (may(u, POLL, now) && !u->applying) {
         pthread_mutex_lock(&u->lock);
         u->stats.polls++;
         pthread_mutex_unlock(&u->lock);

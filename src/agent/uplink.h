@@ -63,8 +63,8 @@ int uplink_new(const struct uplink_config *config, struct uplink **ret, struct e
 void uplink_free(struct uplink *uplink, unsigned ms);
 /* Any thread: the spool has something. */
 void uplink_wake(void *uplink);
-/* Any thread: a heartbeat at once, and another poll. */
-void uplink_applied(struct uplink *uplink);
+/* Any thread: a heartbeat at once, and another poll; later, and later again, when it was refused. */
+void uplink_applied(struct uplink *uplink, bool good);
 
 struct uplink_stats {
     enum uplink_state state;

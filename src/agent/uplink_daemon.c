@@ -307,12 +307,12 @@ static void on_orders(void *data, struct str json)
     __atomic_store_n(&l->last_order, last, __ATOMIC_RELAXED);
 }
 
-static void on_done(void *data)
+static void on_done(void *data, bool good)
 {
     struct server_link *l = data;
     struct uplink *uplink = __atomic_load_n(&l->uplink, __ATOMIC_ACQUIRE);
     if (uplink) {
-        uplink_applied(uplink);
+        uplink_applied(uplink, good);
     }
 }
 

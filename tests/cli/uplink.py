@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """hinomi-agent with a server: enrolment, alerts that arrive once whatever happens, rules and lists that come live, and
-what is refused. Usage: uplink.py AGENT SHIM|-"""
-import io
+what is refused; against a strict server of the tests' own, and the real one. Usage: uplink.py AGENT SHIM|- SERVER|-"""
+import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,7 +18,7 @@ import urllib.request
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 import uplink_server as stub  # noqa: E402
 
-AGENT, SHIM = (os.path.abspath(sys.argv.pop(1)) for _ in range(2))
+AGENT, SHIM, SERVER = (os.path.abspath(sys.argv.pop(1)) for _ in range(3))
 HAS_SHIM = os.access(SHIM, os.X_OK)
 LIMIT_S = 60
 RULES = """- list: names
@@ -460,6 +461,118 @@ class Activity(Base):
         gaps = [gap for gap in self.server.gaps if gap["kind"] == "activity"]
         self.assertEqual(len(gaps), 1)
         self.assertGreater(gaps[0]["where"]["write"], 50)
+
+
+PASSWORD = "a long enough one, 42"
+
+
+class Real(unittest.TestCase):
+    """The agent and hinomi-server, through its API."""
+
+    def setUp(self):
+        if not os.access(SERVER, os.X_OK) or not HAS_SHIM:
+            self.skipTest("there is no server, or no shim")
+        holder = tempfile.TemporaryDirectory(prefix="hinomi-uplink-")
+        self.addCleanup(holder.cleanup)
+        self.folder = holder.name
+        self.port = 0
+        self.start_server()
+        with open(self.folder + "/data/setup-link", encoding="utf-8") as file:
+            token = file.read().strip().split("#")[1]
+        self.admin = None
+        self.ask("POST", "/v1/setup", {"token": token, "name": "admin", "password": PASSWORD})
+        self.admin = self.ask("POST", "/v1/session", {"name": "admin", "password": PASSWORD, "cookie": False})["token"]
+        self.token = self.ask("POST", "/v1/enrolments", {"name": "e"})["token"]
+
+    def start_server(self):
+        log = open(self.folder + "/server.err", "ab")
+        begin = log.tell()
+        self.server = subprocess.Popen([SERVER, "--listen", f"127.0.0.1:{self.port}", "--dir", self.folder + "/data"],
+                                       stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                       env={**os.environ, "HINOMI_RATE_PER_ADDRESS": "100000",
+                                            "HINOMI_RATE_PER_PRINCIPAL": "100000"})
+        log.close()
+        self.addCleanup(self.stop_server, self.server)
+
+        def listening():
+            with open(self.folder + "/server.err", "rb") as file:
+                return re.search(rb"listening on \S+?:(\d+)", file.read()[begin:])
+        self.port = int(until(listening).group(1))
+
+    @staticmethod
+    def stop_server(process):
+        if process.poll() is None:
+            process.kill()
+        process.wait(LIMIT_S)
+
+    def ask(self, method, path, body=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT_S)
+        headers = {"Content-Type": "application/json"}
+        if self.admin:
+            headers["Authorization"] = "Bearer " + self.admin
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        self.assertLess(answer.status, 300, f"{method} {path}: {text}")
+        return json.loads(text) if text else None
+
+    def agent(self):
+        agent = Agent(self.folder, HINOMI_SERVER_URL=f"http://127.0.0.1:{self.port}", HINOMI_SERVER_TOKEN=self.token,
+                      HINOMI_SPOOL_DIR=self.folder + "/spool", HINOMI_DNS="false")
+        self.addCleanup(agent.__exit__)
+        return agent
+
+    def touch(self, agent, name, n=1):
+        done = subprocess.run([SHIM, "--socket", agent.socket, "--", "/bin/sh", "-c",
+                               f"i=0; while [ $i -lt {n} ]; do : > {self.folder}/{name}; i=$((i+1)); done"],
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_S)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def alerts(self):
+        return self.ask("GET", "/v1/stats")["stored"]["alerts"]
+
+    def test_story(self):
+        agent = self.agent()
+        agent.until_said("connected")
+        self.ask("POST", "/v1/lists", {"name": "uplink_names", "items": ["marker"]})
+        text = rules("x").split("- rule:")[1].replace("names", "uplink_names")
+        self.ask("POST", "/v1/rules", {"text": "- rule:" + text})
+        agent.until_said("are in force")
+
+        def found(name, n):
+            self.touch(agent, name)
+            return self.alerts() >= n
+        until(lambda: found("marker", 1))
+        before = self.alerts()
+        start = time.monotonic()
+        self.ask("POST", "/v1/lists/uplink_names/append", {"items": ["other"]})
+        answered = time.monotonic()
+        until(lambda: found("other", before + 1))
+        print(f"append: answered after {(answered - start) * 1000:.0f} ms, found after another "
+              f"{(time.monotonic() - answered) * 1000:.0f} ms", file=sys.stderr)
+        told = [line for line in agent.said().splitlines() if "in force" in line]
+        print("\n".join(told), file=sys.stderr)
+
+    def test_killed_servers(self):
+        """Each alert once, though server and agent are killed all the time."""
+        agent = self.agent()
+        agent.until_said("connected")
+        self.ask("POST", "/v1/rules", {"text": "- rule:" + rules().split("- rule:")[1].replace("in (names)", "= marker")})
+        agent.until_said("are in force")
+        made = 0
+        for turn in range(6):
+            self.touch(agent, "marker", 200)
+            made += 200
+            if turn % 2:
+                agent.kill()
+                agent = self.agent()
+            else:
+                self.server.kill()
+                self.server.wait(LIMIT_S)
+                self.start_server()
+        until(lambda: self.alerts() >= made)
+        self.assertEqual(self.alerts(), made)
 
 
 if __name__ == "__main__":
