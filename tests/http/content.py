@@ -20,7 +20,7 @@ import urllib.parse
 
 SERVER, CONTENT = (os.path.abspath(sys.argv.pop(1)) for _ in range(2))
 PEER_RULES = os.path.join(os.environ.get("HINOMI_SHARED", "/nonexistent"), "peer-rules")
-MANY = int(os.environ.get("HINOMI_MANY_ITEMS", "1000000"))
+MANY = int(os.environ.get("HINOMI_MANY_ITEMS", "200000"))
 AGENTS = 20
 LIMIT_S = 60
 PASSWORD = "correct horse battery staple"
