@@ -193,6 +193,13 @@ class Content(unittest.TestCase):
         self.refused(422, "POST", "/v1/lists/mining_ports/append", {"items": ["no-port-at-all"]})
         self.assertEqual(self.server.version(), before)
 
+    def test_texts(self):
+        rule = self.ok("GET", "/v1/rules/" + name_in("Malicious filenames written"))
+        self.assertEqual(set(rule["texts"]), {"en", "ja"})
+        for text in rule["texts"].values():
+            self.assertEqual(set(text), {"title", "summary", "why", "next"})
+            self.assertGreater(len(text["next"]), 1)
+
     def test_back_again(self):
         rule = "/v1/rules/" + name_in("Malicious filenames written")
         was = self.ok("GET", rule)
