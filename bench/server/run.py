@@ -27,8 +27,8 @@ from client import Server, query, summary
 
 AGENTS, BATCHES, SIZE = 8, 40, 500
 CONNECTED, POLLERS, APPENDS, STREAMED = 1000, 100, 50, 100
-FILTERS = ["", "severity >= 9", 'status = "new"', 'rule = "Crypto miner executed"', 'cluster = "prod-1"',
-           'image contains "payments"', 'policy = "Runtime Threat Detection" and severity >= 8']
+FILTERS = ["", "severity >= 9", 'status = "new"', 'rule = "Crypto miner executed"', 'ecs.cluster = "prod-1"',
+           'container.image contains "payments"', 'policy = "Runtime Threat Detection" and severity >= 8']
 
 
 def show(name, **figures):

@@ -422,6 +422,8 @@ class Rules(Base):
         self.assertEqual(victim.wait(LIMIT_S), -signal.SIGKILL)
         self.server.wait(lambda s: any(a["rule"] == "Hinomi response" for a in s.alerts.values()))
         self.server.wait(lambda s: s.polls and s.polls[-1][1] == 7)
+        self.server.wait(lambda s: s.orders_done)
+        self.assertEqual(self.server.orders_done, [(7, {"ok": True, "result": "done"})])
 
     def test_latency(self):
         """Said, not asserted: from the offer of a delta until the heartbeat that reports it."""

@@ -104,7 +104,7 @@ class UplinkServer:
         self.refuse = lambda record: None
         self.key = Key()
         self.version, self.offers = 0, []  # (version, type, body, signature)
-        self.polls = []
+        self.polls, self.orders_done = [], []
         self.ca_sha256 = make_certificate(folder) if tls else None
         self.folder = folder
         handler = type("H", (Handler,), {"owner": self})
@@ -336,6 +336,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if what == "bundle":
             words = dict(word.split("=") for word in query.split("&"))
             return owner.poll(int(words["after"]), int(words["orders"]))
+        if path.rsplit("/", 2)[1] == "orders":
+            owner.orders_done.append((int(what), json.loads(body)))
+            return 204, {}, b""
         return 404, {}, {"code": "not_found"}
 
     def do_GET(self):
