@@ -365,6 +365,7 @@ void server_start(struct server_link *l, struct engine *engine, struct respond *
     l->engine = engine;
     l->respond = respond;
     l->started_ns = clock_real_ns();
+    respond_protect(respond, l->pid);
     l->last_order = orders_last(l->config->spool_dir);
     int r = bundles_new(&bundles, &l->bundles, &err);
     if (r == 0 && l->identity.id[0]) {
