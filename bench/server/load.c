@@ -59,12 +59,13 @@ static size_t drop(char *p, size_t size, size_t n, void *data)
 
 static void make_batch(struct agent *agent, uint32_t number, struct buf *plain)
 {
+    struct alerts_world own = world; /* containers of its own */
+    own.seed += agent->number + 1;
     buf_clear(plain);
     for (uint32_t i = 0; i < load.size; i++) {
         struct made_alert alert;
         uint64_t n = (uint64_t)number * load.size + i;
-        uint64_t global = (n * load.nagents + agent->number);
-        alert_make(&world, global, &alert);
+        alert_make(&own, n, &alert);
         snprintf(alert.agent, sizeof(alert.agent), "%s", agent->id);
         snprintf(alert.id, sizeof(alert.id), "%s:%08x:%" PRIu64, alert.agent,
                  (unsigned)(world.seed >> 8), n + 1);
@@ -223,7 +224,7 @@ static bool report(double seconds)
 static bool prepare(void)
 {
     struct buf plain;
-    uint64_t total = (uint64_t)load.nagents * load.batches * load.size;
+    uint64_t total = (uint64_t)load.batches * load.size; /* of an agent */
     uint64_t now_ms = clock_real_ns() / NS_PER_MS;
     bool ok = true;
     buf_init(&plain, BATCH_MAX);

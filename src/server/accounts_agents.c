@@ -5,6 +5,7 @@
  * an answer that got lost locks nobody out; if it is never used, a day later.
  */
 #include "server/accounts_internal.h"
+#include "server/ingest.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -13,7 +14,7 @@
 #define AGENT_ID_RANDOM 8
 #define AGENT_ID_LENGTH 17
 
-static void write_agent(struct jsonw *w, const struct store_agent *a)
+static void write_agent(struct server *server, struct jsonw *w, const struct store_agent *a)
 {
     jsonw_object(w, NULL);
     jsonw_str(w, "id", a->id);
@@ -31,6 +32,7 @@ static void write_agent(struct jsonw *w, const struct store_agent *a)
     jsonw_i64(w, "created_ms", a->created_ms);
     jsonw_i64(w, "seen_ms", a->seen_ms);
     jsonw_i64(w, "instance_ms", a->instance_ms);
+    ingest_put_health(server, a->id, w);
     jsonw_end(w);
 }
 
@@ -51,7 +53,7 @@ enum http_result accounts_agents_get(struct server *server, struct request *requ
     jsonw_object(w, NULL);
     jsonw_array(w, "items");
     for (size_t i = 0; i < list.n; i++) {
-        write_agent(w, &agents[i]);
+        write_agent(server, w, &agents[i]);
     }
     accounts_page_end(w, &list, list.n ? agents[list.n - 1].row : 0);
     return HTTP_DONE;
@@ -65,7 +67,7 @@ static enum http_result show(struct server *server, struct request *request, str
                                         &agent, &err) < 0) {
         return reply_error(reply, &err);
     }
-    write_agent(reply_json(reply, 200), &agent);
+    write_agent(server, reply_json(reply, 200), &agent);
     return HTTP_DONE;
 }
 

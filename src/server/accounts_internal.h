@@ -50,7 +50,7 @@ struct accounts {
     struct bell *bell;
     struct hasher *hasher;
     struct signing signing;
-    bool setup_open;
+    bool setup_open, setup_again; /* again: there are users */
     uint8_t setup_hash[SECRET_HASH];
     int64_t setup_until_ms;
     char setup_path[PATH_MAX];
@@ -110,7 +110,6 @@ const char *accounts_ca_sha256(const struct server *server);
 
 /* accounts_setup.c */
 int accounts_setup_open(struct server *server, struct err *err);
-void accounts_setup_close(struct server *server);
 
 /* Handlers of the routes. */
 #define ACCOUNTS_HANDLER(name)                                                                     \

@@ -21,7 +21,7 @@ struct attempt {
     struct str name;
     struct login login;
     uint64_t name_key, address_key;
-    bool known;
+    bool exists, known; /* a user of that name; one that may log in */
 };
 
 void accounts_write_user(struct jsonw *w, const struct store_user *user)
@@ -146,10 +146,10 @@ static enum http_result wait_first(struct reply *reply, int64_t wait_ms)
                          "too many failed attempts; try again later");
 }
 
-/* A name as it was typed may be a password: those that are no name are not written anywhere. */
-static struct str attempted(const struct request *request, struct str name)
+/* What was typed as a name may be a password: only names of users are written anywhere. */
+static struct str attempted(const struct request *request, const struct attempt *attempt)
 {
-    return user_name_wrong(name) ? STR("user") : audit_object(request, "user", name);
+    return attempt->exists ? audit_object(request, "user", attempt->name) : STR("user");
 }
 
 static enum http_result refuse(struct server *server, struct request *request, struct reply *reply,
@@ -157,7 +157,7 @@ static enum http_result refuse(struct server *server, struct request *request, s
 {
     struct accounts *accounts = server->accounts;
     int64_t now_ms = server->now_ms();
-    struct str object = attempted(request, attempt->name);
+    struct str object = attempted(request, attempt);
     pthread_mutex_lock(&accounts->lock);
     bool name = throttle_failed(&accounts->names, attempt->name_key, now_ms);
     bool address = throttle_failed(&accounts->addresses, attempt->address_key, now_ms);
@@ -193,6 +193,7 @@ static bool find_user(struct server *server, struct request *request, struct rep
         return false;
     }
     hasher_nobody(server->accounts->hasher, attempt->job.text);
+    attempt->exists = r == 0;
     attempt->known = r == 0 && !user->disabled && user->password.n < HASH_TEXT_MAX;
     if (attempt->known) {
         memcpy(attempt->job.text, user->password.p, user->password.n + 1);

@@ -47,14 +47,16 @@ bool content_part_of(struct str text, enum content_part *ret)
     return false;
 }
 
-bool content_name_is_good(struct str name)
+bool content_name_is_good(enum content_kind kind, struct str name)
 {
-    if (name.n == 0 || name.n > CONTENT_NAME_MAX || name.p[0] == '.' || !str_is_utf8(name)) {
+    bool file = kind == CONTENT_LIST; /* its items are in one of that name */
+    if (name.n == 0 || name.n > CONTENT_NAME_MAX || !str_is_utf8(name) || str_eqz(name, ".") ||
+        str_eqz(name, "..") || (file && name.p[0] == '.')) {
         return false;
     }
     for (size_t i = 0; i < name.n; i++) {
         unsigned char c = (unsigned char)name.p[i];
-        if (c < ' ' || c == 0x7f || c == '/' || c == '\\') {
+        if (c < ' ' || c == 0x7f || c == '\\' || (file && c == '/')) {
             return false;
         }
     }
@@ -292,10 +294,10 @@ static int add_item(struct splitter *s, uint32_t from, uint32_t to, const struct
         return known ? 0
                      : refuse(s, item, "an item needs one of the keys rule, macro, list, policy");
     }
-    if (!content_name_is_good(d.name)) {
+    if (!content_name_is_good(d.kind, d.name)) {
         return refuse(s, item,
                       "a name has 1 to 200 bytes of UTF-8 without control characters, "
-                      "slashes, a dot in front or blanks around it");
+                      "backslashes or blanks around it; a list's no slash and no dot in front");
     }
     d.changes = d.kind != CONTENT_POLICY && is_change(item);
     d.name = arena_str(s->arena, d.name);

@@ -157,7 +157,7 @@ static bool is_bare(struct str name)
             return false;
         }
     }
-    return content_name_is_good(name);
+    return content_name_is_good(CONTENT_LIST, name);
 }
 
 /* {"name","items"} of a list. */

@@ -85,6 +85,16 @@ static bool is_word(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
+/* Behind a comment that begins here, alone in its line or after a blank. */
+static size_t skip_comment(struct str text, size_t at)
+{
+    if (text.p[at] != '#' || (at > 0 && text.p[at - 1] != ' ' && text.p[at - 1] != '\n')) {
+        return at;
+    }
+    ptrdiff_t end = str_find_char(str_from_offset(text, at), '\n');
+    return end < 0 ? text.n : at + (size_t)end;
+}
+
 static void put_macro(struct maker *m, size_t index, unsigned depth)
 {
     const struct document *d = &m->set->documents.items[index];
@@ -94,6 +104,7 @@ static void put_macro(struct maker *m, size_t index, unsigned depth)
     }
     m->state[index] = 1;
     for (size_t at = 0; at < text.n;) {
+        at = skip_comment(text, at);
         size_t end = at;
         while (end < text.n && is_word(text.p[end])) {
             end++;

@@ -56,11 +56,11 @@ struct document *documents_find(const struct documents *documents, enum content_
  */
 int documents_split(struct arena *arena, struct str text, struct documents *ret,
                     uint32_t *ret_offset, struct err *err);
-/* Names that can be the name of a file and of a part of an address. */
+/* Names that can be a part of an address; a list's also that of a file. */
 struct doc_node;
 /* An item as one line of JSON, which YAML includes. */
 void document_write(const struct doc_node *item, struct buf *buf);
-bool content_name_is_good(struct str name);
+bool content_name_is_good(enum content_kind kind, struct str name);
 /* Hex of the SHA-256's first 16 bytes. */
 struct str content_hash(struct arena *arena, struct str text);
 

@@ -28,6 +28,12 @@ void findings_asked_done(struct findings_asked *asked); /* also of a zeroed one 
 bool findings_filter(struct server *server, struct request *request, enum filter_over over,
                      struct str text, struct filter *ret, struct reply *reply);
 
+/* A time of the query; 0: absent. False: as above. */
+bool findings_time(struct server *server, struct request *request, const char *name, int64_t *ret,
+                   struct reply *reply);
+/* As reply_error(); of a query that took too long 503 `query_too_slow`. */
+enum http_result findings_failed(struct reply *reply, const struct err *err);
+
 /* Where the next page begins, in the request's arena. */
 struct str findings_cursor(const struct request *request, const struct columns_page *page,
                            const struct columns_place *last);
@@ -46,4 +52,10 @@ enum http_result findings_fields(struct server *server, struct request *request,
                                  struct reply *reply);
 enum http_result findings_patch(struct server *server, struct request *request,
                                 struct reply *reply);
+enum http_result findings_alerts(struct server *server, struct request *request,
+                                 struct reply *reply);
+enum http_result findings_alerts_of(struct server *server, struct request *request,
+                                    struct reply *reply);
+enum http_result findings_activity(struct server *server, struct request *request,
+                                   struct reply *reply);
 enum http_result findings_bulk(struct server *server, struct request *request, struct reply *reply);

@@ -16,7 +16,7 @@ static const char *const default_facets[] = {
     "container.image", "host", "user.name", "tag",
 };
 
-static enum http_result failed(struct reply *reply, const struct err *err)
+enum http_result findings_failed(struct reply *reply, const struct err *err)
 {
     if (err->code == -ETIMEDOUT) {
         return reply_problem(reply, 503, "query_too_slow", "%s", err->message);
@@ -35,7 +35,7 @@ enum http_result findings_list(struct server *server, struct request *request, s
     asked.query.filter = &asked.filter;
     if (server->store->findings->list(server->store, &asked.query, &asked.page, request->arena,
                                       &page, &err) < 0) {
-        return failed(reply, &err);
+        return findings_failed(reply, &err);
     }
     struct jsonw *w = reply_json(reply, 200);
     jsonw_object(w, NULL);
@@ -60,7 +60,7 @@ enum http_result findings_get(struct server *server, struct request *request, st
     struct err err = { 0 };
     if (server->store->findings->get(server->store, request_param(request, "id"), request->arena,
                                      &finding, &err) < 0) {
-        return failed(reply, &err);
+        return findings_failed(reply, &err);
     }
     findings_write(reply_json(reply, 200), NULL, &finding);
     return HTTP_DONE;
@@ -137,7 +137,7 @@ enum http_result findings_facets(struct server *server, struct request *request,
     }
     if (server->store->findings->facets(server->store, &asked.query, columns, n, (uint32_t)top,
                                         request->arena, &facets, &err) < 0) {
-        return failed(reply, &err);
+        return findings_failed(reply, &err);
     }
     struct jsonw *w = reply_json(reply, 200);
     jsonw_object(w, NULL);
@@ -164,7 +164,7 @@ enum http_result findings_histogram(struct server *server, struct request *reque
     }
     if (server->store->findings->histogram(server->store, &asked.query, request->arena, &histogram,
                                            &err) < 0) {
-        return failed(reply, &err);
+        return findings_failed(reply, &err);
     }
     struct jsonw *w = reply_json(reply, 200);
     jsonw_object(w, NULL);

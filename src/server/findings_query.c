@@ -109,8 +109,8 @@ bool findings_filter(struct server *server, struct request *request, enum filter
     return r == 0;
 }
 
-static bool ask_time(struct server *server, struct request *request, const char *name, int64_t *ret,
-                     struct reply *reply)
+bool findings_time(struct server *server, struct request *request, const char *name, int64_t *ret,
+                   struct reply *reply)
 {
     struct str text = request_query(request, name);
     *ret = 0;
@@ -198,8 +198,8 @@ bool findings_ask(struct server *server, struct request *request, struct finding
     struct str text;
     if (!join_words(request, request_query(request, "filter"), request_query(request, "text"),
                     &text, reply) ||
-        !ask_time(server, request, "from", &asked.query.from_ms, reply) ||
-        !ask_time(server, request, "to", &asked.query.to_ms, reply) ||
+        !findings_time(server, request, "from", &asked.query.from_ms, reply) ||
+        !findings_time(server, request, "to", &asked.query.to_ms, reply) ||
         !ask_page(request, &asked.page, reply) ||
         !findings_filter(server, request, FILTER_FINDINGS, text, &asked.filter, reply)) {
         return false;

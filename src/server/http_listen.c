@@ -110,12 +110,14 @@ static void log_access(const struct connection *c)
     const struct exchange *x = c->exchange;
     char storage[INET6_ADDRSTRLEN + 16] = "";
     struct buf peer;
+    struct str target = { c->target, c->ntarget }; /* its query may hold anything, secrets too */
+    ptrdiff_t query = str_find_char(target, '?');
     buf_init_fixed(&peer, storage, sizeof(storage) - 1);
     address_text(&x->request.peer, &peer);
     log_info("access: %s %s %s %.*s %u, %.1f ms, %s %.*s", x->request.id, storage,
              x->head ? "HEAD" : http_method_name(x->request.method),
-             STR_ARG(str_first(x->request.path, 256)), x->reply.status,
-             (double)(clock_boot_ns() - x->started) / 1e6,
+             STR_ARG(str_first(target, query < 0 || query > 256 ? 256 : (size_t)query)),
+             x->reply.status, (double)(clock_boot_ns() - x->started) / 1e6,
              x->principal.kind == PRINCIPAL_NOBODY ? "-" : "by",
              STR_ARG(str_first(x->principal.name, 64)));
 }

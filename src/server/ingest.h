@@ -30,3 +30,8 @@ struct ingest_change {
 void ingest_set_listener(struct ingest *ingest,
                          void (*changed)(void *data, const struct ingest_change *changes, size_t n),
                          void *data);
+
+/* "health" of an agent, within an object: state, reasons, when it was heard, containers; null: not known. */
+struct jsonw;
+struct server;
+void ingest_put_health(struct server *server, struct str id, struct jsonw *w);

@@ -302,7 +302,7 @@ int fold_alert(struct fold *fold, struct parsed_alert *alert, struct err *err)
 {
     struct entry *e = NULL;
     int r = find_entry(fold, &alert->finding, &e, err);
-    if (r < 0) {
+    if (r != 0) {
         return r;
     }
     alert->alert.finding = e->row;

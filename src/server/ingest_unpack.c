@@ -41,7 +41,11 @@ static int unpack(ZSTD_DStream *stream, struct str packed, struct buf *to)
 
 int ingest_unpack(struct str packed, struct buf *to)
 {
+    unsigned long long said = ZSTD_getFrameContentSize(packed.p, packed.n);
     buf_init(to, INGEST_PLAIN_MAX + 1);
+    if (said <= INGEST_PLAIN_MAX) { /* unknown and wrong sizes are huge numbers */
+        buf_reserve(to, (size_t)said + 1);
+    }
     ZSTD_DStream *stream CLEANUP(cleanup_free_stream) = ZSTD_createDStream();
     if (!stream ||
         ZSTD_isError(ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, INGEST_WINDOW_LOG))) {

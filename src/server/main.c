@@ -75,7 +75,9 @@ static int configure(struct program *p, const struct server_options *options)
     struct buf complaints;
     buf_init(&complaints, COMPLAINTS);
     int r = server_config_load(&source, &p->config, &complaints, &err);
-    fwrite(complaints.p, 1, complaints.n, stderr);
+    if (complaints.n) {
+        fwrite(complaints.p, 1, complaints.n, stderr);
+    }
     buf_done(&complaints);
     if (r < 0) {
         log_error("%s", err.message);
@@ -228,11 +230,7 @@ static int copy(struct program *p, const struct server_options *options)
     sandbox_limits();
     int r = options->verb == SERVER_RESTORE
                 ? store_restore_sqlite(options->directory, p->config.dir, &err)
-                : open_store(p, &err);
-    if (r == 0 && options->verb == SERVER_BACKUP) {
-        r = p->server.store->ops->backup(p->server.store, options->directory, &err);
-    }
-    store_close(p->server.store);
+                : store_backup_sqlite(p->config.dir, options->directory, &err);
     if (r < 0) {
         log_error("%s", err.message);
     }

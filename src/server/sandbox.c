@@ -19,6 +19,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifndef HINOMI_DATADIR
+#define HINOMI_DATADIR "/usr/share/hinomi"
+#endif
+
 #define BIT(capability) (UINT64_C(1) << (capability))
 #define KEPT            BIT(CAP_NET_BIND_SERVICE)
 
@@ -40,6 +44,8 @@ static int drop_capabilities(void)
     if (syscall(SYS_capget, &header, data) < 0) {
         return -errno;
     }
+    bool has_more = (data[0].permitted | data[0].inheritable) & ~(uint32_t)KEPT ||
+                    data[1].permitted || data[1].inheritable;
     bool may_bound = data[0].effective & BIT(CAP_SETPCAP);
     for (unsigned long c = 0; may_bound && c < 64 && prctl(PR_CAPBSET_READ, c, 0, 0, 0) >= 0; c++) {
         if (!(KEPT & BIT(c))) {
@@ -47,6 +53,9 @@ static int drop_capabilities(void)
         }
     }
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    if (!has_more) {
+        return 0; /* a filter of system calls may refuse to be asked */
+    }
     data[0].effective &= (uint32_t)KEPT;
     data[0].permitted &= (uint32_t)KEPT;
     data[0].inheritable = data[1].inheritable = 0;
@@ -114,7 +123,7 @@ static void collect(const struct server_config *config, const char *config_path,
     };
     add(paths, config->dir, true);
     add(paths, "/dev/null", true);
-    add(paths, config->content_dir, false);
+    add(paths, config->content_dir ? config->content_dir : HINOMI_DATADIR, false);
     add_file(paths, config_path);
     add_file(paths, config->tls_certificate);
     add_file(paths, config->tls_key);

@@ -15,7 +15,7 @@
 #include <stddef.h>
 
 #define STORE_VERSION_NEWEST INT64_MAX
-#define STORE_ITEMS_PIECE    5000 /* items of one transaction */
+#define STORE_ITEMS_PIECE    10000 /* items of one transaction */
 
 struct store_audit;
 

@@ -7,6 +7,7 @@
  */
 #include "store/findings.h"
 #include "store/ingest.h"
+#include "store/records.h"
 #include "store/sqlite_store.h"
 
 #include "base/arena.h"
@@ -26,6 +27,7 @@ static void set_areas(struct store *store)
 {
     store->ingest = &sqlite_ingest_ops;
     store->findings = &sqlite_findings_ops;
+    store->records = &sqlite_records_ops;
     store->accounts = &sqlite_accounts_ops;
     store->content = &sqlite_content_ops;
 }

@@ -25,12 +25,14 @@ struct
     store_accounts_ops;  /* store/accounts.h: users, sessions, tokens, agents' credentials, audit */
 struct store_ingest_ops; /* store/ingest.h: alerts, activity, gaps, heartbeats, cursors */
 struct store_findings_ops; /* store/findings.h: findings, their alerts, activity, saved filters */
+struct store_records_ops;  /* store/records.h: alerts and activity as they came */
 struct store_content_ops;  /* store/content.h: policies, rules, macros, lists and their versions */
 
 struct store {
     const struct store_accounts_ops *accounts;
     const struct store_ingest_ops *ingest;
     const struct store_findings_ops *findings;
+    const struct store_records_ops *records;
     const struct store_content_ops *content;
     const struct store_ops *ops;
 };

@@ -11,6 +11,7 @@
  *     json TEMPLATE => {...}             output_fields
  *     badoutput TEMPLATE => message
  *     yaml                               a rules file; indented lines follow
+ *     file PATH                          one that is there, from the top of the sources
  *     loads                              it has no error
  *     fails => message                   some error holds this text
  *     warns => message
@@ -422,6 +423,19 @@ static void run_indented(struct runner *r, struct str line)
     }
 }
 
+/* A file of rules in place of a block of YAML. */
+static void take_file(struct runner *r, struct str name)
+{
+    char path[1024];
+    struct err err = { 0 };
+    forget_yaml(r);
+    buf_clear(&r->yaml);
+    snprintf(path, sizeof(path), "%s/%.*s", TEST_SOURCE_ROOT, STR_ARG(name));
+    if (file_read(path, &r->yaml, &err) < 0) {
+        failed(r, "%s", err.message);
+    }
+}
+
 static void run_line(struct runner *r, struct str line)
 {
     if (line.n && line.p[0] == '#') {
@@ -444,6 +458,8 @@ static void run_line(struct runner *r, struct str line)
         r->block = BLOCK_YAML;
         forget_yaml(r);
         buf_clear(&r->yaml);
+    } else if (str_eqz(verb, "file")) {
+        take_file(r, rest);
     } else {
         run_case(r, verb, rest);
     }

@@ -9,7 +9,7 @@
  *
  * Sources: path_resolution(7), capabilities(7), and the manual page of each call.
  */
-#include "sensor/notify/resolve_internal.h"
+#include "sensor/notify/predict_internal.h"
 
 #include "sensor/live/overlay.h"
 
@@ -26,17 +26,9 @@
 
 #define READ_ONLY_MOUNT 1 /* ST_RDONLY of statfs' f_flags */
 
-struct ask {
-    struct visit v;
-    const struct target *target;
-    const struct call_args *args;
-    struct resolved *at;
-    struct spot spot[2];
-};
-
 /* Finding. */
 
-static int find(struct ask *a, int i, unsigned how)
+int predict_find(struct ask *a, int i, unsigned how)
 {
     struct query query = { .dirfd = a->args->dirfd[i], .path = a->args->path[i], .how = how };
     visit_find(&a->v, &query, &a->spot[i], &a->at[i]);
@@ -50,17 +42,17 @@ static int find_fd(struct ask *a, int i, int64_t fd)
 }
 
 /* By AT_* flags: `follow` where AT_SYMLINK_NOFOLLOW is not given. */
-static int find_at(struct ask *a, int i, uint64_t flags)
+int predict_find_at(struct ask *a, int i, uint64_t flags)
 {
     if (flags & AT_EMPTY_PATH && a->args->path[i].n == 0) {
         return find_fd(a, i, a->args->dirfd[i]);
     }
-    return find(a, i, flags & AT_SYMLINK_NOFOLLOW ? 0 : SPOT_FOLLOW);
+    return predict_find(a, i, flags & AT_SYMLINK_NOFOLLOW ? 0 : SPOT_FOLLOW);
 }
 
 /* Asking. */
 
-static int may(struct ask *a, int fd, int mode)
+int predict_may(struct ask *a, int fd, int mode)
 {
     visit_enter(&a->v);
     if (mode == 0 || syscall(SYS_faccessat2, fd, "", mode, AT_EACCESS | AT_EMPTY_PATH) == 0) {
@@ -76,44 +68,21 @@ static int may(struct ask *a, int fd, int mode)
     }
 }
 
-static bool owns(const struct ask *a, uint32_t uid)
+bool predict_owns(const struct ask *a, uint32_t uid)
 {
     return uid == a->target->fsuid || target_can(a->target, CAP_FOWNER);
 }
 
-static bool read_only(int fd)
+bool predict_read_only(int fd)
 {
     struct statfs fs;
     return fd >= 0 && fstatfs(fd, &fs) == 0 && fs.f_flags & READ_ONLY_MOUNT;
 }
 
-static bool is_dir(const struct ask *a, int i)
-{
-    return S_ISDIR(a->at[i].mode);
-}
-
 /* A name is made. */
-static int may_make(struct ask *a, int i)
+int predict_may_make(struct ask *a, int i)
 {
-    return may(a, a->spot[i].parent, W_OK | X_OK);
-}
-
-/* A name goes away: also by the rules of sticky directories. */
-static int may_remove(struct ask *a, int i)
-{
-    int e = may_make(a, i);
-    struct stat dir;
-    if (e < 0 || fstat(a->spot[i].parent, &dir) < 0) {
-        return e;
-    }
-    bool sticky = dir.st_mode & S_ISVTX;
-    return sticky && dir.st_uid != a->target->fsuid && !owns(a, a->at[i].uid) ? -EPERM : 0;
-}
-
-/* Everything but the last name is there. */
-static bool parent_found(const struct ask *a, int i)
-{
-    return a->at[i].error == 0 || (a->at[i].error == -ENOENT && a->spot[i].parent >= 0);
+    return predict_may(a, a->spot[i].parent, W_OK | X_OK);
 }
 
 /* Of files that are opened or executed. */
@@ -143,7 +112,7 @@ static int64_t open_missing(struct ask *a, uint64_t flags)
     if (a->spot[0].slash || ends_in_slash(a->args->path[0])) {
         return -EISDIR;
     }
-    return may_make(a, 0);
+    return predict_may_make(a, 0);
 }
 
 int open_type(uint64_t flags, uint32_t mode, bool slash)
@@ -188,11 +157,11 @@ static int64_t open_existing(struct ask *a, uint64_t flags)
         return e;
     }
     bool tmpfile = flags & TMPFILE_BIT;
-    e = may(a, a->spot[0].fd, tmpfile ? W_OK | X_OK : access_of_flags(flags));
+    e = predict_may(a, a->spot[0].fd, tmpfile ? W_OK | X_OK : access_of_flags(flags));
     if (e < 0) {
         return e;
     }
-    if (flags & O_NOATIME && !owns(a, a->at[0].uid)) {
+    if (flags & O_NOATIME && !predict_owns(a, a->at[0].uid)) {
         return -EPERM;
     }
     if (S_ISSOCK(a->at[0].mode)) {
@@ -210,7 +179,7 @@ static int64_t ask_open(struct ask *a)
     uint64_t flags = a->args->open_flags;
     int invalid = open_flags(&flags);
     bool follow = !(flags & O_NOFOLLOW) && !(flags & O_CREAT && flags & O_EXCL);
-    int e = find(a, 0, follow ? SPOT_FOLLOW : 0);
+    int e = predict_find(a, 0, follow ? SPOT_FOLLOW : 0);
     a->at[0].unsure = a->at[0].unsure || a->args->open_resolve;
     if (invalid < 0) {
         return invalid;
@@ -229,218 +198,17 @@ static int64_t run_file(struct ask *a, int e)
         return -ELOOP;
     }
     find_layer(a);
-    return S_ISREG(a->at[0].mode) ? may(a, a->spot[0].fd, X_OK) : -EACCES;
+    return S_ISREG(a->at[0].mode) ? predict_may(a, a->spot[0].fd, X_OK) : -EACCES;
 }
 
 static int64_t ask_execve(struct ask *a)
 {
-    return run_file(a, find(a, 0, SPOT_FOLLOW));
+    return run_file(a, predict_find(a, 0, SPOT_FOLLOW));
 }
 
 static int64_t ask_execveat(struct ask *a)
 {
-    return run_file(a, find_at(a, 0, a->args->reg[4]));
-}
-
-/* Names that are made. */
-
-/* `slash_allowed`: of a name that ends in one. */
-static int64_t make_name(struct ask *a, int i, bool slash_allowed)
-{
-    if (!parent_found(a, i)) {
-        return a->at[i].error;
-    }
-    if (a->at[i].error == 0) {
-        return -EEXIST;
-    }
-    return a->spot[i].slash && !slash_allowed ? -ENOENT : may_make(a, i);
-}
-
-static int64_t ask_mkdir(struct ask *a)
-{
-    find(a, 0, SPOT_ENTRY);
-    return make_name(a, 0, true);
-}
-
-static int64_t ask_mknod(struct ask *a)
-{
-    bool at = a->args->call->name == NAME_mknodat;
-    uint64_t mode = a->args->reg[at ? 2 : 1], device = a->args->reg[at ? 3 : 2];
-    find(a, 0, SPOT_ENTRY);
-    int64_t e = make_name(a, 0, false);
-    bool whiteout = S_ISCHR(mode) && device == 0;
-    bool special = S_ISCHR(mode) || S_ISBLK(mode);
-    if (e == 0 && (S_ISDIR(mode) || (special && !whiteout && !target_can(a->target, CAP_MKNOD)))) {
-        return -EPERM;
-    }
-    return e;
-}
-
-static int64_t ask_symlink(struct ask *a)
-{
-    find(a, 0, SPOT_ENTRY);
-    return a->args->text[0].p && a->args->text[0].n == 0 ? -ENOENT : make_name(a, 0, false);
-}
-
-/* fs.protected_hardlinks: others' files only if they could be written anyway. */
-static int may_link_source(struct ask *a)
-{
-    uint32_t mode = a->at[0].mode;
-    if (!a->v.r->hardlinks || owns(a, a->at[0].uid)) {
-        return 0;
-    }
-    bool special =
-        !S_ISREG(mode) || mode & S_ISUID || (mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
-    return special || may(a, a->spot[0].fd, R_OK | W_OK) < 0 ? -EPERM : 0;
-}
-
-static bool same_mount(int a, int b)
-{
-    struct place x, y;
-    struct statx facts;
-    return place_of(a, &x, &facts) < 0 || place_of(b, &y, &facts) < 0 || x.mount == y.mount;
-}
-
-static int64_t ask_link(struct ask *a)
-{
-    uint64_t flags = a->args->call->name == NAME_linkat ? a->args->reg[4] : 0;
-    uint64_t how = (flags & AT_EMPTY_PATH) | (flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW);
-    int e = find_at(a, 0, how);
-    find(a, 1, SPOT_ENTRY);
-    if (e < 0) {
-        return e;
-    }
-    int64_t r = make_name(a, 1, false);
-    if (r == -EACCES || r == 0) {
-        if (!same_mount(a->spot[0].fd, a->spot[1].parent)) {
-            return -EXDEV;
-        }
-        e = may_link_source(a);
-        r = e < 0 ? e : r;
-    }
-    return r == 0 && is_dir(a, 0) ? -EPERM : r;
-}
-
-/* Names that go. */
-
-static int64_t ask_remove(struct ask *a, bool directory)
-{
-    find(a, 0, SPOT_ENTRY);
-    if (!parent_found(a, 0)) {
-        return a->at[0].error;
-    }
-    if (a->spot[0].dots) {
-        struct str path = a->args->path[0];
-        return !directory ? -EISDIR : str_ends(path, STR("..")) ? -ENOTEMPTY : -EBUSY;
-    }
-    if (read_only(a->spot[0].parent)) {
-        return -EROFS;
-    }
-    if (a->at[0].error < 0) {
-        return a->at[0].error;
-    }
-    if (a->spot[0].slash && !directory) {
-        return is_dir(a, 0) ? -EISDIR : -ENOTDIR;
-    }
-    int e = may_remove(a, 0);
-    if (e < 0) {
-        return e;
-    }
-    return directory == is_dir(a, 0) ? 0 : directory ? -ENOTDIR : -EISDIR;
-}
-
-static int64_t ask_unlink(struct ask *a)
-{
-    return ask_remove(a, false);
-}
-
-static int64_t ask_rmdir(struct ask *a)
-{
-    return ask_remove(a, true);
-}
-
-static int64_t ask_unlinkat(struct ask *a)
-{
-    return ask_remove(a, a->args->reg[2] & AT_REMOVEDIR);
-}
-
-/* Is the one above the other? By path: both are canonical. */
-static bool is_above(const struct resolved *above, const struct resolved *below)
-{
-    return below->path.n > above->path.n && str_starts(below->path, above->path) &&
-           below->path.p[above->path.n] == '/';
-}
-
-/* What the names alone decide. 1: nothing to do, success. */
-static int64_t rename_names(struct ask *a, uint64_t flags)
-{
-    bool exchange = flags & RENAME_EXCHANGE, there = a->at[1].error == 0;
-    if (!same_mount(a->spot[0].parent, a->spot[1].parent)) {
-        return -EXDEV;
-    }
-    if (read_only(a->spot[0].parent)) {
-        return -EROFS;
-    }
-    if (a->at[0].error < 0) {
-        return a->at[0].error;
-    }
-    if (there && flags & RENAME_NOREPLACE) {
-        return -EEXIST;
-    }
-    if (!there && exchange) {
-        return -ENOENT;
-    }
-    if (!is_dir(a, 0) && (a->spot[0].slash || (a->spot[1].slash && !exchange))) {
-        return -ENOTDIR;
-    }
-    if (is_above(&a->at[0], &a->at[1])) {
-        return -EINVAL;
-    }
-    if (there && is_above(&a->at[1], &a->at[0])) {
-        return exchange ? -EINVAL : -ENOTEMPTY;
-    }
-    return there && a->at[0].ino == a->at[1].ino && a->at[0].dev == a->at[1].dev;
-}
-
-/* A directory that gets another parent changes itself: its "..". */
-static int may_move(struct ask *a, int i)
-{
-    struct stat x, y;
-    bool moves = fstat(a->spot[0].parent, &x) == 0 && fstat(a->spot[1].parent, &y) == 0 &&
-                 (x.st_ino != y.st_ino || x.st_dev != y.st_dev);
-    return moves && is_dir(a, i) ? may(a, a->spot[i].fd, W_OK) : 0;
-}
-
-static int64_t rename_rights(struct ask *a, bool exchange)
-{
-    bool there = a->at[1].error == 0;
-    int e = may_remove(a, 0);
-    e = e < 0 ? e : there ? may_remove(a, 1) : may_make(a, 1);
-    if (e < 0) {
-        return e;
-    }
-    if (there && !exchange && is_dir(a, 0) != is_dir(a, 1)) {
-        return is_dir(a, 0) ? -ENOTDIR : -EISDIR;
-    }
-    e = may_move(a, 0);
-    return e < 0 || !exchange ? e : may_move(a, 1);
-}
-
-static int64_t ask_rename(struct ask *a)
-{
-    uint64_t flags = a->args->call->name == NAME_renameat2 ? a->args->reg[4] : 0;
-    find(a, 0, SPOT_ENTRY);
-    find(a, 1, SPOT_ENTRY);
-    for (int i = 0; i < 2; i++) {
-        if (!parent_found(a, i)) {
-            return a->at[i].error;
-        }
-    }
-    if (a->spot[0].dots || a->spot[1].dots) {
-        return -EBUSY;
-    }
-    int64_t r = rename_names(a, flags);
-    return r != 0 ? (r < 0 ? r : 0) : rename_rights(a, flags & RENAME_EXCHANGE);
+    return run_file(a, predict_find_at(a, 0, a->args->reg[4]));
 }
 
 /* Attributes. */
@@ -450,19 +218,19 @@ static int64_t change_mode(struct ask *a, int e)
     if (e < 0) {
         return e;
     }
-    if (read_only(a->spot[0].fd)) {
+    if (predict_read_only(a->spot[0].fd)) {
         return -EROFS;
     }
     if (S_ISLNK(a->at[0].mode)) {
         return -EOPNOTSUPP;
     }
-    return owns(a, a->at[0].uid) ? 0 : -EPERM;
+    return predict_owns(a, a->at[0].uid) ? 0 : -EPERM;
 }
 
 static int64_t ask_chmod(struct ask *a)
 {
     uint64_t flags = a->args->call->name == NAME_fchmodat2 ? a->args->reg[3] : 0;
-    return change_mode(a, find_at(a, 0, flags));
+    return change_mode(a, predict_find_at(a, 0, flags));
 }
 
 static int64_t ask_fchmod(struct ask *a)
@@ -489,7 +257,7 @@ static int64_t change_owner(struct ask *a, int e, uint32_t uid, uint32_t gid)
     if (e < 0) {
         return e;
     }
-    if (read_only(a->spot[0].fd)) {
+    if (predict_read_only(a->spot[0].fd)) {
         return -EROFS;
     }
     const struct resolved *at = &a->at[0];
@@ -503,7 +271,7 @@ static int64_t ask_chown(struct ask *a)
 {
     const uint64_t *reg = a->args->reg;
     uint64_t flags = a->args->call->name == NAME_lchown ? AT_SYMLINK_NOFOLLOW : 0;
-    return change_owner(a, find_at(a, 0, flags), (uint32_t)reg[1], (uint32_t)reg[2]);
+    return change_owner(a, predict_find_at(a, 0, flags), (uint32_t)reg[1], (uint32_t)reg[2]);
 }
 
 static int64_t ask_fchown(struct ask *a)
@@ -515,7 +283,7 @@ static int64_t ask_fchown(struct ask *a)
 static int64_t ask_fchownat(struct ask *a)
 {
     const uint64_t *reg = a->args->reg;
-    return change_owner(a, find_at(a, 0, reg[4]), (uint32_t)reg[2], (uint32_t)reg[3]);
+    return change_owner(a, predict_find_at(a, 0, reg[4]), (uint32_t)reg[2], (uint32_t)reg[3]);
 }
 
 static int64_t change_attribute(struct ask *a, int e)
@@ -524,7 +292,7 @@ static int64_t change_attribute(struct ask *a, int e)
         return e;
     }
     struct str name = a->args->text[0];
-    if (read_only(a->spot[0].fd)) {
+    if (predict_read_only(a->spot[0].fd)) {
         return -EROFS;
     }
     if (str_starts(name, STR("trusted."))) {
@@ -533,17 +301,17 @@ static int64_t change_attribute(struct ask *a, int e)
     if (str_eqz(name, "security.capability")) {
         return target_can(a->target, CAP_SETFCAP) ? 0 : -EPERM;
     }
-    return str_starts(name, STR("user.")) ? may(a, a->spot[0].fd, W_OK) : 0;
+    return str_starts(name, STR("user.")) ? predict_may(a, a->spot[0].fd, W_OK) : 0;
 }
 
 static int64_t ask_setxattr(struct ask *a)
 {
-    return change_attribute(a, find(a, 0, SPOT_FOLLOW));
+    return change_attribute(a, predict_find(a, 0, SPOT_FOLLOW));
 }
 
 static int64_t ask_lsetxattr(struct ask *a)
 {
-    return change_attribute(a, find(a, 0, 0));
+    return change_attribute(a, predict_find(a, 0, 0));
 }
 
 static int64_t ask_fsetxattr(struct ask *a)
@@ -553,12 +321,12 @@ static int64_t ask_fsetxattr(struct ask *a)
 
 static int64_t ask_setxattrat(struct ask *a)
 {
-    return change_attribute(a, find_at(a, 0, a->args->reg[2]));
+    return change_attribute(a, predict_find_at(a, 0, a->args->reg[2]));
 }
 
 static int64_t ask_truncate(struct ask *a)
 {
-    int e = find(a, 0, SPOT_FOLLOW);
+    int e = predict_find(a, 0, SPOT_FOLLOW);
     if (e < 0) {
         return e;
     }
@@ -568,7 +336,7 @@ static int64_t ask_truncate(struct ask *a)
     if (!S_ISREG(a->at[0].mode) || (int64_t)a->args->reg[1] < 0) {
         return -EINVAL;
     }
-    return may(a, a->spot[0].fd, W_OK);
+    return predict_may(a, a->spot[0].fd, W_OK);
 }
 
 /* Directories to be in, mounts. */
@@ -578,12 +346,12 @@ static int64_t enter(struct ask *a, int e)
     if (e < 0) {
         return e;
     }
-    return is_dir(a, 0) ? may(a, a->spot[0].fd, X_OK) : -ENOTDIR;
+    return is_dir(a, 0) ? predict_may(a, a->spot[0].fd, X_OK) : -ENOTDIR;
 }
 
 static int64_t ask_chdir(struct ask *a)
 {
-    return enter(a, find(a, 0, SPOT_FOLLOW));
+    return enter(a, predict_find(a, 0, SPOT_FOLLOW));
 }
 
 static int64_t ask_fchdir(struct ask *a)
@@ -593,7 +361,7 @@ static int64_t ask_fchdir(struct ask *a)
 
 static int64_t ask_chroot(struct ask *a)
 {
-    int64_t e = enter(a, find(a, 0, SPOT_FOLLOW));
+    int64_t e = enter(a, predict_find(a, 0, SPOT_FOLLOW));
     return e == 0 && !target_can(a->target, CAP_SYS_CHROOT) ? -EPERM : e;
 }
 
@@ -604,8 +372,8 @@ static int64_t needs_admin(struct ask *a, int64_t e)
 
 static int64_t ask_pivot_root(struct ask *a)
 {
-    int e = find(a, 0, SPOT_FOLLOW);
-    int f = find(a, 1, SPOT_FOLLOW);
+    int e = predict_find(a, 0, SPOT_FOLLOW);
+    int f = predict_find(a, 1, SPOT_FOLLOW);
     e = e < 0 ? e : f;
     e = e == 0 && !(is_dir(a, 0) && is_dir(a, 1)) ? -ENOTDIR : e;
     return needs_admin(a, e);
@@ -613,56 +381,57 @@ static int64_t ask_pivot_root(struct ask *a)
 
 static int64_t ask_mount(struct ask *a)
 {
-    return needs_admin(a, find(a, 0, SPOT_FOLLOW));
+    return needs_admin(a, predict_find(a, 0, SPOT_FOLLOW));
 }
 
 static int64_t ask_umount(struct ask *a)
 {
     bool nofollow =
         a->args->call->name == NAME_umount2 && a->args->reg[1] & 8; /* UMOUNT_NOFOLLOW */
-    return needs_admin(a, find(a, 0, nofollow ? 0 : SPOT_FOLLOW));
+    return needs_admin(a, predict_find(a, 0, nofollow ? 0 : SPOT_FOLLOW));
 }
 
 static int64_t ask_move_mount(struct ask *a)
 {
     uint64_t flags = a->args->reg[4];
-    int e = find_at(a, 0,
-                    (flags & MOVE_MOUNT_F_EMPTY_PATH ? AT_EMPTY_PATH : 0) |
-                        (flags & MOVE_MOUNT_F_SYMLINKS ? 0 : AT_SYMLINK_NOFOLLOW));
-    int f = find_at(a, 1,
-                    (flags & MOVE_MOUNT_T_EMPTY_PATH ? AT_EMPTY_PATH : 0) |
-                        (flags & MOVE_MOUNT_T_SYMLINKS ? 0 : AT_SYMLINK_NOFOLLOW));
+    int e = predict_find_at(a, 0,
+                            (flags & MOVE_MOUNT_F_EMPTY_PATH ? AT_EMPTY_PATH : 0) |
+                                (flags & MOVE_MOUNT_F_SYMLINKS ? 0 : AT_SYMLINK_NOFOLLOW));
+    int f = predict_find_at(a, 1,
+                            (flags & MOVE_MOUNT_T_EMPTY_PATH ? AT_EMPTY_PATH : 0) |
+                                (flags & MOVE_MOUNT_T_SYMLINKS ? 0 : AT_SYMLINK_NOFOLLOW));
     return needs_admin(a, e < 0 ? e : f);
 }
 
 static int64_t ask_open_tree(struct ask *a)
 {
-    int64_t e = find_at(a, 0, a->args->reg[2]);
+    int64_t e = predict_find_at(a, 0, a->args->reg[2]);
     return a->args->reg[2] & OPEN_TREE_CLONE ? needs_admin(a, e) : e;
 }
 
 static int64_t ask_fspick(struct ask *a)
 {
     uint64_t flags = a->args->reg[2];
-    return needs_admin(a, find_at(a, 0,
-                                  (flags & FSPICK_EMPTY_PATH ? AT_EMPTY_PATH : 0) |
-                                      (flags & FSPICK_SYMLINK_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0)));
+    return needs_admin(
+        a, predict_find_at(a, 0,
+                           (flags & FSPICK_EMPTY_PATH ? AT_EMPTY_PATH : 0) |
+                               (flags & FSPICK_SYMLINK_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0)));
 }
 
 static int64_t ask_mount_setattr(struct ask *a)
 {
-    return needs_admin(a, find_at(a, 0, a->args->reg[2]));
+    return needs_admin(a, predict_find_at(a, 0, a->args->reg[2]));
 }
 
 static int64_t ask_acct(struct ask *a)
 {
-    int e = a->args->path[0].p ? find(a, 0, SPOT_FOLLOW) : 0;
+    int e = a->args->path[0].p ? predict_find(a, 0, SPOT_FOLLOW) : 0;
     return target_can(a->target, CAP_SYS_PACCT) ? e : -EPERM;
 }
 
 static int64_t ask_swap(struct ask *a)
 {
-    int e = find(a, 0, SPOT_FOLLOW);
+    int e = predict_find(a, 0, SPOT_FOLLOW);
     return target_can(a->target, CAP_SYS_ADMIN) ? e : -EPERM;
 }
 
@@ -678,20 +447,20 @@ static const struct family families[] = {
     { NAME_creat, ask_open },
     { NAME_execve, ask_execve },
     { NAME_execveat, ask_execveat },
-    { NAME_mkdir, ask_mkdir },
-    { NAME_mkdirat, ask_mkdir },
-    { NAME_mknod, ask_mknod },
-    { NAME_mknodat, ask_mknod },
-    { NAME_symlink, ask_symlink },
-    { NAME_symlinkat, ask_symlink },
-    { NAME_link, ask_link },
-    { NAME_linkat, ask_link },
-    { NAME_unlink, ask_unlink },
-    { NAME_unlinkat, ask_unlinkat },
-    { NAME_rmdir, ask_rmdir },
-    { NAME_rename, ask_rename },
-    { NAME_renameat, ask_rename },
-    { NAME_renameat2, ask_rename },
+    { NAME_mkdir, predict_mkdir },
+    { NAME_mkdirat, predict_mkdir },
+    { NAME_mknod, predict_mknod },
+    { NAME_mknodat, predict_mknod },
+    { NAME_symlink, predict_symlink },
+    { NAME_symlinkat, predict_symlink },
+    { NAME_link, predict_link },
+    { NAME_linkat, predict_link },
+    { NAME_unlink, predict_unlink },
+    { NAME_unlinkat, predict_unlinkat },
+    { NAME_rmdir, predict_rmdir },
+    { NAME_rename, predict_rename },
+    { NAME_renameat, predict_rename },
+    { NAME_renameat2, predict_rename },
     { NAME_chmod, ask_chmod },
     { NAME_fchmodat, ask_chmod },
     { NAME_fchmodat2, ask_chmod },

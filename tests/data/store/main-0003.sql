@@ -90,7 +90,7 @@ CREATE TABLE finding_bodies (
 );
 INSERT INTO "finding_bodies" VALUES(1,X'00FF',X'00FF');
 CREATE TABLE findings (
-    row INTEGER PRIMARY KEY,
+    row INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice: days name it
     id TEXT NOT NULL UNIQUE,
     key BLOB NOT NULL,
     opened_ms INTEGER NOT NULL,             -- time of the alert that made it: the middle of its window
@@ -212,5 +212,6 @@ INSERT INTO "sqlite_sequence" VALUES('tokens',1);
 INSERT INTO "sqlite_sequence" VALUES('enrolments',1);
 INSERT INTO "sqlite_sequence" VALUES('agents',1);
 INSERT INTO "sqlite_sequence" VALUES('audit',1);
+INSERT INTO "sqlite_sequence" VALUES('findings',1);
 COMMIT;
 PRAGMA user_version=3;

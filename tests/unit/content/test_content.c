@@ -68,7 +68,7 @@ static void test_refused_with_places(void **state)
     ASSERT_STATUS(f, 422, "POST", "/v1/macros",
                   "{\"text\":\"- rule: M\\n  condition: evt.type = open\\n\"}");
     ASSERT_STATUS(f, 422, "POST", "/v1/macros",
-                  "{\"text\":\"- macro: ../../etc\\n  condition: evt.type = open\\n\"}");
+                  "{\"text\":\"- macro: \\\"..\\\"\\n  condition: evt.type = open\\n\"}");
     ASSERT_STATUS(f, 422, "POST", "/v1/policies",
                   "{\"text\":\"- policy: P\\n  rules:\\n    - name: Nams written\\n\"}");
     assert_true(fixture_holds(f, "did you mean `Names written`?"));

@@ -74,7 +74,9 @@ static void test_engine_looks_at_items(void **state)
         f, 422, "POST", "/v1/rules",
         "{\"text\":\"- rule: P\\n  desc: d\\n  condition: evt.type = connect and fd.sport in "
         "(names)\\n  output: o\\n  priority: INFO\\n\"}");
-    if (!fixture_holds(f, "\"item\":\"word\"")) { fail_msg("%s", f->answer.body.p); }
+    if (!fixture_holds(f, "\"item\":\"word\"")) {
+        fail_msg("%s", f->answer.body.p);
+    }
 }
 
 static void test_items_mean_themselves(void **state)

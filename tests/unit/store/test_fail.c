@@ -93,6 +93,25 @@ static void fill_tmpfs(const struct store_dir *dir)
     fill_twice(dir, remove_ballast);
 }
 
+/* Nothing else makes room but retention. */
+static void retain_full(const struct store_dir *dir)
+{
+    struct store *store = store_opened(dir);
+    struct err err = { 0 };
+    int64_t next = 0;
+    assert_int_equal(fill(store, &next, &err), -ENOSPC);
+    assert_int_equal(store->ops->retain(store, DAY(30), &err), 1);
+    assert_int_equal(days_count(store), 0);
+    for (int i = 0; i < 20; i++, next += 100) {
+        assert_int_equal(days_put(store, (struct day_batch){ DAY(30), next, 100, 0 }), 0);
+    }
+    assert_int_equal(days_count(store), 2000);
+    store_close(store);
+    store = store_opened(dir);
+    assert_int_equal(days_count(store), 2000);
+    store_close(store);
+}
+
 static void lift_limit(const struct store_dir *dir)
 {
     (void)dir;
@@ -167,6 +186,12 @@ static void full_disk(void **state)
 {
     (void)state;
     run_in_child(fill_tmpfs, true);
+}
+
+static void retention_on_full_disk(void **state)
+{
+    (void)state;
+    run_in_child(retain_full, true);
 }
 
 static void full_by_limit(void **state)
@@ -308,6 +333,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(full_disk),
+        cmocka_unit_test(retention_on_full_disk),
         cmocka_unit_test(full_by_limit),
         cmocka_unit_test(read_only),
         cmocka_unit_test_setup_teardown(damaged, store_setup, store_teardown),

@@ -1,0 +1,282 @@
+#!/usr/bin/env python3
+"""Content over HTTP: agents that wait while somebody appends, edits that collide, rules that are refused with their
+place, going back, files of rules, a list of many items, names that are paths. Usage: content.py SERVER CONTENT"""
+import base64
+import concurrent.futures
+import contextlib
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+import urllib.parse
+
+SERVER, CONTENT = (os.path.abspath(sys.argv.pop(1)) for _ in range(2))
+PEER_RULES = os.path.join(os.environ.get("HINOMI_SHARED", "/nonexistent"), "peer-rules")
+MANY = int(os.environ.get("HINOMI_MANY_ITEMS", "1000000"))
+AGENTS = 20
+LIMIT_S = 60
+PASSWORD = "correct horse battery staple"
+
+
+def until(condition, seconds=LIMIT_S):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError("it did not come about")
+
+
+class Server:
+    def __init__(self):
+        self.base = tempfile.mkdtemp(prefix="hinomi-content-")
+        config = os.path.join(self.base, "server.yaml")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(f"content: {{dir: {CONTENT}}}\n")
+        self.log_path = os.path.join(self.base, "log")
+        self.folder = os.path.join(self.base, "state")
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("HINOMI_")}
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen(
+                [SERVER, "--config", config, "--listen", "127.0.0.1:0", "--dir", self.folder],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        self.port = int(until(self.started).group(1))
+        with open(os.path.join(self.folder, "setup-link"), encoding="utf-8") as file:
+            token = file.read().strip().split("#")[1]
+        status, body, _ = self.ask("POST", "/v1/setup", {
+            "token": token, "name": "admin", "password": PASSWORD, "cookie": False}, who=None)
+        assert status in (200, 201), (status, body)
+        self.admin = body["token"]
+
+    def started(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as file:
+            text = file.read()
+        if self.process.poll() is not None:
+            raise AssertionError("it ended: " + text)
+        return re.search(r"listening on http://\S+:(\d+)/", text)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(timeout=LIMIT_S)
+        shutil.rmtree(self.base)
+
+    def ask(self, method, path, body=None, who="admin", headers=None):
+        """(status, body, headers) on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT_S * 3)
+        with contextlib.closing(connection):
+            given = dict(headers or {})
+            if who:
+                given["Authorization"] = "Bearer " + (self.admin if who == "admin" else who)
+            if isinstance(body, (dict, list)):
+                body = json.dumps(body)
+                given.setdefault("Content-Type", "application/json")
+            elif body is not None:
+                given.setdefault("Content-Type", "text/plain")
+            connection.request(method, path, body=body, headers=given)
+            answer = connection.getresponse()
+            data = answer.read()
+            kind = answer.headers.get("Content-Type", "")
+            return answer.status, (json.loads(data) if "json" in kind else data), answer.headers
+
+    def enrol(self, name):
+        status, made, _ = self.ask("POST", "/v1/enrolments", {"name": name})
+        assert status == 201, made
+        status, agent, _ = self.ask("POST", "/v1/agents", {
+            "name": name, "instance": "%016x" % (hash(name) & (1 << 60) - 1), "version": "0.1.0",
+            "kernel": "6.1", "hostname": name, "sensor": "notify"},
+            who=made["token"])
+        assert status == 201, agent
+        return agent
+
+    def poll(self, agent, after):
+        return self.ask("GET", f"/v1/agents/{agent['id']}/bundle?after={after}",
+                        who=agent["credential"],
+                        headers={"Hinomi-Instance": agent.setdefault("instance", "%016x" % 1)})
+
+    def version(self):
+        return self.ask("GET", "/v1/content")[1]["version"]
+
+
+def name_in(path):
+    return urllib.parse.quote(path, safe="")
+
+
+class Content(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+
+    def ok(self, method, path, body=None, **more):
+        status, answer, headers = self.server.ask(method, path, body, **more)
+        self.assertIn(status, (200, 201), (method, path, answer))
+        return answer
+
+    def refused(self, expected, method, path, body=None, **more):
+        status, answer, _ = self.server.ask(method, path, body, **more)
+        self.assertEqual(status, expected, (method, path, answer))
+        return answer
+
+    def test_append_while_agents_wait(self):
+        """Each waiting agent is given the difference at once, signed for its version; nobody else's."""
+        agents = [self.server.enrol(f"waiter-{i}") for i in range(AGENTS)]
+        for i, agent in enumerate(agents):
+            agent["instance"] = "%016x" % (i + 100)
+        version = self.server.version()
+        full = self.server.poll(agents[0], 0)
+        self.assertEqual(full[0], 200)
+        self.assertEqual(full[2]["Content-Type"], "application/vnd.hinomi.bundle")
+        with concurrent.futures.ThreadPoolExecutor(AGENTS) as pool:
+            waiting = [pool.submit(self.server.poll, agent, version) for agent in agents]
+            time.sleep(0.5)
+            self.assertFalse(any(w.done() for w in waiting))
+            answer = self.ok("POST", "/v1/lists/malicious_filenames/append", {"items": ["test.txt"]})
+            for w in waiting:
+                status, delta, headers = w.result(timeout=LIMIT_S)
+                self.assertEqual(status, 200)
+                self.assertEqual(headers["Content-Type"], "application/vnd.hinomi.delta+json")
+                self.assertEqual(delta, {"from": version, "to": answer["version"], "changes": [
+                    {"list": "malicious_filenames", "append": ["test.txt"]}]})
+                self.assertEqual(int(headers["Hinomi-Version"]), answer["version"])
+                self.assertEqual(len(base64.b64decode(headers["Hinomi-Signature"])), 64)
+        other = self.server.ask("GET", f"/v1/agents/{agents[1]['id']}/bundle?after=0",
+                                who=agents[0]["credential"],
+                                headers={"Hinomi-Instance": agents[0]["instance"]})
+        self.assertEqual(other[0], 403)
+
+    def test_edits_collide(self):
+        self.ok("POST", "/v1/macros", {"text": "- macro: shared\n  condition: proc.name = a\n"})
+        before = self.ok("GET", "/v1/macros/shared")["version"]
+        results = []
+
+        def edit(n):
+            results.append(self.server.ask("PUT", "/v1/macros/shared", {
+                "text": f"- macro: shared\n  condition: proc.name = b{n}\n"},
+                headers={"If-Match": f'"{before}"'})[0])
+        threads = [threading.Thread(target=edit, args=(n,)) for n in range(8)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(sorted(results), [200] + [409] * 7)
+
+    def test_many_append_at_once(self):
+        before = self.server.version()
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda n: self.server.ask(
+                "POST", "/v1/lists/miner_names/append", {"items": [f"miner-{n}"]})[:2], range(40)))
+        self.assertEqual({status for status, _ in answers}, {200})
+        self.assertEqual(sorted(a["version"] for _, a in answers),
+                         list(range(before + 1, before + 41)))
+
+    def test_refused_with_place(self):
+        before = self.server.version()
+        answer = self.refused(422, "POST", "/v1/rules", {
+            "text": "- rule: Wrong\n  desc: d\n  condition: evt.type = open and fd.nmae = x\n"
+                    "  output: o\n  priority: INFO\n"})
+        first = answer["diagnostics"][0]
+        self.assertEqual((first["line"], first["column"]), (3, 34))
+        self.assertEqual((first["kind"], first["name"]), ("rule", "Wrong"))
+        self.assertIn("fd.name", first["hint"])
+        self.refused(422, "POST", "/v1/lists/mining_ports/append", {"items": ["no-port-at-all"]})
+        self.assertEqual(self.server.version(), before)
+
+    def test_back_again(self):
+        rule = "/v1/rules/" + name_in("Malicious filenames written")
+        was = self.ok("GET", rule)
+        version = self.server.version()
+        self.ok("PATCH", rule, {"enabled": False})
+        self.assertFalse(self.ok("GET", rule)["enabled"])
+        self.ok("POST", rule + "/revert", {"to": version})
+        now = self.ok("GET", rule)
+        self.assertTrue(now["enabled"])
+        self.assertEqual(now["parts"], was["parts"])
+        changes = self.ok("GET", rule + "/versions")["items"]
+        self.assertEqual([v["changes"][0]["action"] for v in changes][:2], ["revert", "disable"])
+
+    def test_names_that_are_paths(self):
+        for name in ("../../etc/passwd", "a/b", ".hidden", "a\\b", "..", "x" * 201):
+            self.refused(422, "POST", "/v1/lists", {"name": name, "items": []})
+            self.assertIn(self.server.ask("GET", "/v1/lists/" + name_in(name))[0], (400, 404))
+        self.refused(422, "POST", "/v1/macros",
+                     {"text": "- macro: \"..\"\n  condition: proc.name = a\n"})
+
+    def test_who_may(self):
+        self.refused(401, "GET", "/v1/rules", who=None)
+        self.refused(401, "POST", "/v1/lists/miner_names/append", {"items": ["x"]}, who=None)
+        agent = self.server.enrol("curious")
+        for path in ("/v1/rules", "/v1/content", "/v1/lists/miner_names/items"):
+            self.refused(403, "GET", path, who=agent["credential"],
+                         headers={"Hinomi-Instance": "%016x" % 9})
+
+    def test_files_of_rules(self):
+        if not os.path.isdir(PEER_RULES):
+            self.skipTest("skipped: no HINOMI_SHARED with rules of others")
+        server = Server()
+        try:
+            files = [os.path.join(folder, name) for folder, _, names in os.walk(PEER_RULES)
+                     for name in names if name.endswith((".yaml", ".yml"))]
+            self.assertTrue(files)
+            # The stable ones first: they define what others use.
+            for path in sorted(files, key=lambda p: ("incubating" in p or "sandbox" in p, p)):
+                with open(path, "rb") as file:
+                    text = file.read()
+                status, answer, _ = server.ask(
+                    "POST", "/v1/content/import?conflicts=skip&name=" +
+                    name_in(os.path.basename(path)), text)
+                self.assertEqual(status, 200, (path, answer))
+                print(os.path.basename(path), len(answer["created"]), "created",
+                      len(answer["conflicts"]), "conflicts", file=sys.stderr)
+            version = server.version()
+            agent = server.enrol("a")
+            self.assertEqual(int(server.poll(agent, 0)[2]["Hinomi-Version"]), version)
+        finally:
+            server.stop()
+
+    def test_many_items(self):
+        self.ok("POST", "/v1/lists", {"name": "feed", "items": []})
+        before = self.server.version()
+        text = "".join(f"Host-{i}.example.com\n" for i in range(MANY)).encode()
+        started = time.monotonic()
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            importing = pool.submit(self.server.ask, "POST", "/v1/lists/feed/import?kind=domain", text)
+            reads = 0
+            while not importing.done():
+                self.assertEqual(self.ok("GET", "/v1/content")["version"] in (before, before + 1), True)
+                reads += 1
+                time.sleep(0.1)
+            status, answer, _ = importing.result()
+        self.assertEqual(status, 200, answer)
+        self.assertEqual((answer["added"], answer["normalised"]), (MANY, MANY))
+        print(f"{MANY} items in {time.monotonic() - started:.1f} s, {reads} reads meanwhile",
+              file=sys.stderr)
+        found = self.ok("GET", f"/v1/lists/feed/items?search=host-{MANY - 1}.")
+        self.assertEqual(found["items"][0]["item"], f".host-{MANY - 1}.example.com")
+        started = time.monotonic()
+        agent = self.server.enrol("big")
+        status, bundle, headers = self.server.poll(agent, 0)
+        self.assertEqual(status, 200)
+        print(f"bundle of {len(bundle)} bytes in {time.monotonic() - started:.1f} s", file=sys.stderr)
+        self.assertEqual(int(headers["Hinomi-Version"]), before + 1)
+        started = time.monotonic()
+        self.ok("POST", "/v1/lists/feed/append", {"items": [".one.more"]})
+        print(f"append to it in {(time.monotonic() - started) * 1000:.1f} ms", file=sys.stderr)
+        self.assertEqual(self.server.poll(agent, before + 1)[1]["changes"],
+                         [{"list": "feed", "append": [".one.more"]}])
+        self.ok("DELETE", "/v1/lists/feed")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
