@@ -526,6 +526,12 @@ class Tls(Case):
                 return pem.split() == after.split()
         until(fresh)
         self.healthy(self.trusted())
+        key = os.path.join(self.server.folder, "ca.key")
+        os.rename(key, key + ".away")
+        self.server.process.send_signal(signal.SIGHUP)
+        until(lambda: "the certificate stays as it was" in self.server.log())
+        os.rename(key + ".away", key)
+        self.healthy(self.trusted())
 
 
 @unittest.skipUnless(shutil.which("openssl"), "openssl is not installed")
