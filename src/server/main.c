@@ -75,7 +75,9 @@ static int configure(struct program *p, const struct server_options *options)
     struct buf complaints;
     buf_init(&complaints, COMPLAINTS);
     int r = server_config_load(&source, &p->config, &complaints, &err);
-    fprintf(stderr, "%.*s", STR_ARG(buf_str(&complaints)));
+    if (complaints.n) {
+        fwrite(complaints.p, 1, complaints.n, stderr);
+    }
     buf_done(&complaints);
     if (r < 0) {
         log_error("%s", err.message);
