@@ -367,7 +367,7 @@ static int try_items(struct str rules, struct str lines, struct arena *arena,
             .hint = arena_str(arena, diags->items[i].hint),
         };
     }
-    int result = r < 0 ? -ENOMEM : diags->nerrors == 0;
+    int result = diags ? diags->nerrors == 0 : -ENOMEM;
     ruleset_free(ruleset);
     loader_free(loader);
     return result;
