@@ -52,7 +52,7 @@ static void put_strs(struct jsonw *w, const char *key, const struct str *items, 
 static void put_severity(struct jsonw *w, uint8_t tenths)
 {
     char text[8];
-    snprintf(text, sizeof(text), "%u.%u", tenths / 10, tenths % 10);
+    snprintf(text, sizeof(text), "%d.%d", tenths / 10, tenths % 10);
     jsonw_raw(w, "severity", str_of(text));
 }
 

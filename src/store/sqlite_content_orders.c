@@ -147,7 +147,7 @@ int content_order_done(struct store *store, const struct store_order *order, str
 int content_orders(struct store *store, struct str agent, struct str finding, uint32_t limit,
                    struct arena *arena, struct store_order **ret, size_t *ret_n, struct err *err)
 {
-    CLEANUP(content_query_done) struct content_query q;
+    CLEANUP(content_query_done) struct content_query q = { 0 };
     struct content_array all = { .arena = arena, .size = sizeof(struct store_order) };
     int r =
         CONTENT_QUERY(&q, store, err,
@@ -173,7 +173,7 @@ static int write_expire(void *data, struct sqlite3 *db, struct err *err)
 
 int content_orders_open(struct store *store, int64_t now_ms, int64_t *ret, struct err *err)
 {
-    CLEANUP(content_query_done) struct content_query q;
+    CLEANUP(content_query_done) struct content_query q = { 0 };
     int r = CONTENT_QUERY(&q, store, err,
                           "SELECT count(*), coalesce(sum(expires_ms <= ?), 0) FROM content_orders "
                           "WHERE state IN ('queued', 'delivered')",
