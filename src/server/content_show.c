@@ -250,6 +250,9 @@ static void put_rule_details(struct jsonw *w, const struct content_set *set, str
     if (rule) {
         jsonw_str(w, "condition", rule->condition_text);
         jsonw_str(w, "output", rule->output);
+        jsonw_object(w, "texts");
+        managed_put_texts(set->managed, name, w);
+        jsonw_end(w);
         jsonw_object(w, "uses");
         put_strs(w, "macros", rule->macros, rule->nmacros);
         put_strs(w, "lists", rule->lists, rule->nlists);

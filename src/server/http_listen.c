@@ -330,7 +330,7 @@ static int open_socket(struct listener *l, const struct sockaddr_storage *at, co
                        struct err *err)
 {
     const int one = 1;
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = { 0 };
     socklen_t n = sizeof(bound);
     CLEANUP(cleanup_close)
     int fd = socket(at->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -342,8 +342,7 @@ static int open_socket(struct listener *l, const struct sockaddr_storage *at, co
         getsockname(fd, (struct sockaddr *)&bound, &n) < 0) {
         return cannot_listen(name, errno, err);
     }
-    l->port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                                                : ((struct sockaddr_in *)&bound)->sin_port);
+    l->port = address_port(&bound);
     return TAKE_FD(fd);
 }
 

@@ -267,7 +267,7 @@ static int write_commit(void *data, struct sqlite3 *db, struct err *err)
     if (r == 0 && newest != c->expected) {
         r = err_set(err, -ESTALE, "the content changed meanwhile");
     }
-    w->version = newest + 1;
+    w->version = newest + 1 > c->least ? newest + 1 : c->least;
     for (size_t i = 0; i < c->ndocuments && r == 0; i++) {
         r = put_document(db, w->version, &c->documents[i], err);
     }

@@ -54,8 +54,8 @@ int content_items_put(struct sqlite3 *db, int64_t version, const struct store_it
     int64_t all = 0;
     if (items->clear) {
         r = sqlite_run(db, err,
-                       "UPDATE content_items SET removed = ? WHERE list = ? AND removed IS NULL", "it",
-                       version, items->list);
+                       "UPDATE content_items SET removed = ? WHERE list = ? AND removed IS NULL",
+                       "it", version, items->list);
         all = r == 0 ? sqlite3_changes(db) : 0;
     }
     for (size_t i = 0; i < items->nappend + items->nremove && r == 0; i++) {

@@ -619,6 +619,11 @@ class Signed(Case):
         for name in ("..", "a/b", "/tmp/x", "", ".x", "a" * 65, "a\nb"):
             self.assertEqual(self.server.ask("POST", "/v1/backup", {"name": name}, self.auth)[0],
                              422, name)
+        own = os.path.join(self.server.base, "copied")
+        done = subprocess.run([SERVER, "--dir", self.server.folder, "backup", own], timeout=LIMIT_S,
+                              capture_output=True, text=True, env=environment())
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(os.path.exists(os.path.join(own, "hinomi.db")))
         target = os.path.join(self.server.base, "restored")
         done = subprocess.run([SERVER, "--dir", target, "restore", copy], capture_output=True,
                               text=True, timeout=LIMIT_S, env=environment())
