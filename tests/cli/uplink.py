@@ -407,6 +407,13 @@ class Rules(Base):
         self.touch(agent, 1, "other")
         self.arrived()
 
+    def test_proxy(self):
+        agent = self.agent(HINOMI_SERVER_URL="http://127.0.0.1:9", HINOMI_SERVER_PROXY=self.server.url)
+        agent.until_said("connected")
+        self.touch(agent, 3)
+        self.arrived()
+        self.assertGreater(self.server.proxied, 2)
+
     def test_orders(self):
         agent = self.agent(HINOMI_RESPOND_ALLOW_HOST="true")
         agent.until_said("connected")
