@@ -5,6 +5,7 @@
 #   make asan         tests with ASan and UBSan     make bench   benchmarks (quiet machine, please)
 #   make fuzz         FUZZ_SECONDS=20 per target    make fmt     clang-format over all sources
 #   make install      DESTDIR=, PREFIX=/usr/local   make demo    ARGS=--exit: no questions, checked
+#   make screenshots  of the console, docs/screenshots
 
 BUILD        ?= build
 PREFIX       ?= /usr/local
@@ -50,6 +51,7 @@ lint:
 	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
 	@ninja -C $(BUILD) src/shim/whole_filter.h >/dev/null
 	@tools/lint.py --build $(BUILD) $(ARGS)
+	@tools/web.sh check
 
 build-cover/build.ninja:
 	@meson setup --buildtype debug -Dwerror=false -Db_coverage=true build-cover
@@ -74,6 +76,11 @@ install: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
 	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 
+# The console's tests with pictures of every screen, light, dark, Japanese and narrow.
+screenshots: all
+	@tools/deps.sh test
+	@node web/tests/e2e.mjs $(BUILD)/hinomi-server content docs/screenshots
+
 demo:
 	@tools/deps.sh build demo
 	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
@@ -83,4 +90,4 @@ demo:
 clean:
 	@rm -rf $(BUILD) build-asan build-fuzz build-cover
 
-.PHONY: all check asan fuzz lint cover bench fmt install demo clean
+.PHONY: screenshots all check asan fuzz lint cover bench fmt install demo clean

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The console: web.sh install|check|test|build [OUTPUT MODE]. Called by the build and by make lint.
+# The console: web.sh install|check|build [OUTPUT MODE]. Called by the build and by make lint.
 #
 #   install   the packages of web/package-lock.json into web/node_modules, if they are not there
 #   check     types and style, nothing written

@@ -189,8 +189,7 @@ static bool find_route(struct exchange *x, struct str method_text)
     x->request.method = method > HTTP_DELETE ? HTTP_GET : (enum http_method)method;
     const struct route *route = routes_find(x->http->routes, x, &allowed);
     if (!allowed && method == HTTP_GET && console_page_route) {
-        x->request.route =
-            console_page_route(&x->target, request_header(&x->request, "Accept"));
+        x->request.route = console_page_route(&x->target, request_header(&x->request, "Accept"));
     }
     if (x->request.route) {
         return true;

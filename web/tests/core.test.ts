@@ -29,6 +29,7 @@ test("texts are filled, words go by number", () => {
   assert.equal(fill("{n} {n|finding|findings}", { n: 1 }), "1 finding");
   assert.equal(fill("{n} {n|finding|findings}", { n: 0 }), "0 findings");
   assert.equal(fill("{n} {n|finding|findings}", { n: 1234 }), "1,234 findings");
+  assert.equal(fill("[{what}]", { what: "a\u202eb" }), "[aU+202Eb]");
   assert.equal(fill("a {what} {none}", { what: "{what}" }), "a {what} ");
 });
 
@@ -38,7 +39,7 @@ test("what cannot be seen is made visible, nothing else changes", () => {
   assert.deepEqual(visible("a\u202egnp.exe"), [
     { text: "a" }, { text: "U+202E", hidden: "U+202E right-to-left override" }, { text: "gnp.exe" }]);
   assert.equal(visibleText("\u0000\u001b[31m\n\t\u007f\u0085"), "\\0\\e[31m\\n\\t\\x7f\\x85");
-  assert.equal(visibleText("a\u200bb\ufeffc\u00add"), "aU+200BbU+FEFFcU+00ADd");
+  assert.equal(visibleText("a\u200bb\ufeffc\u00add"), "aU+200BbU+FEFFc\\xadd");
   assert.equal(visibleText("\ud800x"), "U+D800x");
   assert.equal(visibleText("\u{e0041}"), "U+E0041");
   assert.deepEqual(visible(""), [{ text: "" }]);
@@ -72,7 +73,8 @@ test("paths", () => {
   assert.deepEqual(match("/lists/{name}", "/lists/a%2Fb"), { name: "a/b" });
   assert.equal(match("/lists/{name}", "/lists"), null);
   assert.equal(match("/lists/{name}", "/lists/%zz"), null);
-  assert.equal(urlOf("GET /v1/lists/{name}/items", { path: { name: "a/b c" }, query: { search: "x&y", limit: 5, cursor: undefined } }),
+  const query = { search: "x&y", limit: 5, cursor: undefined };
+  assert.equal(urlOf("GET /v1/lists/{name}/items", { path: { name: "a/b c" }, query }),
     "/v1/lists/a%2Fb%20c/items?search=x%26y&limit=5");
 });
 

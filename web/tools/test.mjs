@@ -1,5 +1,4 @@
 // Bundles tests/*.test.ts and runs them with node's own runner (node 18 reads no TypeScript).
-import { build } from "esbuild";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,6 +6,13 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const web = dirname(dirname(fileURLToPath(import.meta.url)));
+let build;
+try {
+  ({ build } = await import("esbuild"));
+} catch {
+  console.log("skipped: the packages of web/ are not installed (tools/web.sh install)");
+  process.exit(77);
+}
 const out = mkdtempSync(join(tmpdir(), "hinomi-web-"));
 const tests = readdirSync(join(web, "tests")).filter((f) => f.endsWith(".test.ts"));
 await build({
@@ -14,6 +20,6 @@ await build({
   bundle: true, platform: "node", format: "esm", jsx: "automatic", jsxImportSource: "preact", logLevel: "error",
 });
 const files = tests.map((f) => join(out, f.replace(/\.ts$/, ".mjs")));
-const { status } = spawnSync(process.execPath, ["--test", ...files], { stdio: "inherit" });
+const { status } = spawnSync(process.execPath, ["--test", "--test-reporter=tap", ...files], { stdio: "inherit" });
 rmSync(out, { recursive: true });
 process.exit(status ?? 1);

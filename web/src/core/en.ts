@@ -133,7 +133,7 @@ export const en = {
   "findings.histogramHelp": "Drag over the bars to choose a time.",
   "findings.bar": "{from} to {to}: {count} {count|finding|findings}, of them {critical} critical, {high} high",
   "findings.facets": "Narrow down",
-  "findings.only": "Only {name}: {value} ({count})",
+  "findings.only": "Only {name}:",
   "findings.without": "Without {name}: {value}",
   "findings.rest": "{count} more",
   "findings.empty": "Nothing found here",

@@ -1,10 +1,12 @@
 // Texts in English and Japanese. A key that one of them lacks, and a parameter that a call lacks, do not compile.
 //
-// In a text {name} stands for a parameter, {name|one|many} for a word by its number.
+// In a text {name} stands for a parameter, {name|one|many} for a word by its number. Parameters may be an
+// attacker's: what cannot be seen in them is made visible.
 import { signal } from "@preact/signals";
 import { en } from "./en";
 import { ja } from "./ja";
 import { recall, remember } from "./storage";
+import { visibleText } from "./visible";
 
 export type Language = "en" | "ja";
 export type Key = keyof typeof en;
@@ -36,7 +38,7 @@ export function fill(text: string, params: Record<string, string | number>): str
   return text.replace(/\{(\w+)(?:\|([^|}]*)\|([^}]*))?\}/g, (_, name: string, one?: string, many?: string) => {
     const value = params[name] ?? "";
     if (one !== undefined && many !== undefined) return value === 1 || value === "1" ? one : many;
-    return typeof value === "number" ? number(value) : value;
+    return typeof value === "number" ? number(value) : visibleText(value);
   });
 }
 

@@ -18,6 +18,12 @@ function reasonName(code: string): string {
   return key in en ? t(key as Key & "reason.silent") : code;
 }
 
+/** Whether the server says no more than the name of the reason. */
+function isSame(reason: Item["reasons"][number]): boolean {
+  const key = `reason.${reason.code}`;
+  return key in en && en[key as Key].toLowerCase() === reason.text.toLowerCase();
+}
+
 /** A member of the heartbeat, which agents write. */
 function said(item: Item, name: string): string | null {
   const value = item.heartbeat?.[name];
@@ -47,7 +53,8 @@ function Row({ item, agent }: { item: Item; agent: Agents["items"][number] | und
         <Mark state={item.state} />
         {item.reasons.length > 0 && (
           <ul class="reasons">{item.reasons.map((reason) => (
-            <li key={reason.code}>{reasonName(reason.code)}<div class="faint"><Text of={reason.text} /></div></li>
+            <li key={reason.code}>{reasonName(reason.code)}
+              {!isSame(reason) && <div class="faint"><Text of={reason.text} /></div>}</li>
           ))}</ul>
         )}
       </td>

@@ -125,7 +125,7 @@ export function FindingBody({ finding, onChange }: { finding: Resource<Finding>;
     <div class="finding">
       <div class="finding-head">
         <Severity band={data.band} score={data.severity} />
-        <p class="finding-title">{texts?.title ?? <Text of={data.title} />}</p>
+        <h2 class="finding-title">{texts?.title ?? <Text of={data.title} />}</h2>
         {data.type && <p class="faint mono"><Text of={data.type} /></p>}
         <Sentence finding={data} template={texts?.summary} fields={fieldsOf(data.last_alert)} />
         {data.clock && <p class="note">{t("finding.clock")}</p>}

@@ -9,12 +9,12 @@ import { Text } from "../ui/text";
 
 /** {names} of a text of ours as elements, so that what others wrote stays apart from it. */
 function woven(text: string, parts: Record<string, ComponentChildren>): ComponentChildren[] {
-  return text.split(/(\u0001\w+\u0001)/).map((piece) =>
-    piece.startsWith("\u0001") ? parts[piece.slice(1, -1)] : piece);
+  return text.split(/(⟦\w+⟧)/).map((piece) =>
+    piece.startsWith("⟦") ? parts[piece.slice(1, -1)] : piece);
 }
 
 function ownSentence(finding: Finding): ComponentChildren {
-  const hole = (name: string) => `\u0001${name}\u0001`;
+  const hole = (name: string) => `⟦${name}⟧`;
   const where = finding.container_name ?? finding.container_id
     ? t("finding.inContainer", { container: hole("where") }) : t("finding.onHost", { host: hole("where") });
   const names = { proc: hole("proc"), parent: hole("parent"), rule: hole("rule"), where };

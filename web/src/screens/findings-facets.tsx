@@ -17,10 +17,11 @@ function FacetValue({ field, of, choices }: { field: string; of: Value; choices:
   const on = choices.some((c) => c.field === field && c.value === of.value && !c.not);
   return (
     <li>
-      <button type="button" class="only" aria-pressed={on} onClick={() => toggle(choices, { field, value: of.value, not: false })}
-        aria-label={t("findings.only", { name, value, count: of.count })}>
+      <button type="button" class="only" aria-pressed={on}
+        onClick={() => toggle(choices, { field, value: of.value, not: false })}>
+        <span class="unseen-label">{t("findings.only", { name })} </span>
         {of.mark && <span class={`severity ${of.mark}`} aria-hidden="true"><span class="mark" /></span>}
-        <span class="value"><Text of={of.label} /></span>
+        <span class="value"><Text of={of.label} /></span>{" "}
         <span class="number">{number(of.count)}</span>
       </button>
       <button type="button" class="without" title={t("findings.without", { name, value })}

@@ -49,6 +49,7 @@ export function FindingsTable({ rows, at, onAt, choices }:
   { rows: Row[]; at: number; onAt: (at: number) => void; choices: Choice[] }) {
   return (
     <table class="table rows">
+      <colgroup>{[0, 1, 2, 3, 4, 5].map((i) => <col key={i} class={`col-${i}`} />)}</colgroup>
       <thead>
         <tr>
           <th scope="col">{t("findings.col.severity")}</th>

@@ -139,7 +139,7 @@ export default function Findings() {
       <div class="columns">
         <FacetPanel facets={facets} choices={view.choices} />
         <section aria-label={t("findings.title")} class={page.loading ? "asking results" : "results"} aria-busy={page.loading}>
-          {page.error !== undefined && !page.loading && page.data === undefined
+          {page.error !== undefined
             ? <Failure error={page.error} retry={reload} />
             : page.data === undefined ? <Loading />
               : rows.length === 0

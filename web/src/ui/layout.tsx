@@ -24,7 +24,7 @@ export function Preferences() {
         choices={[{ value: "en", label: "English" }, { value: "ja", label: "日本語" }]}
         onChoose={(value) => { setLanguage(value); void keep({ language: value }); }} />
       <Menu<Theme> label={t("menu.theme")} chosen={theme.value}
-        button={<Icon path="M12 3a9 9 0 1 0 0 18zm0 0v18a9 9 0 0 0 0-18z" />}
+        button={<Icon path="M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zm0 2v16a8 8 0 0 1 0-16z" />}
         choices={(["auto", "light", "dark"] as const).map((value) => ({ value, label: t(`theme.${value}`) }))}
         onChoose={(value) => { setTheme(value); void keep({ theme: value }); }} />
     </>
@@ -44,7 +44,7 @@ function Bar() {
   const who = me.value;
   return (
     <header class="bar">
-      <a class="brand" href="/findings"><img src="/favicon.svg" alt="" width="24" height="24" />{t("app.name")}</a>
+      <a class="brand" href="/findings"><img src="/favicon.svg" alt="" width="24" height="24" /><span>{t("app.name")}</span></a>
       <span class="space" />
       <Live />
       <Menu<Zone> label={t("menu.zone")} button={zone.value === "utc" ? "UTC" : zoneName()} chosen={zone.value}

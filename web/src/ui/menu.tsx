@@ -14,6 +14,7 @@ interface Props<T extends string> {
 
 export function Menu<T extends string>({ label, button, choices, chosen, onChoose }: Props<T>) {
   const [open, setOpen] = useState(false);
+  const name = typeof button === "string" && !label.includes(button) ? `${label}: ${button}` : label;
   const root = useRef<HTMLDivElement>(null);
   const id = useId();
   const items = () => [...(root.current?.querySelectorAll<HTMLElement>("[role^=menuitem]") ?? [])];
@@ -43,7 +44,7 @@ export function Menu<T extends string>({ label, button, choices, chosen, onChoos
   return (
     <div class="menu" ref={root} onKeyDown={onKeyDown}>
       <button type="button" class="button quiet" aria-haspopup="menu" aria-expanded={open} aria-controls={id}
-        aria-label={label} title={label} onClick={() => setOpen(!open)}>
+        aria-label={name} title={name} onClick={() => setOpen(!open)}>
         {button}
       </button>
       {open && (
