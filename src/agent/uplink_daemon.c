@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "sensor/live/process.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -356,6 +357,7 @@ static int start_uplink(struct server_link *l, struct err *err)
 void server_start(struct server_link *l, struct engine *engine, struct respond *respond)
 {
     struct err err = { 0 };
+    struct live_process process;
     const struct bundles_config bundles = {
         .dir = l->config->spool_dir, .use = on_use, .orders = on_orders, .done = on_done, .data = l
     };
@@ -365,6 +367,9 @@ void server_start(struct server_link *l, struct engine *engine, struct respond *
     l->engine = engine;
     l->respond = respond;
     l->started_ns = clock_real_ns();
+    if (live_process_read(l->pid, &process) == 0) {
+        respond_protect(respond, l->pid, process.start_ticks);
+    }
     l->last_order = orders_last(l->config->spool_dir);
     int r = bundles_new(&bundles, &l->bundles, &err);
     if (r == 0 && l->identity.id[0]) {

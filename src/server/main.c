@@ -27,8 +27,9 @@
 #define HINOMI_VERSION "0.1.0"
 #endif
 
-#define STOP_S     4
-#define COMPLAINTS ((size_t)64 << 10)
+#define RENEW_AGAIN_MS (INT64_C(3600) * 1000)
+#define STOP_S         4
+#define COMPLAINTS     ((size_t)64 << 10)
 
 enum status { STATUS_OK, STATUS_FAILED, STATUS_USAGE };
 
@@ -103,13 +104,8 @@ static int open_store(struct program *p, struct err *err)
 
 static int load_tls(struct program *p, struct err *err)
 {
-    struct server_tls fresh;
-    int r = tls_load(&p->config, real_ms(), &fresh, err);
-    if (r == 0) {
-        tls_done(&p->tls);
-        p->tls = fresh;
-        p->server.tls = &p->tls;
-    }
+    int r = tls_load(&p->config, real_ms(), &p->tls, err);
+    p->server.tls = r == 0 ? &p->tls : NULL;
     return r;
 }
 
@@ -147,17 +143,24 @@ static void announce(const struct program *p)
     }
 }
 
-/* New certificates are taken over by listening anew; clients come back. */
+/* New certificates are taken over by listening anew; clients come back. What cannot be read changes nothing. */
 static void renew(struct program *p)
 {
     struct err err = { 0 };
+    struct server_tls fresh;
     if (!p->server.tls) {
         return;
     }
-    http_stop(&p->server);
-    if (load_tls(p, &err) < 0) {
+    if (tls_load(&p->config, real_ms(), &fresh, &err) < 0) {
         log_error("the certificate stays as it was: %s", err.message);
+        if (p->tls.renew_ms != INT64_MAX) {
+            p->tls.renew_ms = real_ms() + RENEW_AGAIN_MS;
+        }
+        return;
     }
+    http_stop(&p->server);
+    tls_done(&p->tls);
+    p->tls = fresh;
     if (http_listen(&p->server, &err) < 0) {
         log_error("%s", err.message);
         (void)kill(getpid(), SIGTERM);

@@ -96,7 +96,7 @@ class UplinkServer:
         self.enrolments, self.instances, self.heartbeats, self.requests = [], [], [], []
         self.cursors = {}          # spool → last number
         self.alerts, self.activity, self.gaps = {}, [], []
-        self.lines = 0
+        self.lines = self.proxied = 0
         self.duplicates = 0
         self.lose_acks = 0         # so many answers are not sent after the commit
         self.answer = {}           # what → (status, headers, object), for so many (None: always)
@@ -309,6 +309,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do(self, body):
         owner = self.owner
+        if self.path.startswith("http://"):  # as a proxy
+            owner.proxied += 1
+            self.path = "/" + self.path.split("/", 3)[3]
         path, _, query = self.path.partition("?")
         what = path.rsplit("/", 1)[-1]
         with owner.lock:
