@@ -213,12 +213,22 @@ static void put_value(struct buf *buf, struct json_object *value, enum column_ki
 
 /* ---- tables */
 
+/* "a|b": a, or where there is none, b. */
+static struct json_object *value_of(struct json_object *item, const char *key)
+{
+    char first[64];
+    const char *bar = strchr(key, '|');
+    snprintf(first, sizeof(first), "%.*s", bar ? (int)(bar - key) : (int)strlen(key), key);
+    struct json_object *value = client_member(item, first);
+    return value || !bar ? value : client_member(item, bar + 1);
+}
+
 static size_t cell(struct buf *buf, struct json_object *item, const struct column *column,
                    size_t columns)
 {
     struct buf raw;
     buf_init(&raw, CELL_MAX);
-    put_value(&raw, client_member(item, column->key), column->kind);
+    put_value(&raw, value_of(item, column->key), column->kind);
     size_t used = client_visible(buf, buf_str(&raw), columns);
     buf_done(&raw);
     return used;
@@ -436,8 +446,10 @@ static void put_members(struct buf *buf, struct json_object *object, const char 
     }
     json_object_object_foreach(object, key, value)
     {
-        bool empty = !value || (json_object_is_type(value, json_type_array) &&
-                                !json_object_array_length(value));
+        bool empty =
+            !value ||
+            (json_object_is_type(value, json_type_array) && !json_object_array_length(value)) ||
+            (json_object_is_type(value, json_type_object) && !json_object_object_length(value));
         if (!empty && !is_listed(skip, key)) {
             put_member(buf, key, value, depth);
         }

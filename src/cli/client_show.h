@@ -25,7 +25,7 @@ enum column_kind {
 
 struct column {
     const char *title;
-    const char *key; /* "health.state": within an object */
+    const char *key; /* "health.state": within an object; "a|b": b where a is null */
     enum column_kind kind;
     bool flexible; /* may be cut so that the table fits */
 };

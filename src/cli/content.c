@@ -57,15 +57,16 @@ static int wait_rollout(struct client *client, const struct client_args *args, i
         return EXIT_USAGE;
     }
     for (;;) {
+        int64_t asked = client_now_ms();
         int status = ask_rollout(client, version);
-        int64_t passed = client_now_ms() - began;
+        int64_t passed = client_now_ms() - began, took = client_now_ms() - asked;
         int64_t done = client_int(client->json, "in_force") + client_int(client->json, "failed");
         *ret_all = client_int(client->json, "in_force") >= client_int(client->json, "agents");
         if (status != EXIT_OK || done >= client_int(client->json, "agents") ||
             passed >= seconds * 1000) {
             return status;
         }
-        client_sleep_ms(passed < 2000 ? 10 : 250);
+        client_sleep_ms(passed > 2000 || took > 50 ? 250 : 5 + (long)took * 4);
     }
 }
 

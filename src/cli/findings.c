@@ -29,7 +29,7 @@ static int list(struct client *client, const struct client_args *args)
         { "COUNT", "count", COLUMN_NUMBER, false },
         { "STATUS", "status", COLUMN_TEXT, false },
         { "FINDING", "title", COLUMN_TEXT, true },
-        { "CONTAINER", "container_name", COLUMN_TEXT, true },
+        { "CONTAINER", "container_name|container_id", COLUMN_TEXT, true },
         { "HOST", "host", COLUMN_TEXT, true },
         { "COMMAND", "proc_cmdline", COLUMN_TEXT, true },
         { "FILE", "file", COLUMN_TEXT, true },
