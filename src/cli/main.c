@@ -74,10 +74,11 @@ static void print_verbs(FILE *out, const char *group)
 
 static void print_usage(FILE *out)
 {
-    fputs("Usage: hinomi VERB [ARGUMENT...]\n\n"
-          "Checks and explains detection rules in the Falco rules language, runs them over captures\n"
-          "and commands, and is the command line of hinomi-server.\n\n",
-          out);
+    fputs(
+        "Usage: hinomi VERB [ARGUMENT...]\n\n"
+        "Checks and explains detection rules in the Falco rules language, runs them over captures\n"
+        "and commands, and is the command line of hinomi-server.\n\n",
+        out);
     print_verbs(out, NULL);
     fputs("\n  VERB --help      its arguments and exit statuses\n"
           "  --help           print this\n"
