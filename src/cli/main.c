@@ -167,7 +167,9 @@ static int run_help(int argc, char **argv)
     int words;
     const struct verb *verb = find_verb(argc - 1, argv + 1, &words);
     if (verb) {
-        char *arguments[] = { argv[words + 1], help, NULL };
+        char name[NAME_SIZE + sizeof("hinomi ")] = "hinomi ";
+        verb_name(verb, name + strlen(name));
+        char *arguments[] = { name, help, NULL };
         return verb->run(2, arguments);
     }
     if (argc > 2 && !is_group(argv[2])) {

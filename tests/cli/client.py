@@ -74,7 +74,7 @@ class Client(unittest.TestCase):
         self.assertEqual((status, err), (0, ""))
         lines = out.splitlines()
         self.assertEqual(lines[0].split(), "SEVERITY LAST SEEN COUNT STATUS FINDING CONTAINER HOST COMMAND FILE ID".split())
-        self.assertRegex(lines[1], r"^critical 9\.5  2026-11-22 12:20:57 +1  new +Rule 1  0123456789ab  h +x +- +f0+1$")
+        self.assertRegex(lines[1], r"^critical 9\.5  2026-11-22 12:20:57 +1  new +Rule 1 +0123456789ab +h +x +- +f0+1$")
         self.assertRegex(lines[2], r"^low 3\.9 .* 20  new +Two ")
         self.assertEqual(self.server.asked[0][4]["Authorization"], "Bearer ht_secret")
 
