@@ -249,7 +249,7 @@ int bundle_delta(const char *dir, uint64_t have, uint64_t version, struct str bo
         return err_set(err, -EFBIG, "the delta is larger than it may be");
     }
     struct json_object *object = bundle_parse_json(body, err);
-    int r = object ? apply(&d, object, have, version, err) : err->code;
+    int r = object ? apply(&d, object, have, version, err) : -EINVAL;
     json_object_put(object);
     return r;
 }

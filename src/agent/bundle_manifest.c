@@ -110,7 +110,7 @@ int bundle_read_manifest(struct str json, struct arena *arena, struct bundle_man
     uint64_t v = 0;
     struct json_object *object = bundle_parse_json(str_first(json, MANIFEST_MAX), err);
     if (!object) {
-        return err->code;
+        return -EINVAL;
     }
     struct json_object *files = json_object_object_get(object, "files");
     bool good = number_of(object, "v", &v) && v == 1 &&
@@ -173,7 +173,7 @@ int bundle_load_manifest(const char *dir, struct arena *arena, struct bundle_man
 
 int bundle_version(const char *dir, uint64_t *ret)
 {
-    struct bundle_manifest manifest;
+    struct bundle_manifest manifest = { 0 };
     struct arena arena;
     struct err err = { 0 };
     arena_init(&arena, (size_t)16 << 20);

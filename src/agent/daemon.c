@@ -193,6 +193,7 @@ static int start_sensors(struct daemon *d)
     d->sensors.config = &d->config;
     d->sensors.engine = d->engine;
     d->sensors.responders = &d->responders;
+    d->sensors.uplink = d->server.pid;
     d->sensors.deny = loaded_rules_deny(d->rules);
     int r = sensors_start(&d->sensors, &err);
     return r < 0 ? told(&err, r == -ENOTSUP ? DAEMON_LACKS : DAEMON_FAILED) : 0;

@@ -59,7 +59,7 @@ static void start_ptrace(struct sensors *s)
                                     .deny = s->deny,
                                     .exit_kill = s->config->priority == CONFIG_SECURITY,
                                     .every_call = engine_keeps_all(s->engine),
-                                    .protected = { getpid(), dns_pid(s) },
+                                    .protected = { getpid(), dns_pid(s), s->uplink },
                                     .also_protected = s->holders,
                                     .nalso_protected = HANDOFF_CONTAINERS_MAX };
     engine_calls(s->engine, &config.calls);
@@ -115,7 +115,7 @@ static void start_notify(struct sensors *s)
                                            .engine = s->engine,
                                            .features = s->features,
                                            .deny = s->deny,
-                                           .protected = { dns_pid(s) },
+                                           .protected = { dns_pid(s), s->uplink },
                                            .holders = s->holders,
                                            .watch = { .changed = watch_changed,
                                                       .gap = watch_gap,

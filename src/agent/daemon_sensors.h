@@ -19,6 +19,7 @@ struct sensors {
     const struct config *config;   /* borrowed */
     struct engine *engine;         /* borrowed */
     struct responders *responders; /* borrowed: they hear of applications */
+    int64_t uplink;                /* the process, for nobody to touch; 0: none */
     bool deny;                     /* a policy denies */
     uint32_t features;             /* enum notify_feature */
     struct dns *dns;               /* NULL: not there, as the others */

@@ -36,9 +36,45 @@ static uint32_t count_pending(const struct handoff *h)
     return n;
 }
 
-static bool is_full(const struct handoff *h)
+static uint32_t pending_of(const struct handoff *h, uint64_t place)
 {
-    return count_pending(h) >= HANDOFF_PENDING_MAX || h->nmembers >= MEMBERS_MAX;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < h->nmembers; i++) {
+        n += h->members[i]->state != MEMBER_SERVED && h->members[i]->container.place == place;
+    }
+    return n;
+}
+
+static void drop(struct handoff *h, uint32_t at)
+{
+    struct member *m = h->members[at];
+    pthread_mutex_lock(&h->lock);
+    h->members[at] = h->members[--h->nmembers];
+    pthread_mutex_unlock(&h->lock);
+    member_free(h, m);
+}
+
+/* Where all places for the pending are taken, the container that has most of them gives its oldest one up for one
+ * that has fewer by two. */
+static bool make_room(struct handoff *h, const struct member *newcomer)
+{
+    uint32_t at = MEMBERS_MAX, most = pending_of(h, newcomer->container.place) + 1;
+    if (count_pending(h) < HANDOFF_PENDING_MAX) {
+        return true;
+    }
+    for (uint32_t i = 0; i < h->nmembers; i++) {
+        const struct member *m = h->members[i];
+        uint32_t n = m->state == MEMBER_SERVED ? 0 : pending_of(h, m->container.place);
+        bool older = at < MEMBERS_MAX && n == most && m->since_ns < h->members[at]->since_ns;
+        if (n > most || older) {
+            most = n;
+            at = i;
+        }
+    }
+    if (at < MEMBERS_MAX) {
+        drop(h, at);
+    }
+    return at < MEMBERS_MAX;
 }
 
 /* One more than may stay is told so; the rest would only take places from others. */
@@ -46,7 +82,7 @@ static bool may_be_heard(struct handoff *h, const struct member *m, uint64_t now
 {
     return member_neighbours(h, m) <= HANDOFF_PER_PLACE &&
            bucket_take(place_bucket(h, m->container.place), HANDOFF_RATE, HANDOFF_BURST, now) &&
-           bucket_take(&h->heard, HANDOFF_RATE_ALL, HANDOFF_RATE_ALL, now);
+           bucket_take(&h->heard, HANDOFF_RATE_ALL, HANDOFF_RATE_ALL, now) && make_room(h, m);
 }
 
 static void close_unheard(struct handoff *h, struct member *m)
@@ -83,17 +119,8 @@ static bool accept_one(struct handoff *h, uint64_t now)
 static void accept_all(struct handoff *h)
 {
     uint64_t now = clock_boot_ns();
-    for (int i = 0; i < ACCEPTED_AT_ONCE && !is_full(h) && accept_one(h, now); i++) {
+    for (int i = 0; i < ACCEPTED_AT_ONCE && accept_one(h, now); i++) {
     }
-}
-
-static void drop(struct handoff *h, uint32_t at)
-{
-    struct member *m = h->members[at];
-    pthread_mutex_lock(&h->lock);
-    h->members[at] = h->members[--h->nmembers];
-    pthread_mutex_unlock(&h->lock);
-    member_free(h, m);
 }
 
 static void tick(struct handoff *h, uint64_t now)
@@ -134,7 +161,7 @@ static uint32_t fill(const struct handoff *h, bool deaf, struct pollfd *items)
 {
     uint32_t n = h->nmembers;
     items[0] = (struct pollfd){ .fd = h->wake, .events = POLLIN };
-    items[1] = (struct pollfd){ .fd = deaf || is_full(h) ? -1 : h->listener, .events = POLLIN };
+    items[1] = (struct pollfd){ .fd = deaf ? -1 : h->listener, .events = POLLIN };
     for (uint32_t i = 0; i < n; i++) {
         const struct member *m = h->members[i];
         int process = m->state == MEMBER_SERVED ? m->pidfd : -1;

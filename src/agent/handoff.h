@@ -16,7 +16,7 @@
 #include "shim/wire.h"
 
 #define HANDOFF_CONTAINERS_MAX 64
-#define HANDOFF_PENDING_MAX    32   /* connections that have not said all yet */
+#define HANDOFF_PENDING_MAX    32   /* connections that have not said all yet; shared out fairly */
 #define HANDOFF_PER_PLACE      16   /* of both, from one container */
 #define HANDOFF_RATE           32   /* connections a second, from one place */
 #define HANDOFF_BURST          64   /* of them at once */

@@ -112,17 +112,31 @@ static bool is_waiting(const struct respond *r, const struct request *q)
     return false;
 }
 
+static void tell_order(const struct request *q, bool ok, const char *why)
+{
+    if (q->order_done) {
+        q->order_done(q->order_data, q->order, ok, why);
+    }
+}
+
 static void put(struct respond *r, const struct request *q)
 {
+    const char *not_queued = NULL;
     pthread_mutex_lock(&r->lock);
     if (r->n == RESPOND_QUEUE) {
         r->dropped = *q;
         r->ndropped++;
-    } else if (!is_waiting(r, q)) {
+        not_queued = "the queue of responses is full";
+    } else if (is_waiting(r, q)) {
+        not_queued = "it is asked for already";
+    } else {
         r->queue[(r->first + r->n++) % RESPOND_QUEUE] = *q;
         pthread_cond_signal(&r->wake);
     }
     pthread_mutex_unlock(&r->lock);
+    if (not_queued) {
+        tell_order(q, false, not_queued);
+    }
 }
 
 static void ask_policies(const struct engine_rules *rules, const struct rule *rule,
@@ -188,7 +202,10 @@ static const struct thread *thread_meant(struct respond *r, const struct respond
 
 void respond_order(struct respond *r, const struct respond_order *order)
 {
-    struct request q = { .ts_ns = clock_real_ns() };
+    struct request q = { .ts_ns = clock_real_ns(),
+                         .order = order->id,
+                         .order_done = order->done,
+                         .order_data = order->data };
     while (q.bit < RESPOND_ACTIONS - 1 && order->action != 1u << q.bit) {
         q.bit++;
     }
@@ -210,6 +227,7 @@ void respond_order(struct respond *r, const struct respond_order *order)
     q.target.pid = order->pid;
     copy_text(q.container, sizeof(q.container), order->container);
     respond_report(r, &q, &outcome);
+    tell_order(&q, false, outcome.reason);
 }
 
 /* Reports what did not fit; with the lock held, given back meanwhile. */
@@ -251,6 +269,11 @@ static void do_first(struct respond *r)
     if (outcome.result < RESPOND_RESULTS) {
         respond_report(r, &q, &outcome);
     }
+    bool begun = outcome.result >= RESPOND_RESULTS; /* a capture */
+    tell_order(&q, begun || outcome.result == RESPOND_DONE,
+               outcome.reason[0] ? outcome.reason
+               : begun           ? "begun"
+                                 : respond_result_text(outcome.result));
     pthread_mutex_lock(&r->lock);
     r->working = false;
 }

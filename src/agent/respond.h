@@ -75,6 +75,10 @@ struct respond_order {
     uint64_t start_ns;
     struct str container; /* id; empty: not told */
     struct str reason;    /* reported as the rule */
+    uint64_t id;
+    /* What became of it; any thread. NULL: nobody. A capture is done when it has begun. */
+    void (*done)(void *data, uint64_t id, bool ok, const char *why);
+    void *data;
 };
 void respond_order(struct respond *respond, const struct respond_order *order);
 /* Until everything queued so far was done and said. */

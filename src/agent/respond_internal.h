@@ -22,6 +22,9 @@ struct request {
     struct act_target target; /* pid 0: not known any more */
     char container[RESPOND_ID], policy[RESPOND_TEXT], rule[RESPOND_TEXT], process[32];
     uint64_t ts_ns;
+    uint64_t order; /* of an order, whom to tell; NULL: nobody */
+    void (*order_done)(void *data, uint64_t id, bool ok, const char *why);
+    void *order_data;
 };
 
 struct outcome {

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define RETRY_MS      200 /* after the disk failed, or was full */
+#define IDLE_S        10  /* everything that makes work says so */
 #define SPARES_ENOUGH 2   /* with more there is room for all */
 
 /* What was appended before, to the disk. */
@@ -175,10 +176,11 @@ static void *work(void *data)
         }
         struct timespec until;
         clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += s->stats.error || s->stats.full ? 0 : IDLE_S;
         until.tv_nsec += RETRY_MS * 1000000L;
         until.tv_sec += until.tv_nsec / 1000000000L;
         until.tv_nsec %= 1000000000L;
-        if (idle(s) || s->stats.error) {
+        if (idle(s) || s->stats.error) { /* an error: not at once again */
             wait_until(s, &until);
         }
     }

@@ -32,7 +32,7 @@ struct writing {
 static size_t kept_bytes(const struct spool_segment *segment, uint8_t band)
 {
     size_t bytes = 0, kept = 1, gone = 0;
-    for (uint8_t b = 0; b < SPOOL_BANDS; b++) {
+    for (unsigned b = 0; b < SPOOL_BANDS; b++) {
         bytes += b > band ? segment->bytes[b] : 0;
         kept += b > band ? segment->counts[b] : 0;
         gone += b <= band ? segment->counts[b] : 0;
@@ -72,8 +72,8 @@ static bool longest(const struct spool *s, uint8_t band, struct plan *ret)
 /* By the least severe band that makes room at all; under the lock. */
 static bool make_plan(struct spool *s, struct plan *ret)
 {
-    for (uint8_t band = 0; band < SPOOL_BAND_GAP; band++) {
-        if (longest(s, band, ret)) {
+    for (unsigned band = 0; band < SPOOL_BAND_GAP; band++) {
+        if (longest(s, (uint8_t)band, ret)) {
             for (uint32_t i = ret->from; i <= ret->to; i++) {
                 s->segments[i].pinned = true;
             }

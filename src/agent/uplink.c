@@ -31,7 +31,13 @@
 #define TOLD_AGAIN_S 600    /* the same trouble, in the log */
 #define TOLD_OTHER_S 10     /* another text of the same trouble */
 
-enum errand { BATCH, BEAT, POLL, ERRANDS };
+enum errand { BATCH, BEAT, POLL, ORDER, ERRANDS };
+
+struct told_order {
+    uint64_t id;
+    bool ok;
+    char why[200];
+};
 
 struct errand_state {
     bool busy;
@@ -60,6 +66,8 @@ struct uplink {
     char told_text[256];
     pthread_mutex_t lock; /* guards the rest */
     struct uplink_stats stats;
+    struct told_order orders[UPLINK_ORDERS_MAX]; /* the first is being told */
+    uint32_t norders;
 };
 
 static void cleanup_uplink(struct uplink **u)
@@ -461,6 +469,60 @@ static void poll_done(struct uplink *u, const struct uplink_message *m, int fd)
     buf_done(&body);
 }
 
+/* ---- outcomes of orders */
+
+void uplink_order_done(struct uplink *u, uint64_t id, bool ok, const char *why)
+{
+    pthread_mutex_lock(&u->lock);
+    if (u->norders < UPLINK_ORDERS_MAX) {
+        struct told_order *order = &u->orders[u->norders++];
+        *order = (struct told_order){ .id = id, .ok = ok };
+        snprintf(order->why, sizeof(order->why), "%s", why);
+    }
+    pthread_mutex_unlock(&u->lock);
+    signal_wake(u);
+}
+
+static void tell_order(struct uplink *u)
+{
+    struct uplink_message m = { .type = UPLINK_ORDER };
+    struct buf body;
+    struct jsonw w = { .buf = &body };
+    pthread_mutex_lock(&u->lock);
+    bool any = u->norders > 0;
+    struct told_order order = u->orders[0];
+    pthread_mutex_unlock(&u->lock);
+    if (!any) {
+        return;
+    }
+    buf_init_fixed(&body, m.text, sizeof(m.text) - 1);
+    m.first = order.id;
+    jsonw_object(&w, NULL);
+    jsonw_bool(&w, "ok", order.ok);
+    jsonw_strz(&w, "result", order.why);
+    jsonw_end(&w);
+    if (uplink_send(u->config.socket, &m, -1) == 0) {
+        u->errands[ORDER].busy = true;
+        u->errands[ORDER].since_ns = clock_boot_ns();
+    } else {
+        back_off(u, ORDER, 0);
+    }
+}
+
+/* Told, or nothing that telling again would change. */
+static void order_told(struct uplink *u, const struct uplink_message *m)
+{
+    if (m->status == 0 || m->status == 429 || m->status >= 500) {
+        back_off(u, ORDER, m->retry_s);
+        return;
+    }
+    u->errands[ORDER].failures = 0;
+    pthread_mutex_lock(&u->lock);
+    u->norders--;
+    memmove(u->orders, u->orders + 1, u->norders * sizeof(*u->orders));
+    pthread_mutex_unlock(&u->lock);
+}
+
 /* ---- the loop */
 
 static void take(struct uplink *u, const struct uplink_message *m, int fd)
@@ -474,7 +536,10 @@ static void take(struct uplink *u, const struct uplink_message *m, int fd)
         pthread_mutex_unlock(&u->lock);
         return;
     }
-    enum errand errand = m->what == UPLINK_BATCH ? BATCH : m->what == UPLINK_POLL ? POLL : BEAT;
+    enum errand errand = m->what == UPLINK_BATCH   ? BATCH
+                         : m->what == UPLINK_POLL  ? POLL
+                         : m->what == UPLINK_ORDER ? ORDER
+                                                   : BEAT;
     if (m->type != UPLINK_DONE || !u->errands[errand].busy) {
         return;
     }
@@ -494,6 +559,9 @@ static void take(struct uplink *u, const struct uplink_message *m, int fd)
         } else if (!refused_at_all(u, BEAT, m)) {
             back_off(u, BEAT, 0);
         }
+        break;
+    case UPLINK_ORDER:
+        order_told(u, m);
         break;
     case UPLINK_POLL:
         poll_done(u, m, fd);
@@ -528,6 +596,9 @@ static void go(struct uplink *u)
         u->stats.heartbeats++;
         pthread_mutex_unlock(&u->lock);
         beat(u);
+    }
+    if (may(u, ORDER, now)) {
+        tell_order(u);
     }
     if (atomic_exchange(&u->applied, false)) {
         uint32_t n = atomic_load(&u->refusals);

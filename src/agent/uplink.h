@@ -66,6 +66,10 @@ void uplink_wake(void *uplink);
 /* Any thread: a heartbeat at once, and another poll; later, and later again, when it was refused. */
 void uplink_applied(struct uplink *uplink, bool good);
 
+#define UPLINK_ORDERS_MAX 64 /* outcomes that wait to be told; more are forgotten */
+/* Any thread: what became of an order. */
+void uplink_order_done(struct uplink *uplink, uint64_t id, bool ok, const char *why);
+
 struct uplink_stats {
     enum uplink_state state;
     uint64_t batches, records, resends, refused, failures, renewals, workers;

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "sensor/live/process.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -72,6 +73,7 @@ int server_fork(struct server_link *l, struct err *err)
     uint64_t instance = 0;
     struct buf ca;
     l->socket = -1;
+    pthread_mutex_init(&l->lock, NULL);
     if (!c->server_url) {
         return 0;
     }
@@ -99,10 +101,11 @@ static void lacks(struct server_link *l, const char *what, const char *why)
 static void wake(void *data)
 {
     struct server_link *l = data;
-    struct uplink *uplink = __atomic_load_n(&l->uplink, __ATOMIC_ACQUIRE);
-    if (uplink) {
-        uplink_wake(uplink);
+    pthread_mutex_lock(&l->lock);
+    if (l->uplink) {
+        uplink_wake(l->uplink);
     }
+    pthread_mutex_unlock(&l->lock);
 }
 
 void server_open(struct server_link *l)
@@ -299,21 +302,33 @@ static int on_use(void *data, const char *path, struct buf *text, struct err *er
     return l->use(l->data, path, text, err);
 }
 
+static void on_order_done(void *data, uint64_t id, bool ok, const char *why)
+{
+    struct server_link *l = data;
+    pthread_mutex_lock(&l->lock);
+    if (l->uplink) {
+        uplink_order_done(l->uplink, id, ok, why);
+    }
+    pthread_mutex_unlock(&l->lock);
+}
+
 static void on_orders(void *data, struct str json)
 {
     struct server_link *l = data;
+    const struct orders_to to = { .respond = l->respond, .done = on_order_done, .data = l };
     uint64_t last = l->last_order;
-    orders_do(l->respond, l->config->spool_dir, l->identity.id, json, &last);
+    orders_do(&to, l->config->spool_dir, l->identity.id, json, &last);
     __atomic_store_n(&l->last_order, last, __ATOMIC_RELAXED);
 }
 
 static void on_done(void *data, bool good)
 {
     struct server_link *l = data;
-    struct uplink *uplink = __atomic_load_n(&l->uplink, __ATOMIC_ACQUIRE);
-    if (uplink) {
-        uplink_applied(uplink, good);
+    pthread_mutex_lock(&l->lock);
+    if (l->uplink) {
+        uplink_applied(l->uplink, good);
     }
+    pthread_mutex_unlock(&l->lock);
 }
 
 /* ---- life */
@@ -333,13 +348,16 @@ static int start_uplink(struct server_link *l, struct err *err)
                                           .data = l };
     struct uplink *uplink = NULL;
     int r = uplink_new(&config, &uplink, err);
-    __atomic_store_n(&l->uplink, uplink, __ATOMIC_RELEASE);
+    pthread_mutex_lock(&l->lock);
+    l->uplink = uplink;
+    pthread_mutex_unlock(&l->lock);
     return r;
 }
 
 void server_start(struct server_link *l, struct engine *engine, struct respond *respond)
 {
     struct err err = { 0 };
+    struct live_process process;
     const struct bundles_config bundles = {
         .dir = l->config->spool_dir, .use = on_use, .orders = on_orders, .done = on_done, .data = l
     };
@@ -349,6 +367,9 @@ void server_start(struct server_link *l, struct engine *engine, struct respond *
     l->engine = engine;
     l->respond = respond;
     l->started_ns = clock_real_ns();
+    if (live_process_read(l->pid, &process) == 0) {
+        respond_protect(respond, l->pid, process.start_ticks);
+    }
     l->last_order = orders_last(l->config->spool_dir);
     int r = bundles_new(&bundles, &l->bundles, &err);
     if (r == 0 && l->identity.id[0]) {
@@ -371,8 +392,9 @@ void server_stop(struct server_link *l)
     if (l->spool) {
         spool_sync(l->spool);
     }
-    struct uplink *uplink = l->uplink;
-    __atomic_store_n(&l->uplink, NULL, __ATOMIC_RELEASE);
+    pthread_mutex_lock(&l->lock);
+    struct uplink *uplink = TAKE(l->uplink);
+    pthread_mutex_unlock(&l->lock);
     uplink_free(uplink, STOP_WAIT_MS);
     bundles_free(l->bundles);
     l->bundles = NULL;
@@ -381,6 +403,7 @@ void server_stop(struct server_link *l)
 void server_done(struct server_link *l)
 {
     cleanup_close(&l->socket);
+    pthread_mutex_destroy(&l->lock);
     spool_free(l->spool);
     activity_free(l->activity);
     sodium_memzero(l->token, sizeof(l->token));

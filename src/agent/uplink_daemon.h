@@ -37,6 +37,7 @@ struct server_link {
     struct spool *spool; /* NULL: not there, as the others */
     struct activity *activity;
     struct bundles *bundles;
+    pthread_mutex_t lock; /* guards `uplink` against being freed */
     struct uplink *uplink;
     struct engine *engine;
     struct respond *respond;

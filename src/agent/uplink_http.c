@@ -51,7 +51,7 @@ static bool set_up(struct uplink_worker *w, struct uplink_request *r)
     if (w->ca.n) {
         struct curl_blob blob = { (void *)w->ca.p, w->ca.n, CURL_BLOB_NOCOPY };
         curl_easy_setopt(c, CURLOPT_CAINFO_BLOB, &blob);
-        curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
+        curl_easy_setopt(c, CURLOPT_CAPATH, (char *)NULL);
     }
     return true;
 }

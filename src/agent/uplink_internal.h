@@ -16,7 +16,7 @@
 #define UPLINK_POLL_MORE_S 15L
 
 /* Requests that may be under way at a time. */
-enum uplink_slot { SLOT_BATCH, SLOT_HEARTBEAT, SLOT_POLL, SLOT_CA, UPLINK_SLOTS };
+enum uplink_slot { SLOT_BATCH, SLOT_HEARTBEAT, SLOT_POLL, SLOT_ORDER, SLOT_CA, UPLINK_SLOTS };
 
 struct uplink_request {
     CURL *curl; /* reused; NULL: not made yet */

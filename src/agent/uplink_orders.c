@@ -75,7 +75,7 @@ static unsigned action_of(const char *kind)
     return 0;
 }
 
-static void do_one(struct respond *respond, struct json_object *object)
+static void do_one(const struct orders_to *to, struct json_object *object)
 {
     int64_t expires_ms = number_of(object, "expires_ms");
     int64_t now_ms = (int64_t)(clock_real_ns() / NS_PER_MS);
@@ -85,17 +85,22 @@ static void do_one(struct respond *respond, struct json_object *object)
         .start_ns = (uint64_t)number_of(object, "start_ns"),
         .container = str_of(text_of(object, "container")),
         .reason = str_of(text_of(object, "finding")),
+        .id = (uint64_t)number_of(object, "id"),
+        .done = to->done,
+        .data = to->data,
     };
     if (!order.action) {
         log_warning("an order of a kind that is not known: %s", text_of(object, "kind"));
+        to->done(to->data, order.id, false, "this agent does not know such an order");
     } else if (expires_ms && expires_ms < now_ms) {
         log_warning("an order came too late: %s", text_of(object, "kind"));
+        to->done(to->data, order.id, false, "it came too late");
     } else {
-        respond_order(respond, &order);
+        respond_order(to->respond, &order);
     }
 }
 
-void orders_do(struct respond *respond, const char *dir, const char *agent, struct str json,
+void orders_do(const struct orders_to *to, const char *dir, const char *agent, struct str json,
                uint64_t *last)
 {
     struct json_tokener *parser = json_tokener_new_ex(DEPTH);
@@ -124,7 +129,7 @@ void orders_do(struct respond *respond, const char *dir, const char *agent, stru
                 log_error("an order is not done, for its number cannot be kept");
                 continue;
             }
-            do_one(respond, one);
+            do_one(to, one);
         }
     }
     json_object_put(object);

@@ -15,5 +15,10 @@
 /* 0: none yet. */
 uint64_t orders_last(const char *dir);
 /* `json`: verified. Those for this agent, newer than *last, and not expired; *last becomes the newest. */
-void orders_do(struct respond *respond, const char *dir, const char *agent, struct str json,
+struct orders_to {
+    struct respond *respond;
+    void (*done)(void *data, uint64_t id, bool ok, const char *why); /* as of respond_order() */
+    void *data;
+};
+void orders_do(const struct orders_to *to, const char *dir, const char *agent, struct str json,
                uint64_t *last);

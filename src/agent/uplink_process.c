@@ -28,12 +28,10 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#if defined(__x86_64__)
-#define ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
+#if defined(__aarch64__)
 #define ARCH AUDIT_ARCH_AARCH64
 #else
-#error "which architecture?"
+#define ARCH AUDIT_ARCH_X86_64
 #endif
 
 #define SOCKET_FD    3

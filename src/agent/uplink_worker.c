@@ -82,6 +82,23 @@ static void begin_heartbeat(struct uplink_worker *w, const struct uplink_message
                                     .timeout_s = UPLINK_ANSWER_S });
 }
 
+static void begin_order(struct uplink_worker *w, const struct uplink_message *m)
+{
+    struct uplink_request *request = &w->requests[SLOT_ORDER];
+    char path[192];
+    if (!request->what) {
+        buf_clear(&request->body);
+        buf_putz(&request->body, m->text);
+    }
+    snprintf(path, sizeof(path), "/v1/agents/%s/orders/%" PRIu64, w->id, m->first);
+    begin(w, &(struct uplink_call){ .slot = SLOT_ORDER,
+                                    .what = UPLINK_ORDER,
+                                    .path = path,
+                                    .secret = w->secret,
+                                    .type = "application/json",
+                                    .timeout_s = UPLINK_ANSWER_S });
+}
+
 static void begin_poll(struct uplink_worker *w, const struct uplink_message *m)
 {
     char path[192];
@@ -124,6 +141,9 @@ static void take(struct uplink_worker *w, const struct uplink_message *m, int fd
         break;
     case UPLINK_HEARTBEAT:
         begin_heartbeat(w, m, fd);
+        break;
+    case UPLINK_ORDER:
+        begin_order(w, m);
         break;
     case UPLINK_POLL:
         begin_poll(w, m);

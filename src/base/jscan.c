@@ -234,6 +234,11 @@ static enum jscan_type type_of(char first)
 
 int jscan_check(struct str text, struct jscan *ret, const char **ret_why, size_t *ret_at)
 {
+    if (text.n == 0) {
+        *ret_why = "a value is expected";
+        *ret_at = 0;
+        return -EINVAL;
+    }
     struct checker c = { .p = text.p, .end = text.p + text.n };
     const char *start = skip_blanks(c.p, c.end);
     c.p = start;
@@ -466,10 +471,10 @@ struct str jscan_text(struct jscan value, struct arena *arena)
 
 bool jscan_i64(struct jscan value, int64_t *ret)
 {
-    const char *p = value.raw.p, *end = p + value.raw.n;
     if (value.type != JSCAN_NUMBER) {
         return false;
     }
+    const char *p = value.raw.p, *end = p + value.raw.n;
     bool negative = *p == '-';
     p += negative;
     int64_t v = 0;

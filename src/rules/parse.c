@@ -368,6 +368,10 @@ static struct ast *parse_check(struct parser *parser)
     if (!lex_identifier(lexer)) {
         return parser_fail(parser, "expected a '(' token, a field check, or an identifier");
     }
+    if (parser->options->is_field) { /* filters have no macros */
+        return parser_fail(parser, "there is no field '%.*s'",
+                           STR_ARG(str_first(lexer->last, TOKEN_SHOWN_MAX)));
+    }
     struct ast *ast = new_ast(parser, AST_MACRO, offset);
     if (ast) {
         ast->name = lexer->last;

@@ -135,7 +135,7 @@ static size_t characters(struct str text)
 
 const char *password_wrong(struct str password, struct str name)
 {
-    if (!str_is_utf8(password) || memchr(password.p ? password.p : "", 0, password.n)) {
+    if (!str_is_utf8(password) || str_find_char(password, '\0') >= 0) {
         return "the password must be UTF-8 without NUL";
     }
     if (characters(password) < PASSWORD_LEAST) {

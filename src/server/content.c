@@ -245,10 +245,47 @@ static int start(struct server *server, struct err *err)
     return 0;
 }
 
+/*
+ * The store came from a backup, and agents have versions that were made after it: the next one is beyond theirs, so
+ * that they take it. Seldom, since an agent may say what it likes.
+ */
+static void overtake_agents(struct content *content)
+{
+    struct err err = { 0 };
+    int64_t now = content->server->now_ms();
+    pthread_mutex_lock(&content->lock);
+    int64_t ahead = content->ahead, version = content->version;
+    pthread_mutex_unlock(&content->lock);
+    bool may = ahead > version && ahead - version <= CONTENT_JUMP_MAX &&
+               (!content->jumped_ms || now - content->jumped_ms > CONTENT_JUMP_MS);
+    if (!may || pthread_mutex_trylock(&content->change) != 0) {
+        return;
+    }
+    const struct store_content_commit commit = {
+        .expected = version,
+        .least = ahead + 1,
+        .time_ms = now,
+        .author = STR("hinomi"),
+        .comment = STR("agents have newer versions than this store: it came from a backup"),
+        .managed = content->managed->hash,
+    };
+    if (content->ops->commit(content->store, &commit, &version, &err) == 0) {
+        pthread_mutex_lock(&content->lock);
+        content->version = version;
+        content->ahead = 0;
+        content->jumped_ms = now;
+        bundles_note(&content->bundles, version, STR(""));
+        pthread_mutex_unlock(&content->lock);
+        bell_ring(content->bell);
+    }
+    pthread_mutex_unlock(&content->change);
+}
+
 /* Orders whose time is over, and how many are left. */
 static void tick(struct server *server)
 {
     struct content *content = server->content;
+    overtake_agents(content);
     struct err err = { 0 };
     int64_t before = __atomic_load_n(&content->orders, __ATOMIC_ACQUIRE), open = before;
     if (before > 0 &&

@@ -341,19 +341,19 @@ static void put_uses(const struct list_info *list, struct buf *buf)
     }
 }
 
-/* 1: they are taken; 0: not, and the first error is copied; -ENOMEM. */
-static int try_items(struct str rules, struct str lines, struct arena *arena,
-                     struct content_diag *ret)
+/* Files and then items of one of their lists. 1: they are taken; 0: not, and the first error is copied; -ENOMEM. */
+static int try_files(const struct content_file *files, size_t n, struct str list, struct str lines,
+                     struct arena *arena, struct content_diag *ret)
 {
     struct loader *loader = NULL;
     struct ruleset *ruleset = NULL;
     struct err err = { 0 };
     int r = loader_new(NULL, &loader);
-    if (r == 0) {
-        r = loader_add(loader, STR("uses"), rules);
-        r = r == -ENOMEM ? r : loader_add_items(loader, STR("items"), STR("items_to_check"), lines);
-        r = r == -ENOMEM ? r : loader_finish(loader, true, &ruleset, &err);
+    for (size_t i = 0; i < n && r != -ENOMEM; i++) {
+        r = loader_add(loader, files[i].name, files[i].text);
     }
+    r = r == -ENOMEM ? r : loader_add_items(loader, STR("items"), list, lines);
+    r = r == -ENOMEM ? r : loader_finish(loader, true, &ruleset, &err);
     const struct diag_list *diags = r == 0 ? loader_diagnostics(loader) : NULL;
     if (diags && diags->nerrors > 0) {
         uint32_t i = 0;
@@ -367,10 +367,18 @@ static int try_items(struct str rules, struct str lines, struct arena *arena,
             .hint = arena_str(arena, diags->items[i].hint),
         };
     }
-    int result = r < 0 ? -ENOMEM : diags->nerrors == 0;
+    int result = diags ? diags->nerrors == 0 : -ENOMEM;
     ruleset_free(ruleset);
     loader_free(loader);
     return result;
+}
+
+/* Over the rules made of the uses. */
+static int try_items(struct str rules, struct str lines, struct arena *arena,
+                     struct content_diag *ret)
+{
+    const struct content_file file = { STR("uses"), rules };
+    return try_files(&file, 1, STR("items_to_check"), lines, arena, ret);
 }
 
 /* The first half of the lines, at least one, less than all. */
@@ -412,7 +420,6 @@ static int find_bad(struct str rules, struct str lines, struct arena *arena,
 int items_check(const struct content_set *set, const struct list_info *list, struct str lines,
                 struct arena *arena, struct content_diag *ret)
 {
-    (void)set;
     struct buf rules;
     buf_init(&rules, CONTENT_SET_MAX);
     put_uses(list, &rules);
@@ -423,5 +430,12 @@ int items_check(const struct content_set *set, const struct list_info *list, str
         ret->file = STR("items");
     }
     buf_done(&rules);
+    if (r == 1 && list->textual) {
+        /* Its items stand in conditions as they are: nothing less than the whole says what comes of them. */
+        r = try_files(set->files, set->nfiles, list->name, lines, arena, ret);
+        ret->list = list->name;
+        ret->file = STR("items");
+        r = r == 0 ? -EINVAL : r;
+    }
     return r == 1 ? 0 : r;
 }

@@ -23,6 +23,8 @@
 #define CONTENT_WAIT_MS        2000 /* for somebody else's change */
 #define CONTENT_PAGE_MAX       1000
 #define CONTENT_POLL_MS        60000
+#define CONTENT_JUMP_MAX       1000000 /* versions that agents may be ahead of a restored store */
+#define CONTENT_JUMP_MS        3600000 /* between two such jumps */
 #define CONTENT_HEARD_MS       60000 /* an agent silent for longer does not count in the rollout */
 
 struct content {
@@ -38,6 +40,8 @@ struct content {
     int64_t version;
     struct bundles bundles;
     int64_t orders; /* that are open, about: 0 none */
+    int64_t ahead;  /* the newest version that an agent said it has, beyond ours; 0 none */
+    int64_t jumped_ms;
 };
 
 /* The newest set, to be dropped. */

@@ -2,12 +2,13 @@
  * Managed content: the files that come with the program, read once when the server starts.
  *
  * The .yaml files of DIR/rules and DIR/policies, each in alphabetical order. They go to agents as they are; apart
- * they are what users see, override and switch off.
+ * they are what users see, override and switch off. DIR/texts/LANGUAGE.yaml says in words what a rule means.
  */
 #include "server/content_set.h"
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "rules/doc.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -45,22 +46,31 @@ static int split(struct managed *m, const char *path, struct content_file *file,
     return r < 0 ? err_wrap(err, "%s", path) : 0;
 }
 
-static int read_file(struct managed *m, const char *dir, const char *name, struct content_file *ret,
-                     struct err *err)
+static bool below(char path[static PATH_MAX], const char *dir, const char *name)
 {
-    char path[PATH_MAX];
+    struct buf buf;
+    buf_init_fixed(&buf, path, PATH_MAX);
+    buf_printf(&buf, "%s/%s", dir, name);
+    buf_putc(&buf, '\0');
+    return !buf.failed;
+}
+
+/* What is kept of one folder's files. */
+struct folder {
+    const char *name, *prefix; /* of the files' names */
+    bool documents;            /* they are taken apart */
+};
+
+static int read_file(struct managed *m, const struct folder *folder, const char *path,
+                     const char *name, struct content_file *ret, struct err *err)
+{
     struct buf text, kept;
-    struct buf where;
     char name_storage[NAME_MAX + 8];
-    buf_init_fixed(&where, path, sizeof(path));
-    buf_printf(&where, "%s/%s", dir, name);
-    buf_putc(&where, '\0');
-    if (where.failed) {
-        return err_set(err, -ENAMETOOLONG, "%s: the path is too long", dir);
-    }
+    struct str base = str_of(name);
+    base = folder->documents ? base : str_first(base, (size_t)str_find_last(base, '.'));
     buf_init(&text, RULES_FILE_MAX);
     buf_init_fixed(&kept, name_storage, sizeof(name_storage));
-    buf_printf(&kept, "10-%s", name);
+    buf_printf(&kept, "%s%.*s", folder->prefix, STR_ARG(base));
     int r = file_read(path, &text, err);
     *ret = (struct content_file){ .name = arena_str(&m->arena, buf_str(&kept)),
                                   .text = arena_str(&m->arena, buf_str(&text)) };
@@ -68,13 +78,17 @@ static int read_file(struct managed *m, const char *dir, const char *name, struc
     if (r == 0 && (!ret->name.p || !ret->text.p)) {
         return err_set(err, -ENOMEM, "the managed content is too large");
     }
-    return r < 0 ? r : split(m, path, ret, err);
+    return r == 0 && folder->documents ? split(m, path, ret, err) : r;
 }
 
-static int read_folder(struct managed *m, const char *dir, struct content_file **ret, size_t *ret_n,
-                       struct err *err)
+static int read_folder(struct managed *m, const struct folder *folder, struct content_file **ret,
+                       size_t *ret_n, struct err *err)
 {
     struct dirent **entries;
+    char dir[PATH_MAX], path[PATH_MAX];
+    if (!below(dir, m->dir.p, folder->name)) {
+        return err_set(err, -ENAMETOOLONG, "%s: the path is too long", m->dir.p);
+    }
     int n = scandir(dir, &entries, is_yaml, alphasort);
     if (n < 0) {
         return errno == ENOENT ? 0 : err_set(err, -errno, "%s: %m", dir);
@@ -82,7 +96,11 @@ static int read_folder(struct managed *m, const char *dir, struct content_file *
     *ret = ARENA_ARRAY(&m->arena, struct content_file, (size_t)n);
     int r = *ret && n <= CONTENT_FILES_MAX ? 0 : err_set(err, -E2BIG, "%s: too many files", dir);
     for (int i = 0; i < n; i++) {
-        r = r == 0 ? read_file(m, dir, entries[i]->d_name, &(*ret)[i], err) : r;
+        const char *name = entries[i]->d_name;
+        if (r == 0 && !below(path, dir, name)) {
+            r = err_set(err, -ENAMETOOLONG, "%s: the path is too long", dir);
+        }
+        r = r == 0 ? read_file(m, folder, path, name, &(*ret)[i], err) : r;
         free(entries[i]);
     }
     free(entries);
@@ -104,36 +122,83 @@ static struct str hash_all(struct managed *m)
     return hash;
 }
 
-static bool below(char path[static PATH_MAX], const char *dir, const char *name)
+/* ---- texts for people */
+
+static void put_value(const struct doc_node *node, struct jsonw *w, const char *key)
 {
-    struct buf buf;
-    buf_init_fixed(&buf, path, PATH_MAX);
-    buf_printf(&buf, "%s/%s", dir, name);
-    buf_putc(&buf, '\0');
-    return !buf.failed;
+    if (node->kind == DOC_SCALAR) {
+        jsonw_str(w, key, str_trim(node->value));
+        return;
+    }
+    jsonw_array(w, key);
+    for (uint32_t i = 0; node->kind == DOC_SEQUENCE && i < node->n; i++) {
+        if (node->items[i]->kind == DOC_SCALAR) {
+            jsonw_str(w, NULL, str_trim(node->items[i]->value));
+        }
+    }
+    jsonw_end(w);
 }
+
+static void put_language(const struct content_file *file, struct str rule, struct jsonw *w)
+{
+    static const char *const keys[] = { "title", "summary", "why", "next" };
+    struct arena tree;
+    struct doc_documents documents = { 0 };
+    struct err err = { 0 };
+    uint32_t offset;
+    arena_init(&tree, CONTENT_SET_MAX);
+    const struct doc_node *root =
+        doc_parse(&tree, file->text, &documents, &offset, &err) == 0 && documents.n == 1
+            ? documents.roots[0]
+            : NULL;
+    for (uint32_t i = 0; root && root->kind == DOC_SEQUENCE && i < root->n; i++) {
+        const struct doc_node *map = root->items[i];
+        const struct doc_node *name = map->kind == DOC_MAP ? doc_get(map, "rule") : NULL;
+        if (!name || name->kind != DOC_SCALAR || !str_eq(name->value, rule)) {
+            continue;
+        }
+        jsonw_key(w, file->name);
+        jsonw_object(w, NULL);
+        for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++) {
+            const struct doc_node *value = doc_get(map, keys[k]);
+            if (value) {
+                put_value(value, w, keys[k]);
+            }
+        }
+        jsonw_end(w);
+        break;
+    }
+    arena_done(&tree);
+}
+
+void managed_put_texts(const struct managed *managed, struct str rule, struct jsonw *w)
+{
+    for (size_t i = 0; i < managed->ntexts; i++) {
+        put_language(&managed->texts[i], rule, w);
+    }
+}
+
+/* ---- all of it */
 
 int managed_load(const char *dir, bool required, struct managed **ret, struct err *err)
 {
+    static const struct folder rules = { "rules", "10-", true };
+    static const struct folder policies = { "policies", "10-", true };
+    static const struct folder texts = { "texts", "", false };
     CLEANUP(cleanup_managed_free) struct managed *m = mem_zalloc(sizeof(*m));
-    char path[PATH_MAX];
     struct stat status;
     if (!m) {
         return err_set(err, -ENOMEM, "out of memory");
     }
     arena_init(&m->arena, CONTENT_SET_MAX);
     m->dir = arena_str(&m->arena, str_of(dir ? dir : ""));
-    bool there = dir && stat(dir, &status) == 0 && S_ISDIR(status.st_mode);
+    bool there = dir && m->dir.p && stat(dir, &status) == 0 && S_ISDIR(status.st_mode);
     if (!there && required) {
         return err_set(err, -ENOENT, "%s: no directory of content", dir ? dir : "content.dir");
     }
-    int r = 0;
-    if (there && below(path, dir, "rules")) {
-        r = read_folder(m, path, &m->rules, &m->nrules, err);
-    }
-    if (there && r == 0 && below(path, dir, "policies")) {
-        r = read_folder(m, path, &m->policies, &m->npolicies, err);
-    }
+    int r = there ? read_folder(m, &rules, &m->rules, &m->nrules, err) : 0;
+    r = r == 0 && there ? read_folder(m, &policies, &m->policies, &m->npolicies, err) : r;
+    r = r == 0 && there ? read_folder(m, &texts, &m->texts, &m->ntexts, err) : r;
     m->hash = hash_all(m);
     if (r == 0) {
         *ret = TAKE(m);

@@ -1,6 +1,9 @@
 /*
  * What agents wait for: a newer bundle, the difference to one, or orders.
  *
+ * An agent that has a newer version than there is (the store came from a backup) would refuse every older one; it
+ * waits until tick() has made a version beyond its own.
+ *
  * An agent says which version it has and which order it saw last. Orders come first; then, if the version is not
  * the newest, the difference where there is one, and else a full bundle, which may be older than the newest as
  * long as differences lead on from it. One request packs, others wait for it.
@@ -106,7 +109,9 @@ static enum found find(struct content *content, int64_t after, struct bundle **r
     struct bundles *b = &content->bundles;
     enum found found = FOUND_BUNDLE;
     pthread_mutex_lock(&content->lock);
-    if (after == content->version) {
+    if (after >= content->version) {
+        content->ahead =
+            after > content->version && after > content->ahead ? after : content->ahead;
         found = FOUND_NOTHING;
     } else if ((*ret = bundles_difference(b, after, content->version))) {
         found = FOUND_BUNDLE;

@@ -74,6 +74,8 @@ struct managed {
     struct arena arena;
     struct content_file *rules, *policies; /* files as they are */
     size_t nrules, npolicies;
+    struct content_file *texts; /* for people; named after their language, "ja" */
+    size_t ntexts;
     struct documents documents;
     struct str hash, dir;
 };
@@ -81,6 +83,8 @@ struct managed {
 /* dir NULL or absent (and not `required`): there is none. */
 int managed_load(const char *dir, bool required, struct managed **ret, struct err *err);
 void managed_free(struct managed *managed);
+/* What people are told of a rule, by language, as members of an object: "en": {"title", ...}. */
+void managed_put_texts(const struct managed *managed, struct str rule, struct jsonw *w);
 
 /* ---- a set (content_set.c, content_make.c, content_check.c) */
 

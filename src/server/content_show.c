@@ -52,7 +52,7 @@ static void put_strs(struct jsonw *w, const char *key, const struct str *items, 
 static void put_severity(struct jsonw *w, uint8_t tenths)
 {
     char text[8];
-    snprintf(text, sizeof(text), "%u.%u", tenths / 10, tenths % 10);
+    snprintf(text, sizeof(text), "%d.%d", tenths / 10, tenths % 10);
     jsonw_raw(w, "severity", str_of(text));
 }
 
@@ -250,6 +250,9 @@ static void put_rule_details(struct jsonw *w, const struct content_set *set, str
     if (rule) {
         jsonw_str(w, "condition", rule->condition_text);
         jsonw_str(w, "output", rule->output);
+        jsonw_object(w, "texts");
+        managed_put_texts(set->managed, name, w);
+        jsonw_end(w);
         jsonw_object(w, "uses");
         put_strs(w, "macros", rule->macros, rule->nmacros);
         put_strs(w, "lists", rule->lists, rule->nlists);

@@ -428,6 +428,7 @@ enum http_result exchange_handle(struct exchange *x)
 {
     const struct route *route = x->request.route;
     x->moment = bell_moment();
+    x->reply.nheaders = 0; /* of a call before this one, that waited */
     x->request.body = buf_str(&x->body);
     enum http_result result = route->handle(x->request.server, &x->request, &x->reply);
     if (result == HTTP_WAIT && x->reply.waits) {

@@ -187,6 +187,12 @@ socklen_t address_size(const struct sockaddr_storage *address)
                                           : sizeof(struct sockaddr_in);
 }
 
+uint16_t address_port(const struct sockaddr_storage *address)
+{
+    return ntohs(address->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)address)->sin6_port
+                                                : ((const struct sockaddr_in *)address)->sin_port);
+}
+
 void address_set_port(struct sockaddr_storage *address, uint16_t port)
 {
     if (address->ss_family == AF_INET6) {
@@ -229,10 +235,8 @@ void address_text(const struct sockaddr_storage *address, struct buf *buf)
     bool v6 = address->ss_family == AF_INET6;
     const void *at = v6 ? (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr
                         : (const void *)&((const struct sockaddr_in *)address)->sin_addr;
-    in_port_t port = v6 ? ((const struct sockaddr_in6 *)address)->sin6_port
-                        : ((const struct sockaddr_in *)address)->sin_port;
     inet_ntop(address->ss_family, at, storage, sizeof(storage));
-    buf_printf(buf, v6 ? "[%s]:%u" : "%s:%u", storage, ntohs(port));
+    buf_printf(buf, v6 ? "[%s]:%u" : "%s:%u", storage, address_port(address));
 }
 
 static struct str last_item(struct str *list)

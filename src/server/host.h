@@ -22,6 +22,7 @@ bool address_is_any(const struct sockaddr_storage *address); /* 0.0.0.0, :: */
 bool address_is_loopback(const struct sockaddr_storage *address);
 /* ADDRESS:PORT, [ADDRESS]:PORT, or PORT alone on 127.0.0.1. -EINVAL. */
 int address_parse(struct str text, struct sockaddr_storage *ret);
+uint16_t address_port(const struct sockaddr_storage *address);
 void address_set_port(struct sockaddr_storage *address, uint16_t port);
 socklen_t address_size(const struct sockaddr_storage *address);
 /* ADDRESS:PORT as text. */

@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #define PIECE_MAX   ((size_t)16 << 10)
@@ -330,7 +331,7 @@ static int open_socket(struct listener *l, const struct sockaddr_storage *at, co
                        struct err *err)
 {
     const int one = 1;
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = { 0 };
     socklen_t n = sizeof(bound);
     CLEANUP(cleanup_close)
     int fd = socket(at->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -342,15 +343,25 @@ static int open_socket(struct listener *l, const struct sockaddr_storage *at, co
         getsockname(fd, (struct sockaddr *)&bound, &n) < 0) {
         return cannot_listen(name, errno, err);
     }
-    l->port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                                                : ((struct sockaddr_in *)&bound)->sin_port);
+    l->port = address_port(&bound);
     return TAKE_FD(fd);
+}
+
+/* As configured, but no more than there are descriptors for. */
+static unsigned most_connections(const struct server_config *config)
+{
+    struct rlimit files;
+    unsigned most = config->connections ? config->connections : LIMITS_CONNECTIONS;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < (rlim_t)most + FD_RESERVED) {
+        most =
+            files.rlim_cur > 2 * FD_RESERVED ? (unsigned)files.rlim_cur - FD_RESERVED : FD_RESERVED;
+    }
+    return most;
 }
 
 static int start_daemon(struct listener *l, int fd, const struct server_tls *tls, struct err *err)
 {
     const struct server_config *config = server_config(l->http->server);
-    unsigned most = config->connections ? config->connections : LIMITS_CONNECTIONS;
     struct MHD_OptionItem tls_options[] = {
         { MHD_OPTION_HTTPS_MEM_CERT, 0, tls ? (void *)(uintptr_t)tls->certificate : NULL },
         { MHD_OPTION_HTTPS_MEM_KEY, 0, tls ? (void *)(uintptr_t)tls->key : NULL },
@@ -365,11 +376,11 @@ static int start_daemon(struct listener *l, int fd, const struct server_tls *tls
     l->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | (tls ? MHD_USE_TLS : 0), 0, NULL,
         NULL, on_request, l, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
-        (unsigned)HTTP_THREADS, MHD_OPTION_CONNECTION_LIMIT, most, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)LIBRARY_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_CONNECTION_KB << 10,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, l, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-        l, MHD_OPTION_URI_LOG_CALLBACK, on_target, l, MHD_OPTION_ARRAY,
-        tls ? tls_options : &tls_options[4], MHD_OPTION_END);
+        (unsigned)HTTP_THREADS, MHD_OPTION_CONNECTION_LIMIT, most_connections(config),
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)LIBRARY_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)HTTP_CONNECTION_KB << 10, MHD_OPTION_NOTIFY_CONNECTION, on_connection, l,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, l, MHD_OPTION_URI_LOG_CALLBACK, on_target, l,
+        MHD_OPTION_ARRAY, tls ? tls_options : &tls_options[4], MHD_OPTION_END);
     return l->daemon ? 0 : err_set(err, -EIO, "the HTTP server does not start");
 }
 

@@ -7,6 +7,9 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
+
+#define TRIM_MS 10000
 
 void ingest_set_judge(struct ingest *ingest,
                       bool (*suppressed)(void *data, const struct ingest_finding *finding),
@@ -188,9 +191,25 @@ static int start(struct server *server, struct err *err)
     return r;
 }
 
+/* What batches took is freed by another thread than took it; the allocator would keep most of it. */
+static void give_back_memory(struct ingest *ingest, int64_t now_ms)
+{
+    struct writer_counts counts;
+    if (now_ms - ingest->trimmed_ms < TRIM_MS && now_ms >= ingest->trimmed_ms) {
+        return;
+    }
+    ingest->trimmed_ms = now_ms;
+    writer_counts(ingest->writer, &counts);
+    if (counts.batches != ingest->trimmed_batches) {
+        ingest->trimmed_batches = counts.batches;
+        malloc_trim(0);
+    }
+}
+
 static void tick(struct server *server)
 {
     health_tick(server->ingest->health, server->now_ms());
+    give_back_memory(server->ingest, server->now_ms());
 }
 
 static const struct route routes[] = {

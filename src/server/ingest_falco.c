@@ -128,6 +128,9 @@ static int parse_value(struct parse *parse, struct jscan value, struct refusal *
 static int parse_lines(struct parse *parse, struct str text, struct refusal *refusal)
 {
     int r = 0;
+    if (text.n == 0) {
+        return 0;
+    }
     for (const char *p = text.p, *end = p + text.n; p < end && r == 0;) {
         const char *newline = memchr(p, '\n', (size_t)(end - p));
         struct str line = str_trim(str_from(p, (size_t)((newline ? newline : end) - p)));

@@ -9,13 +9,10 @@
 #include "server/ingest_health.h"
 
 #include "base/cleanup.h"
-#include "base/log.h"
+#include "server/content.h"
 
 #include <errno.h>
 #include <stdio.h>
-
-int64_t content_version(const struct server *server);
-#pragma weak content_version
 
 CLEANUP_DEFINE(struct health, health_free);
 
@@ -415,7 +412,7 @@ enum http_result ingest_post_heartbeat(struct server *server, struct request *re
     struct jsonw *w = reply_json(reply, 200);
     jsonw_object(w, NULL);
     jsonw_i64(w, "time_ms", now_ms);
-    jsonw_i64(w, "bundle", content_version ? content_version(server) : 0);
+    jsonw_i64(w, "bundle", content_version(server));
     jsonw_end(w);
     return HTTP_DONE;
 }

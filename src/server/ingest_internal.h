@@ -211,6 +211,8 @@ struct ingest {
     pthread_mutex_t lock; /* of the packers */
     struct body_packer *packers[8];
     unsigned npackers;
+    int64_t trimmed_ms;
+    uint64_t trimmed_batches;
 };
 
 /* One for the time of a request; NULL: out of memory. */

@@ -241,6 +241,9 @@ static int parse_line(struct parse *parse, struct str line, int64_t expected, st
 static uint32_t count_lines(struct str text)
 {
     uint32_t n = 0;
+    if (text.n == 0) {
+        return 0;
+    }
     for (const char *p = text.p, *end = p + text.n; p < end && n <= INGEST_RECORDS_MAX; n++) {
         const char *newline = memchr(p, '\n', (size_t)(end - p));
         p = newline ? newline + 1 : end;

@@ -57,6 +57,7 @@ struct writer {
     struct writer_counts counts;
 
     struct arena arena; /* of one transaction */
+    int64_t duplicates;
 };
 
 CLEANUP_DEFINE(struct writer, writer_stop);
@@ -187,7 +188,7 @@ static int take_falco(struct writer *writer, struct ingest_tx *tx, const struct 
     }
     result->outcome = OUTCOME_TAKEN;
     result->n = b->nrecords;
-    writer->counts.duplicates += (uint64_t)c.duplicates;
+    writer->duplicates += c.duplicates;
     return r;
 }
 
@@ -211,7 +212,7 @@ static int take_batch(struct writer *writer, struct ingest_tx *tx, struct batch 
     if (!tally.known && b->first > 1) {
         r = add_lost(writer, tx, b, c, err);
     }
-    int64_t before = c->n;
+    int64_t before = c->n, duplicates = c->duplicates;
     for (uint32_t i = 0; i < b->nrecords && r == 0; i++) {
         if (b->records[i].to > before) {
             r = add_record(writer, tx, &b->records[i], c, err);
@@ -220,7 +221,7 @@ static int take_batch(struct writer *writer, struct ingest_tx *tx, struct batch 
     }
     result->outcome = OUTCOME_TAKEN;
     result->n = c->n;
-    writer->counts.duplicates += (uint64_t)c->duplicates;
+    writer->duplicates += c->duplicates - duplicates;
     return r < 0 || (c->n == before && tally.known)
                ? r
                : writer->server->store->ingest->put_cursor(tx, c, err);
@@ -239,6 +240,7 @@ static int run_transaction(void *data, struct ingest_tx *tx, struct err *err)
     struct writer *writer = t->writer;
     struct result *result = t->results;
     int r = 0;
+    writer->duplicates = 0;
     fold_begin(writer->fold, tx, &writer->arena, t->now_ms);
     for (struct batch *b = t->group->first; b && r == 0; b = b->next, result++) {
         r = take_batch(writer, tx, b, result, err);
@@ -249,16 +251,16 @@ static int run_transaction(void *data, struct ingest_tx *tx, struct err *err)
     return r < 0 ? r : fold_end(writer->fold, err);
 }
 
-static void note_duration(struct writer *writer, uint64_t ns)
+static void count_commit(struct writer_counts *counts, const struct err *err, uint64_t us)
 {
-    uint64_t us = ns / 1000;
-    writer->counts.commit_us_last = us;
-    if (us > writer->counts.commit_us_most) {
-        writer->counts.commit_us_most = us;
-    }
+    counts->commits += err->code == 0;
+    counts->failures += err->code < 0;
+    counts->commit_us_last = us;
+    counts->commit_us_most = us > counts->commit_us_most ? us : counts->commit_us_most;
 }
 
-static void set_results(struct writer *writer, const struct group *group, const struct err *err)
+static void set_results(struct writer *writer, const struct group *group, const struct err *err,
+                        uint64_t us)
 {
     struct result *result = writer->of_group;
     pthread_mutex_lock(&writer->lock);
@@ -274,8 +276,8 @@ static void set_results(struct writer *writer, const struct group *group, const 
         writer->counts.records += result->outcome == OUTCOME_TAKEN ? b->nrecords : 0;
     }
     writer->counts.batches += group->nbatches;
-    writer->counts.commits += err->code == 0;
-    writer->counts.failures += err->code < 0;
+    writer->counts.duplicates += err->code == 0 ? (uint64_t)writer->duplicates : 0;
+    count_commit(&writer->counts, err, us);
     pthread_mutex_unlock(&writer->lock);
 }
 
@@ -299,8 +301,7 @@ static void commit_group(struct writer *writer, struct group *group)
     } else {
         fold_tell(writer->fold);
     }
-    note_duration(writer, clock_boot_ns() - started);
-    set_results(writer, group, &err);
+    set_results(writer, group, &err, (clock_boot_ns() - started) / 1000);
     bell_ring(writer->bell);
     arena_reset(&writer->arena);
 }

@@ -27,8 +27,9 @@
 #define HINOMI_VERSION "0.1.0"
 #endif
 
-#define STOP_S     4
-#define COMPLAINTS ((size_t)64 << 10)
+#define RENEW_AGAIN_MS (INT64_C(3600) * 1000)
+#define STOP_S         4
+#define COMPLAINTS     ((size_t)64 << 10)
 
 enum status { STATUS_OK, STATUS_FAILED, STATUS_USAGE };
 
@@ -75,7 +76,9 @@ static int configure(struct program *p, const struct server_options *options)
     struct buf complaints;
     buf_init(&complaints, COMPLAINTS);
     int r = server_config_load(&source, &p->config, &complaints, &err);
-    fwrite(complaints.p, 1, complaints.n, stderr);
+    if (complaints.n) {
+        fwrite(complaints.p, 1, complaints.n, stderr);
+    }
     buf_done(&complaints);
     if (r < 0) {
         log_error("%s", err.message);
@@ -101,13 +104,8 @@ static int open_store(struct program *p, struct err *err)
 
 static int load_tls(struct program *p, struct err *err)
 {
-    struct server_tls fresh;
-    int r = tls_load(&p->config, real_ms(), &fresh, err);
-    if (r == 0) {
-        tls_done(&p->tls);
-        p->tls = fresh;
-        p->server.tls = &p->tls;
-    }
+    int r = tls_load(&p->config, real_ms(), &p->tls, err);
+    p->server.tls = r == 0 ? &p->tls : NULL;
     return r;
 }
 
@@ -145,17 +143,24 @@ static void announce(const struct program *p)
     }
 }
 
-/* New certificates are taken over by listening anew; clients come back. */
+/* New certificates are taken over by listening anew; clients come back. What cannot be read changes nothing. */
 static void renew(struct program *p)
 {
     struct err err = { 0 };
+    struct server_tls fresh;
     if (!p->server.tls) {
         return;
     }
-    http_stop(&p->server);
-    if (load_tls(p, &err) < 0) {
+    if (tls_load(&p->config, real_ms(), &fresh, &err) < 0) {
         log_error("the certificate stays as it was: %s", err.message);
+        if (p->tls.renew_ms != INT64_MAX) {
+            p->tls.renew_ms = real_ms() + RENEW_AGAIN_MS;
+        }
+        return;
     }
+    http_stop(&p->server);
+    tls_done(&p->tls);
+    p->tls = fresh;
     if (http_listen(&p->server, &err) < 0) {
         log_error("%s", err.message);
         (void)kill(getpid(), SIGTERM);
@@ -228,11 +233,7 @@ static int copy(struct program *p, const struct server_options *options)
     sandbox_limits();
     int r = options->verb == SERVER_RESTORE
                 ? store_restore_sqlite(options->directory, p->config.dir, &err)
-                : open_store(p, &err);
-    if (r == 0 && options->verb == SERVER_BACKUP) {
-        r = p->server.store->ops->backup(p->server.store, options->directory, &err);
-    }
-    store_close(p->server.store);
+                : store_backup_sqlite(p->config.dir, options->directory, &err);
     if (r < 0) {
         log_error("%s", err.message);
     }

@@ -19,6 +19,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifndef HINOMI_DATADIR
+#define HINOMI_DATADIR "/usr/share/hinomi"
+#endif
+
 #define BIT(capability) (UINT64_C(1) << (capability))
 #define KEPT            BIT(CAP_NET_BIND_SERVICE)
 
@@ -119,7 +123,7 @@ static void collect(const struct server_config *config, const char *config_path,
     };
     add(paths, config->dir, true);
     add(paths, "/dev/null", true);
-    add(paths, config->content_dir, false);
+    add(paths, config->content_dir ? config->content_dir : HINOMI_DATADIR, false);
     add_file(paths, config_path);
     add_file(paths, config->tls_certificate);
     add_file(paths, config->tls_key);

@@ -57,6 +57,7 @@ struct store_content_note {
 
 struct store_content_commit {
     int64_t expected; /* the newest version there is; else -ESTALE */
+    int64_t least;    /* the version is this one at least; nothing may be staged then */
     int64_t time_ms;
     struct str author, comment, managed;
     const struct store_document_change *documents;

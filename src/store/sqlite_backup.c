@@ -85,7 +85,7 @@ static int copy_main(const struct job *job, int64_t *ret, size_t *ret_n, struct 
     if (r == 0) {
         r = list_days(connection->db, ret, ret_n, err);
     }
-    return r < 0 ? r : copy_to(connection->db, to.z, err);
+    return r < 0 || !connection ? r : copy_to(connection->db, to.z, err);
 }
 
 static int copy_day(const struct job *job, int64_t day_ms, struct err *err)

@@ -65,7 +65,7 @@ int content_newest(struct sqlite3 *db, int64_t *ret, struct err *err)
 static int latest(struct store *store, struct arena *arena, struct store_version *ret,
                   struct err *err)
 {
-    CLEANUP(content_query_done) struct content_query q;
+    CLEANUP(content_query_done) struct content_query q = { 0 };
     int r = CONTENT_QUERY(&q, store, err,
                           "SELECT version, time_ms, author, comment, managed FROM content_versions "
                           "ORDER BY version DESC LIMIT ?",
@@ -85,7 +85,7 @@ static int latest(struct store *store, struct arena *arena, struct store_version
 static int documents(struct store *store, int64_t at, struct arena *arena,
                      struct store_document **ret, size_t *ret_n, struct err *err)
 {
-    CLEANUP(content_query_done) struct content_query q;
+    CLEANUP(content_query_done) struct content_query q = { 0 };
     struct content_array all = { .arena = arena, .size = sizeof(struct store_document) };
     int r =
         CONTENT_QUERY(&q, store, err,
@@ -153,7 +153,7 @@ static const char versions_text[] =
 static int versions(struct store *store, const struct store_versions_filter *filter,
                     struct arena *arena, struct store_version **ret, size_t *ret_n, struct err *err)
 {
-    CLEANUP(content_query_done) struct content_query q;
+    CLEANUP(content_query_done) struct content_query q = { 0 };
     struct content_array all = { .arena = arena, .size = sizeof(struct store_version) };
     int r = CONTENT_QUERY(&q, store, err, versions_text, "iitti", filter->before, filter->after,
                           filter->kind, filter->name, (int64_t)filter->limit);
@@ -183,7 +183,7 @@ static int versions(struct store *store, const struct store_versions_filter *fil
 static int changed(struct store *store, struct str kind, struct str name, int64_t *ret,
                    struct err *err)
 {
-    CLEANUP(content_query_done) struct content_query q;
+    CLEANUP(content_query_done) struct content_query q = { 0 };
     int r =
         CONTENT_QUERY(&q, store, err,
                       "SELECT coalesce(max(version), 0) FROM content_changes WHERE kind = ? AND "
@@ -267,7 +267,7 @@ static int write_commit(void *data, struct sqlite3 *db, struct err *err)
     if (r == 0 && newest != c->expected) {
         r = err_set(err, -ESTALE, "the content changed meanwhile");
     }
-    w->version = newest + 1;
+    w->version = newest + 1 > c->least ? newest + 1 : c->least;
     for (size_t i = 0; i < c->ndocuments && r == 0; i++) {
         r = put_document(db, w->version, &c->documents[i], err);
     }

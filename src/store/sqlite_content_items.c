@@ -54,8 +54,8 @@ int content_items_put(struct sqlite3 *db, int64_t version, const struct store_it
     int64_t all = 0;
     if (items->clear) {
         r = sqlite_run(db, err,
-                       "UPDATE content_items SET removed = ? WHERE list = ? AND removed IS NULL", "it",
-                       version, items->list);
+                       "UPDATE content_items SET removed = ? WHERE list = ? AND removed IS NULL",
+                       "it", version, items->list);
         all = r == 0 ? sqlite3_changes(db) : 0;
     }
     for (size_t i = 0; i < items->nappend + items->nremove && r == 0; i++) {
@@ -137,7 +137,7 @@ static int take_item(struct content_query *q, struct arena *arena, struct conten
 int content_items(struct store *store, const struct store_items_filter *filter, struct arena *arena,
                   struct store_item **ret, size_t *ret_n, struct err *err)
 {
-    CLEANUP(content_query_done) struct content_query q;
+    CLEANUP(content_query_done) struct content_query q = { 0 };
     struct content_array all = { .arena = arena, .size = sizeof(struct store_item) };
     int r =
         CONTENT_QUERY(&q, store, err, items_text, "tiiiti", filter->list, filter->at, filter->after,
@@ -153,7 +153,7 @@ int content_items(struct store *store, const struct store_items_filter *filter, 
 int content_items_count(struct store *store, const struct store_items_filter *filter, int64_t *ret,
                         struct err *err)
 {
-    CLEANUP(content_query_done) struct content_query q;
+    CLEANUP(content_query_done) struct content_query q = { 0 };
     int r = CONTENT_QUERY(&q, store, err,
                           "SELECT count(*) FROM content_items WHERE list = ?1 AND added <= ?2 AND "
                           "(removed IS NULL OR removed > ?2) AND (?3 = 0 OR sign = ?3) AND (?4 IS "
@@ -169,7 +169,7 @@ int content_items_count(struct store *store, const struct store_items_filter *fi
 int content_item_sign(struct store *store, struct str list, struct str item, int *ret_sign,
                       struct err *err)
 {
-    CLEANUP(content_query_done) struct content_query q;
+    CLEANUP(content_query_done) struct content_query q = { 0 };
     int r =
         CONTENT_QUERY(&q, store, err,
                       "SELECT sign FROM content_items WHERE list = ? AND item = ? AND removed IS "
@@ -183,7 +183,7 @@ int content_item_sign(struct store *store, struct str list, struct str item, int
 int content_items_each(struct store *store, const struct store_items_filter *filter,
                        int (*each)(void *data, struct str item), void *data, struct err *err)
 {
-    CLEANUP(content_query_done) struct content_query q;
+    CLEANUP(content_query_done) struct content_query q = { 0 };
     int r =
         CONTENT_QUERY(&q, store, err,
                       "SELECT item FROM content_items WHERE list = ?1 AND added <= ?2 AND (removed "
@@ -199,7 +199,7 @@ int content_items_each(struct store *store, const struct store_items_filter *fil
 int content_items_lists(struct store *store, int64_t at, int sign, struct arena *arena,
                         struct str **ret, size_t *ret_n, struct err *err)
 {
-    CLEANUP(content_query_done) struct content_query q;
+    CLEANUP(content_query_done) struct content_query q = { 0 };
     struct content_array all = { .arena = arena, .size = sizeof(struct str) };
     int r =
         CONTENT_QUERY(&q, store, err,
@@ -231,7 +231,7 @@ int content_items_differ(struct store *store, const struct store_items_differenc
                          struct arena *arena, struct store_item **ret, size_t *ret_n,
                          struct err *err)
 {
-    CLEANUP(content_query_done) struct content_query q;
+    CLEANUP(content_query_done) struct content_query q = { 0 };
     struct content_array all = { .arena = arena, .size = sizeof(struct store_item) };
     int r = CONTENT_QUERY(&q, store, err, differ_text, "tiiii", difference->list, difference->from,
                           difference->to, difference->after, (int64_t)difference->limit);

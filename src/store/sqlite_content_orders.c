@@ -1,5 +1,5 @@
 /*
- * Orders to agents, and what agents say of their version, in SQLite.
+ * Orders to agents in SQLite.
  *
  * An order is queued, given to one process of its agent (told by its instance), and done or failed, unless its
  * time is over first. The process that was given it gets it again only as long as it says that it never saw it.
@@ -147,7 +147,7 @@ int content_order_done(struct store *store, const struct store_order *order, str
 int content_orders(struct store *store, struct str agent, struct str finding, uint32_t limit,
                    struct arena *arena, struct store_order **ret, size_t *ret_n, struct err *err)
 {
-    CLEANUP(content_query_done) struct content_query q;
+    CLEANUP(content_query_done) struct content_query q = { 0 };
     struct content_array all = { .arena = arena, .size = sizeof(struct store_order) };
     int r =
         CONTENT_QUERY(&q, store, err,
@@ -173,7 +173,7 @@ static int write_expire(void *data, struct sqlite3 *db, struct err *err)
 
 int content_orders_open(struct store *store, int64_t now_ms, int64_t *ret, struct err *err)
 {
-    CLEANUP(content_query_done) struct content_query q;
+    CLEANUP(content_query_done) struct content_query q = { 0 };
     int r = CONTENT_QUERY(&q, store, err,
                           "SELECT count(*), coalesce(sum(expires_ms <= ?), 0) FROM content_orders "
                           "WHERE state IN ('queued', 'delivered')",
@@ -187,53 +187,4 @@ int content_orders_open(struct store *store, int64_t now_ms, int64_t *ret, struc
     content_query_done(&q);
     return over ? sqlite_store_write(store, &(struct sqlite_write){ write_expire, &now_ms }, err)
                 : 0;
-}
-
-int content_rollout(struct store *store, struct str after, uint32_t limit, struct arena *arena,
-                    struct store_rollout **ret, size_t *ret_n, struct err *err)
-{
-    CLEANUP(content_query_done) struct content_query q;
-    struct content_array all = { .arena = arena, .size = sizeof(struct store_rollout) };
-    int r =
-        CONTENT_QUERY(&q, store, err,
-                      "SELECT agent, received_ms, bundle_version, bundle_ok, bundle_error FROM "
-                      "agent_status WHERE body IS NOT NULL AND agent > ? ORDER BY agent LIMIT ?",
-                      "ti", after, (int64_t)limit);
-    while (r == 0 && (r = sqlite_row(q.statement, err)) > 0) {
-        struct store_rollout *a = content_array_add(&all, err);
-        if (!a) {
-            return -ENOMEM;
-        }
-        *a = (struct store_rollout){
-            .agent = sqlite_text(q.statement, 0, arena),
-            .received_ms = sqlite3_column_int64(q.statement, 1),
-            .version = sqlite3_column_int64(q.statement, 2),
-            .ok = sqlite3_column_int(q.statement, 3),
-            .error = sqlite_text(q.statement, 4, arena),
-        };
-        r = a->agent.p ? 0 : -ENOMEM;
-    }
-    *ret = all.items;
-    *ret_n = all.n;
-    return r;
-}
-
-int content_rollout_count(struct store *store, int64_t version, int64_t since_ms,
-                          int64_t *ret_in_force, int64_t *ret_failed, int64_t *ret_all,
-                          struct err *err)
-{
-    CLEANUP(content_query_done) struct content_query q;
-    int r =
-        CONTENT_QUERY(&q, store, err,
-                      "SELECT coalesce(sum(bundle_version >= ?1), 0), coalesce(sum(NOT bundle_ok "
-                      "AND bundle_version < ?1), 0), count(*) FROM agent_status WHERE body IS NOT "
-                      "NULL AND received_ms >= ?2",
-                      "ii", version, since_ms);
-    r = r == 0 ? sqlite_row(q.statement, err) : r;
-    if (r > 0) {
-        *ret_in_force = sqlite3_column_int64(q.statement, 0);
-        *ret_failed = sqlite3_column_int64(q.statement, 1);
-        *ret_all = sqlite3_column_int64(q.statement, 2);
-    }
-    return r < 0 ? r : 0;
 }

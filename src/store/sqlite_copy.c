@@ -105,8 +105,9 @@ enum sqlite_file_kind sqlite_file_kind(const char *name)
     if (str_eqz(s, "hinomi.db") || sqlite_day_of_name(name) >= 0) {
         return SQLITE_FILE_DB;
     }
-    if (str_eqz(s, "lock") || str_eqz(s, SQLITE_BACKUP_NOTE) || str_starts(s, STR(".")) ||
-        str_ends(s, STR("-wal")) || str_ends(s, STR("-shm")) || str_ends(s, STR(".db"))) {
+    if (str_eqz(s, "lock") || str_eqz(s, "setup-link") || str_eqz(s, SQLITE_BACKUP_NOTE) ||
+        str_starts(s, STR(".")) || str_ends(s, STR("-wal")) || str_ends(s, STR("-shm")) ||
+        str_ends(s, STR(".db"))) {
         return SQLITE_FILE_SKIP;
     }
     return SQLITE_FILE_OTHER;

@@ -20,7 +20,8 @@
 
 int sqlite_path(const char *dir, const char *name, struct sqlite_path *ret, struct err *err)
 {
-    int n = snprintf(ret->z, sizeof(ret->z), "%s/%s", dir, name);
+    char *to = (char *)ret;
+    int n = snprintf(to, sizeof(ret->z), "%s/%s", dir, name);
     return n < (int)sizeof(ret->z) - 16 ? 0 : err_set(err, -ENAMETOOLONG, "%s: too long", dir);
 }
 

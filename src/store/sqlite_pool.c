@@ -56,7 +56,7 @@ int sqlite_store_read_begin(struct store *base, struct sqlite3 **ret, struct err
     if (r == 0) {
         r = sqlite_run(reader->db, err, "BEGIN", "");
     }
-    if (r < 0) {
+    if (r < 0 || !reader) {
         sqlite_connection_close(reader);
         give_reader(store, NULL);
         return r;
@@ -159,7 +159,7 @@ int sqlite_day_read_begin(struct store *base, int64_t day_ms, struct sqlite3 **r
         reader->day_ms = day_ms;
         r = sqlite_run(reader->db, err, "BEGIN", "");
     }
-    if (r < 0) {
+    if (r < 0 || !reader) {
         sqlite_connection_close(reader);
         bool dropped = access(path.z, F_OK) < 0;
         return dropped ? err_set(err, -ENOENT, "nothing is kept of that day") : r;

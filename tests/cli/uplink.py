@@ -143,6 +143,11 @@ class Base(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.made += n
 
+    @staticmethod
+    def printed(agent):
+        with open(agent.out, encoding="utf-8") as file:
+            return sum('"rule":"made"' in line for line in file)
+
     def arrived(self, n=None):
         wanted = self.made if n is None else n
         self.server.wait(lambda s: len(s.alerts) >= wanted)
@@ -261,8 +266,7 @@ class Delivery(Base):
         agent.until_said("refuses this agent (revoked)")
         self.touch(agent, 5)
         self.assertEqual(len(self.server.alerts), 0)
-        with open(agent.out, encoding="utf-8") as file:
-            self.assertEqual(sum('"rule":"made"' in line for line in file), 10)
+        until(lambda: self.printed(agent) == 10)
 
     def test_cloned(self):
         self.server.answer["heartbeat"] = (409, {}, {"code": "agent_cloned", "detail": "two of them"}, None)
@@ -305,7 +309,7 @@ class Delivery(Base):
         agent = self.agent()
         agent.until_said("the spool /proc/nowhere cannot be made")
         self.touch(agent, 2)
-        until(lambda: open(agent.out, encoding="utf-8").read().count('"rule":"made"') == 2)
+        until(lambda: self.printed(agent) == 2)
 
     def test_two_agents(self):
         first = self.agent()
@@ -369,7 +373,7 @@ class Rules(Base):
         again = self.agent(rules_too=False, HINOMI_SERVER_URL="http://127.0.0.1:9")
         again.until_said("ready: 1 of 1 rules")
         self.touch(again, 1, "test.txt")
-        until(lambda: open(again.out, encoding="utf-8").read().count('"rule":"made"') == 5)
+        until(lambda: self.printed(again) == 5)
         self.made = 0
 
     def test_refused(self):
@@ -403,6 +407,13 @@ class Rules(Base):
         self.touch(agent, 1, "other")
         self.arrived()
 
+    def test_proxy(self):
+        agent = self.agent(HINOMI_SERVER_URL="http://127.0.0.1:9", HINOMI_SERVER_PROXY=self.server.url)
+        agent.until_said("connected")
+        self.touch(agent, 3)
+        self.arrived()
+        self.assertGreater(self.server.proxied, 2)
+
     def test_orders(self):
         agent = self.agent(HINOMI_RESPOND_ALLOW_HOST="true")
         agent.until_said("connected")
@@ -422,6 +433,8 @@ class Rules(Base):
         self.assertEqual(victim.wait(LIMIT_S), -signal.SIGKILL)
         self.server.wait(lambda s: any(a["rule"] == "Hinomi response" for a in s.alerts.values()))
         self.server.wait(lambda s: s.polls and s.polls[-1][1] == 7)
+        self.server.wait(lambda s: s.orders_done)
+        self.assertEqual(self.server.orders_done, [(7, {"ok": True, "result": "done"})])
 
     def test_latency(self):
         """Said, not asserted: from the offer of a delta until the heartbeat that reports it."""

@@ -20,7 +20,7 @@ import urllib.parse
 
 SERVER, CONTENT = (os.path.abspath(sys.argv.pop(1)) for _ in range(2))
 PEER_RULES = os.path.join(os.environ.get("HINOMI_SHARED", "/nonexistent"), "peer-rules")
-MANY = int(os.environ.get("HINOMI_MANY_ITEMS", "1000000"))
+MANY = int(os.environ.get("HINOMI_MANY_ITEMS", "200000"))
 AGENTS = 20
 LIMIT_S = 60
 PASSWORD = "correct horse battery staple"
@@ -192,6 +192,13 @@ class Content(unittest.TestCase):
         self.assertIn("fd.name", first["hint"])
         self.refused(422, "POST", "/v1/lists/mining_ports/append", {"items": ["no-port-at-all"]})
         self.assertEqual(self.server.version(), before)
+
+    def test_texts(self):
+        rule = self.ok("GET", "/v1/rules/" + name_in("Malicious filenames written"))
+        self.assertEqual(set(rule["texts"]), {"en", "ja"})
+        for text in rule["texts"].values():
+            self.assertEqual(set(text), {"title", "summary", "why", "next"})
+            self.assertGreater(len(text["next"]), 1)
 
     def test_back_again(self):
         rule = "/v1/rules/" + name_in("Malicious filenames written")

@@ -526,6 +526,12 @@ class Tls(Case):
                 return pem.split() == after.split()
         until(fresh)
         self.healthy(self.trusted())
+        key = os.path.join(self.server.folder, "ca.key")
+        os.rename(key, key + ".away")
+        self.server.process.send_signal(signal.SIGHUP)
+        until(lambda: "the certificate stays as it was" in self.server.log())
+        os.rename(key + ".away", key)
+        self.healthy(self.trusted())
 
 
 @unittest.skipUnless(shutil.which("openssl"), "openssl is not installed")
@@ -589,10 +595,32 @@ class Signed(Case):
         self.assertEqual(self.server.ask("GET", "/v1/events")[0], 401)
         connection, answer = self.listen_to_events()
         with contextlib.closing(connection):
-            status, _, body = self.server.ask("POST", "/v1/enrolments", {"note": "x"}, self.auth)
-            self.assertIn(status, (201, 404, 422), body)
-            line = answer.readline()  # a heartbeat at the latest
-            self.assertTrue(line.startswith((b":", b"id: ")), line)
+            status, _, body = self.server.ask(
+                "POST", "/v1/lists", {"name": "listened_to", "items": ["a"]}, self.auth)
+            self.assertEqual(status, 201, body)
+            lines = [answer.readline() for _ in range(4)]
+            self.assertRegex(lines[0], rb"^id: [0-9a-f]+-\d+\n$")
+            self.assertEqual((lines[1], lines[3]), (b"event: content\n", b"\n"))
+            json.loads(lines[2].removeprefix(b"data: "))
+
+    def test_events_of_who_may_not_any_more(self):
+        """A stream ends when the credential that opened it is revoked."""
+        status, _, body = self.server.ask(
+            "POST", "/v1/tokens", {"name": "reader", "permissions": ["read"]}, self.auth)
+        self.assertEqual(status, 201, body)
+        token = json.loads(body)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=LIMIT_S)
+        with contextlib.closing(connection):
+            connection.request("GET", "/v1/events",
+                               headers={"Authorization": "Bearer " + token["token"]})
+            answer = connection.getresponse()
+            self.assertEqual(answer.status, 200)
+            answer.readline()
+            status, _, body = self.server.ask("DELETE", f"/v1/tokens/{token['id']}",
+                                              headers=self.auth)
+            self.assertIn(status, (200, 204), body)
+            self.server.ask("POST", "/v1/lists", {"name": "unheard", "items": ["a"]}, self.auth)
+            self.assertNotIn(b"event: content", answer.read())
 
     def test_figures(self):
         status, _, body = self.server.ask("GET", "/v1/system", headers=self.auth)
@@ -619,6 +647,11 @@ class Signed(Case):
         for name in ("..", "a/b", "/tmp/x", "", ".x", "a" * 65, "a\nb"):
             self.assertEqual(self.server.ask("POST", "/v1/backup", {"name": name}, self.auth)[0],
                              422, name)
+        own = os.path.join(self.server.base, "copied")
+        done = subprocess.run([SERVER, "--dir", self.server.folder, "backup", own], timeout=LIMIT_S,
+                              capture_output=True, text=True, env=environment())
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(os.path.exists(os.path.join(own, "hinomi.db")))
         target = os.path.join(self.server.base, "restored")
         done = subprocess.run([SERVER, "--dir", target, "restore", copy], capture_output=True,
                               text=True, timeout=LIMIT_S, env=environment())

@@ -253,6 +253,8 @@ def case_capped(suite, pod):
         print(f"    skipped: no such limits here: {str(failure)[-200:]}")
         return
     app = pod.app("scratch", "/load", "run", STOP)
+    pod.wait_said("change", change="joined")
+    time.sleep(1)  # it has little time in each tenth of a second, and none while others need it all
     ran_well(pod.end(app))
     pod.wait_said("change", change="left")
     check(all(g["start"] < g["end"] for g in pod.said("gap") if g["end"]), "times")

@@ -96,7 +96,7 @@ class UplinkServer:
         self.enrolments, self.instances, self.heartbeats, self.requests = [], [], [], []
         self.cursors = {}          # spool → last number
         self.alerts, self.activity, self.gaps = {}, [], []
-        self.lines = 0
+        self.lines = self.proxied = 0
         self.duplicates = 0
         self.lose_acks = 0         # so many answers are not sent after the commit
         self.answer = {}           # what → (status, headers, object), for so many (None: always)
@@ -104,7 +104,7 @@ class UplinkServer:
         self.refuse = lambda record: None
         self.key = Key()
         self.version, self.offers = 0, []  # (version, type, body, signature)
-        self.polls = []
+        self.polls, self.orders_done = [], []
         self.ca_sha256 = make_certificate(folder) if tls else None
         self.folder = folder
         handler = type("H", (Handler,), {"owner": self})
@@ -309,6 +309,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do(self, body):
         owner = self.owner
+        if self.path.startswith("http://"):  # as a proxy
+            owner.proxied += 1
+            self.path = "/" + self.path.split("/", 3)[3]
         path, _, query = self.path.partition("?")
         what = path.rsplit("/", 1)[-1]
         with owner.lock:
@@ -336,6 +339,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if what == "bundle":
             words = dict(word.split("=") for word in query.split("&"))
             return owner.poll(int(words["after"]), int(words["orders"]))
+        if path.rsplit("/", 2)[1] == "orders":
+            owner.orders_done.append((int(what), json.loads(body)))
+            return 204, {}, b""
         return 404, {}, {"code": "not_found"}
 
     def do_GET(self):

@@ -5,6 +5,7 @@
 
 #include "base/fd.h"
 #include "server/config.h"
+#include "server/http_server.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -47,6 +48,7 @@ static void forget_answer(struct fixture *fixture)
 void fixture_stop(struct fixture *fixture)
 {
     forget_answer(fixture);
+    http_free(&fixture->server);
     content_module.stop(&fixture->server);
     hub_free(fixture->server.hub);
     store_close(fixture->server.store);

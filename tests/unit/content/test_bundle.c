@@ -152,6 +152,27 @@ static void test_many_differences(void **state)
     free(b);
 }
 
+/* The store came from a backup: agents must not be left with what is newer, nor ask without end. */
+static void test_agents_ahead(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(fixture_poll(f, "a1", 40, 0), 204);
+    content_module.tick(&f->server);
+    assert_int_equal(content_version(&f->server), 41);
+    assert_int_equal(fixture_poll(f, "a1", 40, 0), 200);
+    assert_true(str_eqz(http_answer_header(&f->answer, "Hinomi-Version"), "41"));
+    append(f, "x");
+    assert_int_equal(content_version(&f->server), 42);
+    /* Not again so soon, and not by far. */
+    assert_int_equal(fixture_poll(f, "a1", 100, 0), 204);
+    content_module.tick(&f->server);
+    assert_int_equal(content_version(&f->server), 42);
+    fixture_restart(f);
+    assert_int_equal(fixture_poll(f, "a1", INT64_MAX, 0), 204);
+    content_module.tick(&f->server);
+    assert_int_equal(content_version(&f->server), 42);
+}
+
 static int64_t order(struct fixture *f, const char *agent)
 {
     struct err err = { 0 };
@@ -216,8 +237,8 @@ static void test_orders_expire(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_full),   TEST(test_differences),   TEST(test_many_differences),
-        TEST(test_orders), TEST(test_orders_expire),
+        TEST(test_full),         TEST(test_differences), TEST(test_many_differences),
+        TEST(test_agents_ahead), TEST(test_orders),      TEST(test_orders_expire),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

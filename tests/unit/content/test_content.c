@@ -25,6 +25,8 @@ static void test_begins(void **state)
     assert_string_equal(fixture_text(f, "origin"), "managed");
     assert_string_equal(fixture_text(f, "priority"), "Critical");
     ASSERT_STATUS(f, 404, "GET", "/v1/rules/None", NULL);
+    ASSERT_STATUS(f, 200, "GET", "/v1/content/rollout", NULL);
+    assert_int_equal(fixture_number(f, "agents"), 0);
     fixture_restart(f);
     assert_int_equal(content_version(&f->server), 1);
 }

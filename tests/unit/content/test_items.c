@@ -79,6 +79,19 @@ static void test_engine_looks_at_items(void **state)
     }
 }
 
+/* A list whose items stand in a condition as text, not as a list of values. */
+static void test_list_as_text(void **state)
+{
+    struct fixture *f = *state;
+    ASSERT_STATUS(f, 201, "POST", "/v1/lists", "{\"text\":\"- list: one\\n  items: [ab]\\n\"}");
+    ASSERT_STATUS(
+        f, 201, "POST", "/v1/rules",
+        "{\"text\":\"- rule: T\\n  desc: d\\n  condition: evt.type = open and proc.name = "
+        "one\\n  output: o\\n  priority: INFO\\n\"}");
+    ASSERT_STATUS(f, 422, "POST", "/v1/lists/one/append", "{\"items\":[\"second\"]}");
+    assert_true(fixture_holds(f, "\"list\":\"one\""));
+}
+
 static void test_items_mean_themselves(void **state)
 {
     struct fixture *f = *state;
@@ -208,9 +221,16 @@ static void test_staged_is_unseen(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_append), TEST(test_engine_looks_at_items), TEST(test_items_mean_themselves),
-        TEST(test_remove), TEST(test_replace_and_revert),    TEST(test_own_list),
-        TEST(test_import), TEST(test_import_of_many),        TEST(test_staged_is_unseen),
+        TEST(test_append),
+        TEST(test_engine_looks_at_items),
+        TEST(test_items_mean_themselves),
+        TEST(test_list_as_text),
+        TEST(test_remove),
+        TEST(test_replace_and_revert),
+        TEST(test_own_list),
+        TEST(test_import),
+        TEST(test_import_of_many),
+        TEST(test_staged_is_unseen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

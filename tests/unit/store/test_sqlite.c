@@ -7,6 +7,7 @@
 #include "store/sqlite.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -140,6 +141,67 @@ static void bad_statement(void **state)
     sqlite_store_read_end(store, db);
 }
 
+static int64_t value_of(struct sqlite3 *db, const char *sql)
+{
+    struct err err = { 0 };
+    sqlite3_stmt *s = sqlite_statement(db, sql, &err);
+    assert_non_null(s);
+    assert_int_equal(sqlite_row(s, &err), 1);
+    int64_t n = sqlite3_column_int64(s, 0);
+    sqlite3_reset(s);
+    return n;
+}
+
+/* More than are kept, one of them running all the while; an address that came to hold another text. */
+static void many_statements(void **state)
+{
+    struct store *store = ((struct store_fixture *)*state)->store;
+    static char texts[SQLITE_STATEMENTS_MAX * 3][32];
+    struct sqlite3 *db = NULL;
+    struct err err = { 0 };
+    assert_int_equal(sqlite_store_read_begin(store, &db, &err), 0);
+    sqlite3_stmt *running = sqlite_statement(db, "SELECT 1 UNION SELECT 2", &err);
+    assert_int_equal(sqlite_row(running, &err), 1);
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+            snprintf(texts[i], sizeof(texts[i]), "SELECT %zu", i);
+            assert_int_equal(value_of(db, texts[i]), i);
+            assert_int_equal(value_of(db, texts[i]), i);
+        }
+    }
+    snprintf(texts[0], sizeof(texts[0]), "SELECT 4711");
+    assert_int_equal(value_of(db, texts[0]), 4711);
+    assert_int_equal(sqlite_row(running, &err), 1);
+    assert_int_equal(sqlite3_column_int64(running, 0), 2);
+    assert_int_equal(sqlite_row(running, &err), 0);
+    sqlite_store_read_end(store, db);
+}
+
+/* With one reader's connection, who comes second waits for the first. */
+static void *read_too(void *data)
+{
+    return (void *)(intptr_t)count_now(data);
+}
+
+static void readers_wait(void **state)
+{
+    struct store_fixture *fixture = *state;
+    with_table(state);
+    store_close(fixture->store);
+    struct store_options options = { .dir = fixture->dir.path, .readers = 1 };
+    fixture->store = store_opened_as(&store_kinds[0], &options);
+    struct sqlite3 *db = NULL;
+    pthread_t second;
+    void *n = &second;
+    assert_int_equal(sqlite_store_read_begin(fixture->store, &db, NULL), 0);
+    assert_int_equal(pthread_create(&second, NULL, read_too, fixture->store), 0);
+    assert_int_equal(write_row(fixture->store, (struct row){ 1, "a", 0 }, NULL), 0);
+    assert_int_equal(count(db), 1);
+    sqlite_store_read_end(fixture->store, db);
+    assert_int_equal(pthread_join(second, &n), 0);
+    assert_int_equal((intptr_t)n, 1);
+}
+
 static void undone_alone(void **state)
 {
     struct store *store = with_table(state);
@@ -186,6 +248,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_server, store_setup, store_teardown),
         cmocka_unit_test_setup_teardown(bindings, store_setup, store_teardown),
         cmocka_unit_test_setup_teardown(bad_statement, store_setup, store_teardown),
+        cmocka_unit_test_setup_teardown(many_statements, store_setup, store_teardown),
+        cmocka_unit_test_setup_teardown(readers_wait, store_setup, store_teardown),
         cmocka_unit_test_setup_teardown(undone_alone, store_setup, store_teardown),
         cmocka_unit_test_setup_teardown(readers_see_one_state, store_setup, store_teardown),
         cmocka_unit_test_setup_teardown(kept, store_setup, store_teardown),
