@@ -444,6 +444,17 @@ static void put_names(struct buf *buf, struct json_object *fields, bool ops)
     }
 }
 
+/* Quoted also for conditions: they are made of values as texts, in which blanks and parentheses would mean something. */
+static void put_item(struct buf *buf, struct str value)
+{
+    struct buf quoted;
+    buf_init(&quoted, 3 * VALUE_MAX);
+    put_quoted(&quoted, value);
+    buf_json_str(buf, buf_str(&quoted));
+    buf->failed = buf->failed || quoted.failed;
+    buf_done(&quoted);
+}
+
 static void put_values(struct buf *buf, struct json_object *fields)
 {
     for (size_t i = 0; i < json_object_array_length(fields); i++) {
@@ -451,13 +462,13 @@ static void put_values(struct buf *buf, struct json_object *fields)
             json_object_object_get(json_object_array_get_idx(fields, i), "value");
         buf_putz(buf, i ? ", " : "");
         if (!json_object_is_type(value, json_type_array)) {
-            buf_json_str(buf, text_of(value));
+            put_item(buf, text_of(value));
             continue;
         }
         buf_putc(buf, '[');
         for (size_t k = 0; k < json_object_array_length(value); k++) {
             buf_putz(buf, k ? ", " : "");
-            buf_json_str(buf, text_of(json_object_array_get_idx(value, k)));
+            put_item(buf, text_of(json_object_array_get_idx(value, k)));
         }
         buf_putc(buf, ']');
     }
