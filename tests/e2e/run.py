@@ -139,6 +139,12 @@ def case_triage(place):
     check(cli.json("findings", "--filter", "status = new")["items"] == [], "new")
     check("archived" in cli.run("findings", "facets", "--facets", "status").stdout, "facets")
     check("finding.status" in cli.run("audit").stdout, "audit")
+    cli.run("findings", "note", finding["id"], "looked at\u202e it")
+    noted = cli.run("findings", "notes", finding["id"]).stdout
+    check("looked at\\u{202e} it" in noted, noted)
+    for form, text in (("csv", finding["id"]), ("ndjson", '"id":"' + finding["id"]), ("falco", '"rule":"' + WRITTEN)):
+        exported = cli.run("findings", "export", "--format", form).stdout
+        check(text in exported, form, exported[:500])
 
 
 def case_refused_rule(place):
