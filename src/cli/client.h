@@ -111,7 +111,8 @@ int client_refused(const struct client *client);
 struct client_path {
     struct buf buf;
     char text[4096];
-    bool asks; /* there is a "?" */
+    bool asks;  /* there is a "?" */
+    bool whole; /* the list comes as one: no pages are asked for */
 };
 
 void client_path(struct client_path *path, const char *text);

@@ -21,7 +21,7 @@ static int next_page(struct client *client, const struct client_path *base, int6
     char limit[24];
     path.buf.p = path.text;
     snprintf(limit, sizeof(limit), "%" PRId64, wanted < PAGE ? wanted : (int64_t)PAGE);
-    client_path_query(&path, "limit", limit);
+    client_path_query(&path, "limit", base->whole ? NULL : limit);
     client_path_query(&path, "cursor", cursor);
     return client_get(client, client_path_end(&path));
 }

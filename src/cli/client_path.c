@@ -26,7 +26,7 @@
 void client_path(struct client_path *path, const char *text)
 {
     buf_init_fixed(&path->buf, path->text, sizeof(path->text));
-    path->asks = false;
+    path->asks = path->whole = false;
     buf_putz(&path->buf, text);
 }
 

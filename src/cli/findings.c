@@ -164,6 +164,7 @@ static int notes(struct client *client, const struct client_args *args)
     client_path(&path, "/v1/findings/");
     client_path_word(&path, args->words[0]);
     client_path_text(&path, "/notes");
+    path.whole = true;
     return client_list(client, args, &path, columns);
 }
 
@@ -247,7 +248,7 @@ int cli_findings(int argc, char **argv)
           BIT(STATUS) | BIT(ASSIGNEE) | BIT(VERSION) | BIT(FILTER) | BIT(EXPECTED) | BIT(JSON), set,
           "change status or assignee", false },
         { "note", "ID TEXT", 2, 2, BIT(JSON), note, "write a note at one", false },
-        { "notes", "ID", 1, 1, BIT(LIMIT_OPTION) | BIT(JSON), notes, "read them", false },
+        { "notes", "ID", 1, 1, BIT(JSON), notes, "read them", false },
         { "export", NULL, 0, 0, QUERY | BIT(SORT) | BIT(FORMAT) | BIT(OUTPUT), export,
           "all of them as CSV, NDJSON or Falco's JSON", false },
         { "facets", NULL, 0, 0, QUERY | BIT(FACETS) | BIT(JSON), facets,
