@@ -194,9 +194,9 @@ int cli_setup(int argc, char **argv)
         { NULL, "NAME", 1, 1, BIT(LINK_FILE) | BIT(PASSWORD_FILE), setup, NULL, true },
     };
     static const struct client_verb verb = {
-        "Makes the first administrator of a new server, by the link in the file `setup-link` of "
-        "its directory,\n"
-        "and logs in. Link and password are asked for on the terminal when no file is named.\n",
+        "Makes the first administrator of a new server, by the link in the file setup-link of its\n"
+        "directory, and logs in. Link and password are asked for on the terminal when no file is "
+        "named.\n",
         actions, 1
     };
     return client_main(&verb, argc, argv);

@@ -74,10 +74,11 @@ static void print_verbs(FILE *out, const char *group)
 
 static void print_usage(FILE *out)
 {
-    fputs("Usage: hinomi VERB [ARGUMENT...]\n\n"
-          "Checks and explains detection rules in the Falco rules language, runs them over captures\n"
-          "and commands, and is the command line of hinomi-server.\n\n",
-          out);
+    fputs(
+        "Usage: hinomi VERB [ARGUMENT...]\n\n"
+        "Checks and explains detection rules in the Falco rules language, runs them over captures\n"
+        "and commands, and is the command line of hinomi-server.\n\n",
+        out);
     print_verbs(out, NULL);
     fputs("\n  VERB --help      its arguments and exit statuses\n"
           "  --help           print this\n"
@@ -166,7 +167,9 @@ static int run_help(int argc, char **argv)
     int words;
     const struct verb *verb = find_verb(argc - 1, argv + 1, &words);
     if (verb) {
-        char *arguments[] = { argv[words + 1], help, NULL };
+        char name[NAME_SIZE + sizeof("hinomi ")] = "hinomi ";
+        verb_name(verb, name + strlen(name));
+        char *arguments[] = { name, help, NULL };
         return verb->run(2, arguments);
     }
     if (argc > 2 && !is_group(argv[2])) {
