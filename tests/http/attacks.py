@@ -479,6 +479,14 @@ class Attacks(Case):
         self.assertEqual({k: before[k] for k in ("id", "state", "name")}, {k: after[k] for k in ("id", "state", "name")})
         self.assertEqual(self.server.ask("POST", f"/v1/agents/{self.one['id']}/orders/1", {"ok": True}, self.one["headers"]).status, 404)
 
+    def test_endless_credentials(self):
+        """An agent that asks for one credential after the other fills neither the store nor the audit log."""
+        agent = self.server.enrol(self.admin, "greedy")
+        statuses = [self.server.ask("POST", f"/v1/agents/{agent['id']}/credential", {}, agent["headers"]).status for _ in range(60)]
+        self.assertLess(statuses.count(201), 40)
+        self.assertEqual(statuses[-1], 503)
+        self.assertEqual(self.server.ask("GET", f"/v1/agents/{agent['id']}/credential", headers=agent["headers"]).status, 200)
+
     def test_numbers_that_are_too_large(self):
         """An agent that says it has a version of the far future does not hide those that have one of the near."""
         self.assertEqual(self.send(self.one, 1, "".join(json.dumps({"n": n, "gap": {
