@@ -391,6 +391,11 @@ class Findings(unittest.TestCase):
         self.assertEqual(self.ask("DELETE", path, None, self.analyst)[0], 404)
         self.assertNotIn("hinomi_exception", self.rule_text())
         self.assertEqual("override" in before, "override" in self.rule_text())
+        # Going back to a version that had it brings it back for a moment only.
+        status, answer = self.ask("POST", f"/v1/rules/{urllib.parse.quote(RULE)}/revert", {"to": made["version"]})
+        self.assertEqual(status, 200, answer)
+        self.assertIn(item["name"], self.rule_text())
+        until(lambda: item["name"] not in self.rule_text())
         self.assertEqual({e["action"] for e in self.audited("exception")},
                          {"exception.create", "exception.remove", "exception.expire"})
 
