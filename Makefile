@@ -77,7 +77,7 @@ install: $(BUILD)/build.ninja
 demo:
 	@tools/deps.sh build demo
 	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
-	@ninja -C $(BUILD) hinomi hinomi-agent src/shim/hinomi-shim
+	@ninja -C $(BUILD) hinomi hinomi-agent hinomi-server src/shim/hinomi-shim
 	@BUILD=$(BUILD) tools/demo.sh $(ARGS)
 
 clean:

@@ -185,8 +185,8 @@ void writer_stop(struct writer *writer); /* what waits is not written: it was no
 /* Takes the batch. -EBUSY: the queue is full, the batch stays the caller's. */
 int writer_put(struct writer *writer, struct batch *batch, uint64_t *ret_ticket);
 bool writer_has_room(struct writer *writer, size_t bytes);
-/* By the next commit; of an agent the newest counts. Copied. */
-int writer_put_status(struct writer *writer, const struct ingest_status *status);
+/* By the next commit, within a second (soon: at once); of an agent the newest counts. Copied. */
+int writer_put_status(struct writer *writer, const struct ingest_status *status, bool soon);
 struct result writer_result(struct writer *writer, uint64_t ticket);
 struct bell *writer_bell(struct writer *writer);
 void writer_counts(struct writer *writer, struct writer_counts *ret);
