@@ -278,9 +278,19 @@ static void renew(struct uplink *u)
     u->lost = 0;
 }
 
+/* What no server of ours answers: somebody in between does, or it is of another make. Nothing is given up for it. */
+static void not_understood(struct uplink *u, const struct uplink_message *m)
+{
+    char what[128];
+    snprintf(what, sizeof(what), "it answers a batch with status %u and no word of the records",
+             m->status);
+    trouble(u, UPLINK_CUT_OFF, what);
+    back_off(u, BATCH, m->retry_s);
+}
+
 static void acknowledged(struct uplink *u, uint64_t n)
 {
-    if (n == 0 || spool_acknowledge(u->config.spool, n) < 0) {
+    if (spool_acknowledge(u->config.spool, n) < 0) {
         renew(u);
         back_off(u, BATCH, 0);
         return;
@@ -331,14 +341,17 @@ static void refuse_one(struct uplink *u, const struct uplink_message *m)
 
 static void batch_done(struct uplink *u, const struct uplink_message *m)
 {
-    if (m->status == 200) {
+    bool of_records = m->status == 400 || m->status == 413 || m->status == 422;
+    if (m->status == 200 && m->number) {
         acknowledged(u, m->number);
     } else if (refused_at_all(u, BATCH, m)) {
         return;
     } else if (m->status == 409 && m->number) {
         expected(u, m->number);
-    } else {
+    } else if (of_records) {
         refuse_one(u, m);
+    } else {
+        not_understood(u, m);
     }
 }
 

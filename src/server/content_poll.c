@@ -110,8 +110,11 @@ static enum found find(struct content *content, int64_t after, struct bundle **r
     enum found found = FOUND_BUNDLE;
     pthread_mutex_lock(&content->lock);
     if (after >= content->version) {
-        content->ahead =
-            after > content->version && after > content->ahead ? after : content->ahead;
+        /* What no version of ours can have become is not remembered: one agent would hide the others. */
+        if (after - content->version <= CONTENT_JUMP_MAX && after > content->version &&
+            after > content->ahead) {
+            content->ahead = after;
+        }
         found = FOUND_NOTHING;
     } else if ((*ret = bundles_difference(b, after, content->version))) {
         found = FOUND_BUNDLE;

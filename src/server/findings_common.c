@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define TRIALS_MAX 2
+
 bool findings_number(struct request *request, int64_t *ret, struct reply *reply)
 {
     struct str id = request_param(request, "id");
@@ -112,6 +114,22 @@ void findings_audit(struct server *server, struct request *request, const char *
     }
     audit_write(server, &audit);
     buf_done(&buf);
+}
+
+bool findings_trial_begin(struct server *server, struct reply *reply)
+{
+    if (__atomic_add_fetch(&server->findings->trials, 1, __ATOMIC_ACQ_REL) <= TRIALS_MAX) {
+        return true;
+    }
+    findings_trial_end(server);
+    reply_header(reply, "Retry-After", STR("5"));
+    reply_problem(reply, 503, "busy", "Others are trying rules; try again in a few seconds.");
+    return false;
+}
+
+void findings_trial_end(struct server *server)
+{
+    __atomic_sub_fetch(&server->findings->trials, 1, __ATOMIC_ACQ_REL);
 }
 
 void findings_tell(struct server *server, struct str id, const char *change)

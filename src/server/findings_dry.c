@@ -275,6 +275,9 @@ HANDLER(findings_dry_run)
         !content_trial_new(server, request, &of, &trial, reply)) {
         return HTTP_DONE;
     }
+    if (!findings_trial_begin(server, reply)) {
+        return HTTP_DONE;
+    }
     int64_t from_ms = server->now_ms() - hours * HOUR_MS;
     run.cond = content_trial_cond(trial);
     run.max = (uint32_t)samples;
@@ -283,6 +286,7 @@ HANDLER(findings_dry_run)
     r = r < 0 ? err_set(&err, r, "out of memory") : run_over(server, &run, 0, from_ms, &err);
     r = r == 0 ? run_over(server, &run, 1, from_ms, &err) : r;
     filter_context_free(run.context);
+    findings_trial_end(server);
     return r < 0 ? findings_failed(reply, &err)
                  : put_run(reply, &run, content_trial_rule(trial), from_ms);
 }

@@ -397,9 +397,15 @@ static enum http_result preview(struct server *server, struct request *request,
     trial->arena = request->arena;
     trial->cond = filter.cond;
     trial->complete = true;
+    if (fields && !findings_trial_begin(server, reply)) {
+        return HTTP_DONE;
+    }
     int r = fields ? filter_context_new(&trial->context) : 0;
     r = fields && r == 0 ? run_trial(server, subject, from_ms, trial, &err) : r;
     filter_context_free(trial->context);
+    if (fields) {
+        findings_trial_end(server);
+    }
     if (r < 0) {
         return err.code ? findings_failed(reply, &err)
                         : reply_problem(reply, 503, "out_of_memory", "out of memory");
@@ -697,25 +703,48 @@ static void expire_one(struct server *server, struct arena *arena, const struct 
     audit_write(server, &audit);
 }
 
-void exceptions_tick(struct server *server)
+/* Going back to an older version of the content does not bring back what is over. */
+static void take_back(struct server *server, struct arena *arena, const struct triage_exception *e)
 {
-    CLEANUP(arena_done) struct arena arena;
+    struct err err = { 0 };
+    int64_t version = 0;
+    const struct content_part_of_rule part = { .rule = e->rule,
+                                               .mark = e->mark,
+                                               .comment = STR("an exception that was over") };
+    if (!content_take_from_rule(server, NULL, arena, &part, &version, NULL, &err)) {
+        log_warning("exception %lld of rule %.*s is over but is in force: %s", (long long)e->id,
+                    STR_ARG(e->rule), err.message);
+    }
+}
+
+static void look_at_all(struct server *server, struct arena *arena)
+{
     struct triage_exception *all = NULL;
     struct err err = { 0 };
     size_t n = 0;
-    int64_t now = server->now_ms(), age = now - server->findings->looked_ms;
-    arena_init(&arena, (size_t)256 << 20);
-    if (!server->content || (age >= 0 && age < TICK_MS)) {
-        return;
-    }
-    server->findings->looked_ms = now;
-    if (server->store->triage->exceptions(server->store, true, &arena, &all, &n, &err) < 0) {
+    int64_t now = server->now_ms(), version = content_version(server);
+    bool changed = version != server->findings->content;
+    if (server->store->triage->exceptions(server->store, !changed, arena, &all, &n, &err) < 0) {
         log_warning("exceptions cannot be read: %s", err.message);
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        if (all[i].expires_ms && all[i].expires_ms <= now) {
-            expire_one(server, &arena, &all[i]);
+        if (!str_eqz(all[i].state, "active")) {
+            take_back(server, arena, &all[i]);
+        } else if (all[i].expires_ms && all[i].expires_ms <= now) {
+            expire_one(server, arena, &all[i]);
         }
+    }
+    server->findings->content = version;
+}
+
+void exceptions_tick(struct server *server)
+{
+    CLEANUP(arena_done) struct arena arena;
+    int64_t now = server->now_ms(), age = now - server->findings->looked_ms;
+    arena_init(&arena, (size_t)256 << 20);
+    if (server->content && (age < 0 || age >= TICK_MS)) {
+        server->findings->looked_ms = now;
+        look_at_all(server, &arena);
     }
 }

@@ -19,6 +19,8 @@ struct findings {
     struct suppress *suppress;
     struct respond *respond;
     int64_t looked_ms; /* when exceptions' expiry was looked at last */
+    int64_t content;   /* version of the content then */
+    unsigned trials;   /* atomic */
 };
 
 /* {id} of the path as a number. False: the reply is a 404. */
@@ -54,7 +56,11 @@ void exceptions_tick(struct server *server);
 int respond_start(struct server *server, struct respond **ret, struct err *err);
 void respond_stop(struct respond *respond);
 
-/* One record evaluated against a condition of events' fields; what was missing is counted. */
+/* What reads all that is kept: few at a time, since it holds a thread. False: the reply is a 503. */
+bool findings_trial_begin(struct server *server, struct reply *reply);
+void findings_trial_end(struct server *server);
+
+/* Fields that an undecided condition lacked. */
 #define MISSING_MAX 64
 struct missing_field {
     const char *name; /* of the field table */
@@ -65,9 +71,6 @@ struct missing_fields {
     uint32_t n;
 };
 struct cond;
-struct view_record {
-    struct json_object *fields, *tags;
-};
 /* Fields of the condition that the record does not carry. */
 void missing_note(struct missing_fields *missing, const struct cond *cond,
                   struct json_object *fields);

@@ -64,7 +64,7 @@ HANDLER(findings_note_add)
     }
     findings_audit(server, request, "finding.note", audit_object(request, "finding", note.finding),
                    (struct str){ 0 });
-    findings_tell(server, note.finding, "noted");
+    findings_tell(server, note.finding, "updated");
     put_note(reply_json(reply, 201), &note);
     return HTTP_DONE;
 }

@@ -107,7 +107,7 @@ static void do_job(struct respond *respond, const struct job *job)
         log_warning("response %lld: %s", (long long)job->id, ignored.message);
     }
     audit_outcome(server, job, r == 0);
-    findings_tell(server, str_of(job->finding), "responded");
+    findings_tell(server, str_of(job->finding), "updated");
 }
 
 static void *work(void *data)
@@ -264,7 +264,7 @@ static enum http_result answer(struct server *server, struct request *request,
     findings_audit(server, request, "finding.respond",
                    audit_object(request, "finding", response->finding), buf_str(&detail));
     buf_done(&detail);
-    findings_tell(server, response->finding, "responded");
+    findings_tell(server, response->finding, "updated");
     struct jsonw *w = reply_json(reply, 202);
     jsonw_object(w, NULL);
     jsonw_i64(w, "id", response->id);

@@ -417,7 +417,6 @@ bool ingest_columns(struct jscan alert, struct parse *parse, struct parsed_alert
     f->stages = sequence_stages(f->type, r.slots[TOP_TAGS]);
     f->scoped = f->stages != 0;
     f->alert = alert.raw;
-    f->suppressed =
-        parse->judge && parse->judge->suppressed && parse->judge->suppressed(parse->judge->data, f);
+    f->suppressed = ingest_is_suppressed(parse->judge, f);
     return true;
 }

@@ -81,13 +81,16 @@ struct refusal {
 struct judge {
     bool (*suppressed)(void *data, const struct ingest_finding *finding);
     void *data;
+    pthread_rwlock_t lock; /* read while it judges */
 };
+/* judge NULL, or none set: no. */
+bool ingest_is_suppressed(struct judge *judge, const struct ingest_finding *finding);
 
 /* What parsing needs; one for each that parses at a time. */
 struct parse {
     struct batch *batch;
     struct body_packer *packer;
-    const struct judge *judge;
+    struct judge *judge;
 };
 
 void ingest_refuse(struct refusal *refusal, int64_t n, const char *format, ...)
@@ -123,7 +126,7 @@ struct fold;
 struct fold_config {
     struct store *store;
     struct hub *hub; /* NULL: nobody is told */
-    const struct judge *judge;
+    struct judge *judge;
     const struct listener_hook *listener;
 };
 int fold_new(const struct fold_config *config, struct fold **ret);

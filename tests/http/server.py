@@ -18,6 +18,7 @@ import time
 import unittest
 
 LIMIT_S = 60
+SLOW_S = 2  # tests that take longer are told
 PASSWORD = "correct horse battery staple"
 INSTANCE = "0" * 16
 
@@ -211,6 +212,16 @@ class Totals(unittest.TextTestResult):
     def __init__(self, *arguments, **more):
         super().__init__(*arguments, **more)
         self.passed = 0
+        self.begun = 0
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.begun = time.monotonic()
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        if time.monotonic() - self.begun > SLOW_S:
+            print(f"{test.id()}: {time.monotonic() - self.begun:.1f} s", flush=True)
 
     def addSuccess(self, test):
         super().addSuccess(test)
