@@ -186,7 +186,7 @@ static void set_up(struct client *client, const struct client_call *call)
     } else if (client->ca.n) {
         struct curl_blob blob = { client->ca.p, client->ca.n, CURL_BLOB_NOCOPY };
         curl_easy_setopt(c, CURLOPT_CAINFO_BLOB, &blob);
-        curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
+        curl_easy_setopt(c, CURLOPT_CAPATH, (char *)NULL);
     }
 }
 
@@ -262,6 +262,8 @@ int client_do(struct client *client, const struct client_call *call)
     set_up(client, call);
     buf_clear(&client->answer);
     client->stopped = false;
+    client->on_data = call->on_data;
+    client->data = call->data;
     snprintf(url, sizeof(url), "%s%s", client->url, call->path);
     curl_easy_setopt(client->curl, CURLOPT_URL, url);
     curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, headers);

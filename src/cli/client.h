@@ -75,7 +75,7 @@ struct client {
     struct json_object *json; /* the same, parsed; NULL when it is no JSON */
     long status;
     FILE *sink; /* takes answers that are no refusals as they come, instead of `answer` */
-    int (*on_data)(void *data, struct str part); /* the same; not 0 ends the call well */
+    int (*on_data)(void *data, struct str part); /* of the call that is under way */
     void *data;
     bool stopped; /* by on_data */
 };
@@ -93,6 +93,9 @@ struct client_call {
     struct json_object *json; /* the body: this, else... */
     struct str body;          /* ...this, of that type */
     const char *type;
+    /* Takes the answer as it comes, unless it is a refusal; not 0 ends the call well. */
+    int (*on_data)(void *data, struct str part);
+    void *data;
     long timeout_s;         /* 0: a minute */
     bool unverified, quiet; /* quiet: a refusal is not said */
 };

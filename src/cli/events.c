@@ -54,7 +54,7 @@ static void show(struct follower *f)
 
 static void take_line(struct follower *f)
 {
-    struct str line = buf_str(&f->line);
+    struct str line = f->line.p ? buf_str(&f->line) : STR("");
     if (line.n > 0 && line.p[line.n - 1] == '\r') {
         line.n--;
     }
@@ -98,9 +98,9 @@ static int follow(struct client *client, const struct client_args *args)
     buf_init(&f.line, EVENT_MAX);
     buf_init(&f.data, EVENT_MAX);
     buf_init(&f.out, EVENT_MAX * 8);
-    client->on_data = on_data;
-    client->data = &f;
-    const struct client_call call = { .method = "GET", .path = "/v1/events", .timeout_s = -1 };
+    const struct client_call call = {
+        .method = "GET", .path = "/v1/events", .on_data = on_data, .data = &f, .timeout_s = -1
+    };
     int status = EXIT_OK;
     for (int tries = 0; status == EXIT_OK && f.status == EXIT_OK && f.left != 0 && tries < TRIES;
          tries++) {
@@ -111,7 +111,6 @@ static int follow(struct client *client, const struct client_args *args)
             client_sleep_ms(AGAIN_MS);
         }
     }
-    client->on_data = NULL;
     buf_done(&f.line);
     buf_done(&f.data);
     buf_done(&f.out);
