@@ -44,6 +44,7 @@ static bool set_up(struct uplink_worker *w, struct uplink_request *r)
     curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(c, CURLOPT_TCP_KEEPIDLE, 20L);
     curl_easy_setopt(c, CURLOPT_TCP_KEEPINTVL, 10L);
+    curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, UPLINK_IDLE_S);
     curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     if (w->settings->proxy) {
         curl_easy_setopt(c, CURLOPT_PROXY, w->settings->proxy);

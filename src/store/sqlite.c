@@ -9,6 +9,7 @@
 #include "store/ingest.h"
 #include "store/records.h"
 #include "store/sqlite_store.h"
+#include "store/triage.h"
 
 #include "base/arena.h"
 #include "base/cleanup.h"
@@ -30,6 +31,7 @@ static void set_areas(struct store *store)
     store->records = &sqlite_records_ops;
     store->accounts = &sqlite_accounts_ops;
     store->content = &sqlite_content_ops;
+    store->triage = &sqlite_triage_ops;
 }
 
 static void close_sqlite(struct store *base)
