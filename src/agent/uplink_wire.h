@@ -29,7 +29,7 @@ enum uplink_type {
     UPLINK_BATCH,        /* first, last, at, end; lost; refused; id: the spool's; fd: the segment */
     UPLINK_HEARTBEAT,    /* end: bytes; fd: the body */
     UPLINK_ORDER,        /* first: its number; text: the body */
-    UPLINK_POLL,         /* first: the bundle's version that is there; last: the last order done; end: seconds */
+    UPLINK_POLL, /* first: the bundle's version that is there; last: the last order done; end: seconds */
     /* of the uplink */
     UPLINK_READY,
     UPLINK_DONE, /* what: the request; status */

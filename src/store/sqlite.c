@@ -142,6 +142,8 @@ int store_open_sqlite(const struct store_options *options, struct store **ret, s
 {
     struct err own = { 0 };
     err = err ? err : &own;
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS,
+                   0); /* else a lock around each malloc(); refused when it is late */
     struct sqlite_store *store = new_store(options);
     if (!store) {
         return err_set(err, -ENOMEM, "out of memory");
