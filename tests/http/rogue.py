@@ -169,6 +169,11 @@ class Rogue(unittest.TestCase):
             server.offer_rules(version, good(), extra=(extra,))
             self.says(agent, f"not taken, the old ones go on: version {version}: the bundle")
             version += 1
+        for name in ("rules/../../escaped.yaml", "lists/../../escaped.txt", "rules/../../../escaped.yaml", "rules/a/b.yaml", "rules/.x.yaml",
+                     "rules/a\\b.yaml"):
+            server.offer_rules(version, {**good(), name: "- list: x\n  items: [a]\n"})  # named by the manifest, too
+            self.says(agent, f"not taken, the old ones go on: version {version}: the bundle has an entry")
+            version += 1
         huge = tarfile.TarInfo("rules/huge.yaml")
         huge.size = 1 << 40
         out = io.BytesIO(huge.tobuf(tarfile.GNU_FORMAT) + b"\0" * 4096)
@@ -192,7 +197,7 @@ class Rogue(unittest.TestCase):
         self.goes_on(agent, version)
         self.assertEqual(sorted(os.listdir(os.path.join(self.folder, "spool", "bundle"))), ["lists", "manifest.json", "rules"])
         for place in (self.folder, os.path.join(self.folder, "spool"), "/tmp"):
-            self.assertFalse(os.path.exists(os.path.join(place, "escaped")))
+            self.assertFalse([name for name in os.listdir(place) if name.startswith("escaped")])
 
     def test_signatures(self):
         """Who took the server over but has not its key: neither rules nor orders, nor older ones again."""
