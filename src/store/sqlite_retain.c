@@ -100,8 +100,9 @@ static int is_over(const struct sqlite_store *store, int64_t day_ms, int64_t now
 static void rest_writer(struct sqlite_connection *writer)
 {
     int written = 0, most = 0;
-    if (writer && sqlite3_db_status(writer->db, SQLITE_DBSTATUS_CACHE_WRITE, &written, &most, 1) ==
-                      SQLITE_OK &&
+    if (writer &&
+        sqlite3_db_status(writer->db, SQLITE_DBSTATUS_CACHE_WRITE, &written, &most, 1) ==
+            SQLITE_OK &&
         written < REST_PAGES) {
         sqlite3_db_release_memory(writer->db);
     }
