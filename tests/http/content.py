@@ -107,6 +107,15 @@ class Content(unittest.TestCase):
                                 headers={"Hinomi-Instance": agents[0]["instance"]})
         self.assertEqual(other[0], 403)
 
+        def ask(wait):
+            return self.server.ask("GET", f"/v1/agents/{agents[0]['id']}/bundle?after={self.server.version()}"
+                                   f"&wait={wait}", who=agents[0]["credential"],
+                                   headers={"Hinomi-Instance": agents[0]["instance"]})[0]
+        began = time.monotonic()
+        self.assertEqual(ask(1), 204)
+        self.assertGreaterEqual(time.monotonic() - began, 0.9)
+        self.assertEqual((ask(0), ask(61)), (400, 400))
+
     def test_edits_collide(self):
         self.ok("POST", "/v1/macros", {"text": "- macro: shared\n  condition: proc.name = a\n"})
         before = self.ok("GET", "/v1/macros/shared")["version"]
