@@ -3,6 +3,7 @@
 #   make [all]        programs in build/            make lint    size caps, include edges, static checks
 #   make check        dependencies, build, tests    make cover   line coverage per folder
 #   make asan         tests with ASan and UBSan     make bench   benchmarks (quiet machine, please)
+#   make soak         KILLS=50: agent and server killed that often, nothing may be lost
 #   make fuzz         FUZZ_SECONDS=20 per target    make fmt     clang-format over all sources
 #   make install      DESTDIR=, PREFIX=/usr/local   make demo    ARGS=--exit: no questions, checked
 #   make screenshots  of the console, docs/screenshots
@@ -13,6 +14,7 @@ FUZZ_SECONDS ?= 20
 # Worlds of 1,000 events each that the matcher is compared in; millions of events: PROPERTY_WORLDS=5000.
 PROPERTY_WORLDS ?= 200
 ARGS         ?=
+KILLS        ?= 50
 
 MESON_TEST = meson test --print-errorlogs
 
@@ -45,6 +47,10 @@ fuzz:
 	@ninja -C build-fuzz fuzzers tests/property/property-matcher
 	@build-fuzz/tests/property/property-matcher $(PROPERTY_WORLDS) 1000 $$(date +%s)
 	@tools/fuzz.sh build-fuzz $(FUZZ_SECONDS) $(ARGS)
+
+soak: all
+	@tools/deps.sh build test
+	@tests/delivery/run.py $(BUILD) --kills $(KILLS) --seconds 10 $(ARGS)
 
 lint:
 	@tools/deps.sh build lint
@@ -84,10 +90,10 @@ screenshots: all
 demo:
 	@tools/deps.sh build demo
 	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
-	@ninja -C $(BUILD) hinomi hinomi-agent src/shim/hinomi-shim
+	@ninja -C $(BUILD) hinomi hinomi-agent hinomi-server src/shim/hinomi-shim
 	@BUILD=$(BUILD) tools/demo.sh $(ARGS)
 
 clean:
 	@rm -rf $(BUILD) build-asan build-fuzz build-cover
 
-.PHONY: screenshots all check asan fuzz lint cover bench fmt install demo clean
+.PHONY: all check asan fuzz soak lint cover bench fmt install demo screenshots clean

@@ -1,7 +1,7 @@
 #!/bin/bash
 # make demo: replays a capture with Hinomi's own rules and shows the alerts, then watches a command live
-# and refuses what it does, then an application's container from one beside it. With --exit it asks nothing. Fails
-# unless exactly the expected rules fired.
+# and refuses what it does, then an application's container from one beside it, then with a server. With --exit it
+# asks nothing. Fails unless exactly the expected rules fired.
 set -eu
 build=${BUILD:-build}
 hinomi=$build/hinomi
@@ -148,6 +148,16 @@ status=0
 python3 tools/demo_task.py "$build" "$rules" || status=$?
 [[ $status -eq 0 || $status -eq 77 ]] || {
     say "The demo failed: the agent beside the application did not see touch /kinsing."
+    exit 1
+}
+
+say "8. The same with a server: findings kept, a list that is in force at once"
+echo "The agent sends what it finds to hinomi-server, and has its rules and lists from there; hinomi is the command line of both."
+echo
+status=0
+python3 tools/demo_story.py "$build" content || status=$?
+[[ $status -eq 0 || $status -eq 77 ]] || {
+    say "The demo failed: the server did not get the finding, or the agent not the list."
     exit 1
 }
 

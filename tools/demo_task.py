@@ -73,7 +73,7 @@ class Task:
                 shutil.copy(os.path.join(rules, name), os.path.join(agent, "rules"))
         self.running = {}
 
-    def start(self, name, args, caps, pid_namespace=None):
+    def start(self, name, args, caps, pid_namespace=None, env=()):
         bundle = os.path.join(self.work, name + "-bundle")
         os.makedirs(bundle)
         volume = "rw" if name == "agent" else "ro"
@@ -82,7 +82,7 @@ class Task:
             "ociVersion": "1.0.2", "hostname": name,
             "root": {"path": os.path.join(self.work, name)},
             "process": {"user": {"uid": 0, "gid": 0}, "args": args, "cwd": "/", "noNewPrivileges": False,
-                        "env": ["PATH=" + PATH, "HINOMI_SOCKET=/hinomi/agent.sock"],
+                        "env": ["PATH=" + PATH, "HINOMI_SOCKET=/hinomi/agent.sock", *env],
                         "capabilities": {kind: caps for kind in ("bounding", "effective", "permitted")}},
             "mounts": [
                 {"destination": "/proc", "type": "proc", "source": "proc"},
@@ -135,9 +135,10 @@ def request(command):
     return done.returncode, done.stdout
 
 
-def run(task):
-    task.start("agent", ["/hinomi-agent", "--rules", "/rules", "--socket", "/hinomi/agent.sock"],
-               CAPS + ["CAP_SYS_PTRACE"])
+def start_both(task, *arguments, env=()):
+    """The agent and the application; returns what went wrong."""
+    task.start("agent", ["/hinomi-agent", *arguments, "--socket", "/hinomi/agent.sock"], CAPS + ["CAP_SYS_PTRACE"],
+               env=env)
     agent = wait_for(lambda: task.pid("agent"))
     if not agent or not wait_for(lambda: os.path.exists(os.path.join(task.volume, "agent.sock"))):
         return "the agent did not start:\n" + task.log("agent")
@@ -145,6 +146,13 @@ def run(task):
                CAPS, f"/proc/{agent}/ns/pid")
     if not wait_for(lambda: request("id")[0] == 0):
         return "the application did not start:\n" + task.log("application")
+    return None
+
+
+def run(task):
+    failure = start_both(task, "--rules", "/rules")
+    if failure:
+        return failure
     print(f"$ curl 'http://127.0.0.1:{PORT}/cgi-bin/exec?touch%20/kinsing'\n", flush=True)
     status, answer = request("touch /kinsing")
     if status != 0 or not os.path.exists(os.path.join(task.work, "application/kinsing")):
@@ -167,16 +175,21 @@ def expect(task, path):
     return None
 
 
+def own_network():
+    """A network of its own, so that the ports are nobody else's; the program begins anew in it."""
+    if os.environ.get("DEMO_TASK") != "1":
+        os.environ["DEMO_TASK"] = "1"
+        os.execvp("unshare", ["unshare", "--net", "--mount", "--", sys.executable, *sys.argv])
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
 def main():
     build, rules = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
     why = lacking(build)
     if why:
         print(f"skipped: {why}")
         return SKIPPED
-    if os.environ.get("DEMO_TASK") != "1":  # a network of its own, so that the port is nobody else's
-        os.environ["DEMO_TASK"] = "1"
-        os.execvp("unshare", ["unshare", "--net", "--mount", "--", sys.executable, *sys.argv])
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    own_network()
     with tempfile.TemporaryDirectory(prefix="hinomi-demo-") as work:
         task = Task(work, build, rules)
         try:

@@ -17,8 +17,8 @@ packages()
     test) echo sysdig gzip runc iproute2 util-linux busybox-static netcat-traditional socat curl \
         wget rsync sudo openssh-client openssh-server podman-docker gdb strace golang \
         default-jdk-headless nodejs postgresql nginx-light redis-server bubblewrap procps bash \
-        make gcc redis-tools dnsmasq-base \
-        chromium fonts-noto-cjk ;;
+        make gcc redis-tools dnsmasq-base faketime \
+        python3-botocore chromium fonts-noto-cjk ;;
     demo) echo runc busybox-static iproute2 util-linux ;;
     lint) echo clang-14 clang-format clang-tidy cppcheck universal-ctags ;;
     fuzz) echo clang-14 libclang-rt-14-dev ;;

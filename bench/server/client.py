@@ -112,6 +112,11 @@ class Server:
         number = lambda key: int(re.search(rf"^{key}:\s+(\d+)", text, re.M).group(1)) * 1024
         return number("VmRSS"), number("RssAnon")
 
+    def connections(self):
+        """Established ones of the port, on the server's side."""
+        lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        return sum(words[1].endswith(f":{self.port:04X}") and words[3] == "01" for words in lines)
+
     def cpu(self):
         """Seconds that it has worked."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()

@@ -3,7 +3,8 @@
 
     ingest   durable alerts a second: batches of 500 by 8 agents over TLS, each acknowledged after its commit
     pages    findings pages, facets, histograms with --alerts (10 million) in a tenth as many findings
-    agents   memory with 1,000 agents that are connected (a long poll each) and beat every 10 s
+    agents   memory with 1,000 connected agents: each polls until its next heartbeat (10 s), and beats over the same
+             connection; then the same while each sends a batch of one alert every 20 s
     append   a list item appended: from the API's 200 until each of 100 agents has the delta
     stream   from an alert's sending until a client of /v1/events hears of it
 
@@ -13,6 +14,7 @@ before it began. What this build cannot do is skipped and says so.
 import argparse
 import asyncio
 import json
+import math
 import os
 import shutil
 import statistics
@@ -27,6 +29,7 @@ from client import Server, query, summary
 
 AGENTS, BATCHES, SIZE = 8, 40, 500
 CONNECTED, POLLERS, APPENDS, STREAMED = 1000, 100, 50, 100
+BEAT_S, BATCH_S, IDLE_S = 10, 20, 3
 FILTERS = ["", "severity >= 9", 'status = "new"', 'rule = "Crypto miner executed"', 'ecs.cluster = "prod-1"',
            'container.image contains "payments"', 'proc.cmdline contains "payload-1234"',
            'policy = "Runtime Threat Detection" and severity >= 8 and not aws.region = "us-east-1"']
@@ -108,12 +111,26 @@ def pages(bench):
 
 
 class Agent:
-    """One connected agent: a long poll for the bundle, heartbeats on a connection of its own."""
+    """One connected agent as hinomi-agent is: a poll until the next heartbeat is due, the heartbeat, a poll; batches
+    beside them. A request takes the first idle connection; each closes what was idle for longer than IDLE_S."""
 
-    def __init__(self, server, number, identity, beats):
-        self.server, self.number, self.beats = server, number, beats
+    def __init__(self, server, number, identity, beats, batches):
+        self.server, self.number, self.beats, self.batches = server, number, beats, batches
         self.id, self.credential = identity
-        self.version, self.arrived = 0, {}
+        self.version, self.arrived, self.sent = 0, {}, 0
+        self.idle = []  # (streams, since)
+
+    async def request(self, method, path, body=b"", more=""):
+        now = time.monotonic()
+        for streams, since in self.idle[:]:
+            if now - since > IDLE_S:
+                self.idle.remove((streams, since))
+                streams[1].close()
+        streams = self.idle.pop(0)[0] if self.idle else \
+            await asyncio.open_connection("127.0.0.1", self.server.port, ssl=self.server.tls)
+        answer = await self.exchange(streams, method, path, body, more)
+        self.idle.append((streams, time.monotonic()))
+        return answer
 
     def head(self, method, path, more="", length=0):
         return (f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {self.credential}\r\n"
@@ -124,7 +141,8 @@ class Agent:
         if not body:
             head = self.head(method, path, more).replace(b"Content-Length: 0\r\n", b"")
         else:
-            head = self.head(method, path, more + "Content-Type: application/json\r\n", len(body))
+            kind = "" if "Content-Type" in more else "Content-Type: application/json\r\n"
+            head = self.head(method, path, more + kind, len(body))
         writer.write(head + body)
         await writer.drain()
         status = int((await reader.readline()).split()[1])
@@ -135,41 +153,67 @@ class Agent:
         data = await reader.readexactly(int(headers.get("content-length", 0)))
         return status, headers, data
 
-    async def poll(self, stop):
-        streams = await asyncio.open_connection("127.0.0.1", self.server.port, ssl=self.server.tls)
+    async def live(self, stop):
+        due = time.monotonic()
         while not stop.is_set():
-            path = f"/v1/agents/{self.id}/bundle?after={self.version}"
-            status, headers, _ = await self.exchange(streams, "GET", path)
-            if status == 200:
-                self.version = int(headers["hinomi-version"])
-                self.arrived[self.version] = time.monotonic()
-            elif status != 204:
-                raise SystemExit(f"{path}: {status}")
+            left = due - time.monotonic()
+            if self.beats and left <= 0:
+                await self.beat()
+                due = time.monotonic() + BEAT_S
+            else:
+                await self.poll(max(1, math.ceil(left)) if self.beats else 60)
 
-    async def beat(self, stop):
-        streams = await asyncio.open_connection("127.0.0.1", self.server.port, ssl=self.server.tls)
+    async def poll(self, wait):
+        path = f"/v1/agents/{self.id}/bundle?after={self.version}&wait={wait}"
+        status, headers, _ = await self.request("GET", path)
+        if status == 200:
+            self.version = int(headers["hinomi-version"])
+            self.arrived[self.version] = time.monotonic()
+        elif status != 204:
+            raise SystemExit(f"{path}: {status}")
+
+    async def send(self, stop):
+        await asyncio.sleep(BATCH_S * (self.number % 100) / 100)
         while not stop.is_set():
-            now = int(time.time() * 1000)
-            body = json.dumps({"version": "0", "kernel": "6", "hostname": f"h{self.number}", "sensor": "none",
-                               "started_ms": now, "now_ms": now, "lag_ms": 0, "events": 0, "alerts": 0, "drops": 0,
-                               "gaps": 0, "rules": 0, "health": {"ok": True, "reason": ""},
-                               "bundle": {"version": self.version, "ok": True, "error": ""},
-                               "spool": {"bytes": 0, "records": 0, "oldest_ms": 0, "full": False},
-                               "containers": []}).encode()
-            status, _, data = await self.exchange(streams, "POST", f"/v1/agents/{self.id}/heartbeat", body)
+            self.sent += 1
+            body = zstd(json.dumps(alert(self.id, self.sent)).encode() + b"\n")
+            status, _, data = await self.request(
+                "POST", f"/v1/agents/{self.id}/batches", body,
+                f"Content-Type: application/x-ndjson\r\nContent-Encoding: zstd\r\nHinomi-Spool: {1:016x}\r\n"
+                f"Hinomi-First: {self.sent}\r\n")
             if status != 200:
-                raise SystemExit(f"heartbeat: {status} {data[:300]}")
-            await asyncio.sleep(10)
+                raise SystemExit(f"batch: {status} {data[:300]}")
+            await asyncio.sleep(BATCH_S)
+
+    async def beat(self):
+        now = int(time.time() * 1000)
+        body = json.dumps({"version": "0", "kernel": "6", "hostname": f"h{self.number}", "sensor": "none",
+                           "started_ms": now, "now_ms": now, "lag_ms": 0, "events": 0, "alerts": 0, "drops": 0,
+                           "gaps": 0, "rules": 0, "health": {"ok": True, "reason": ""},
+                           "bundle": {"version": self.version, "ok": True, "error": ""},
+                           "spool": {"bytes": 0, "records": 0, "oldest_ms": 0, "full": False},
+                           "containers": []}).encode()
+        status, _, data = await self.request("POST", f"/v1/agents/{self.id}/heartbeat", body)
+        if status != 200:
+            raise SystemExit(f"heartbeat: {status} {data[:300]}")
 
 
-async def with_agents(server, count, beats, work):
+def alert(agent, n):
+    return {"n": n, "alert": {
+        "uuid": f"00000000-0000-4000-8000-{n:012}", "output": "made", "priority": "Critical", "rule": f"Bench {n}",
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S.000000000Z", time.gmtime()), "source": "syscall", "tags": [],
+        "hostname": "bench", "output_fields": {"proc.name": "touch"},
+        "hinomi": {"v": 1, "id": f"{agent}:0:{n}", "policy": "Bench", "severity": 9.0}}}
+
+
+async def with_agents(server, count, beats, batches, work):
     """Runs work(agents) while they are connected."""
     stop, agents, tasks = asyncio.Event(), [], []
     for number, identity in enumerate(await asyncio.to_thread(server.enrol, count)):
-        agent = Agent(server, number, identity, beats)
+        agent = Agent(server, number, identity, beats, batches)
         agents.append(agent)
-        tasks += [asyncio.create_task(agent.poll(stop))]
-        tasks += [asyncio.create_task(agent.beat(stop))] if beats else []
+        tasks += [asyncio.create_task(agent.live(stop))]
+        tasks += [asyncio.create_task(agent.send(stop))] if batches else []
         await asyncio.sleep(0.002)
     try:
         for _ in range(600):
@@ -195,14 +239,14 @@ def agents(bench):
 
     async def look(polling):
         before, began = server.cpu(), time.monotonic()
-        await asyncio.sleep(25 if polling[0].beats else 3)
+        await asyncio.sleep(2 * BATCH_S + 5)
         rss, own = server.memory()
-        show("agents", connected=CONNECTED, beating=polling[0].beats, rss_mib=round(rss / 2**20, 1), own_mib=round(own / 2**20, 1),
+        show("agents", connected=CONNECTED, batches=polling[0].batches, connections=server.connections(), rss_mib=round(rss / 2**20, 1), own_mib=round(own / 2**20, 1),
              rss_mib_before=round(rss_before / 2**20, 1), own_mib_before=round(own_before / 2**20, 1),
              cpu_percent=round((server.cpu() - before) / (time.monotonic() - began) * 100, 1))
 
-    for beats in (False, True):
-        asyncio.run(with_agents(server, CONNECTED, beats, look))
+    for batches in (False, True):
+        asyncio.run(with_agents(server, CONNECTED, True, batches, look))
 
 
 def append(bench):
@@ -224,7 +268,7 @@ def append(bench):
             slowest.append(max(0, max(late)))
         show("append", agents=POLLERS, **summary(taken), slowest_agent_ms=round(statistics.median(slowest) * 1000, 1))
 
-    asyncio.run(with_agents(server, POLLERS, False, work))
+    asyncio.run(with_agents(server, POLLERS, True, False, work))
 
 
 def listen(server, seen, ready):
@@ -247,13 +291,8 @@ def stream(bench):
     ready.wait(10)
     connection, taken = server.connect(), []
     for i in range(STREAMED):
-        alert = {"n": i + 1, "alert": {
-            "uuid": f"00000000-0000-4000-8000-{i:012}", "output": "made", "priority": "Critical", "rule": f"Bench {i}",
-            "time": time.strftime("%Y-%m-%dT%H:%M:%S.000000000Z", time.gmtime()), "source": "syscall", "tags": [],
-            "hostname": "bench", "output_fields": {"proc.name": "touch"},
-            "hinomi": {"v": 1, "id": f"{agent}:0:{i + 1}", "policy": "Bench", "severity": 9.0}}}
-        body = zstd(json.dumps(alert).encode() + b"\n")
-        began, name = time.monotonic(), b'"Bench %d"' % i
+        body = zstd(json.dumps(alert(agent, i + 1)).encode() + b"\n")
+        began, name = time.monotonic(), b'"Bench %d"' % (i + 1)
         server.ask("POST", f"/v1/agents/{agent}/batches", body, connection=connection, headers={
             "Authorization": f"Bearer {credential}", "Content-Type": "application/x-ndjson",
             "Content-Encoding": "zstd", "Hinomi-Instance": f"{0:016x}", "Hinomi-Spool": f"{1:016x}",

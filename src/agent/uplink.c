@@ -3,7 +3,10 @@
  *
  *     batch      when the spool has something; the next one when the last is answered
  *     heartbeat  every 10 s, at once when something was applied; enrolment in its place before there is an id
- *     poll       always one
+ *     poll       always one but while a heartbeat is under way
+ *
+ * Between two batches the server holds one connection for each agent: a poll waits until the next heartbeat is due, so
+ * that both use the same one in turn, and the worker closes a connection that nothing has used for a few seconds.
  *
  * Failures double the time, up to a minute, with jitter, so that agents do not come back all at once; a server
  * that says when is believed, up to five minutes. A worker that comes anew knows nothing: all is asked again.
@@ -30,6 +33,7 @@
 #define LOST_MS      120000 /* without an answer of the worker; its own limits are shorter */
 #define TOLD_AGAIN_S 600    /* the same trouble, in the log */
 #define TOLD_OTHER_S 10     /* another text of the same trouble */
+#define LATE_MS      2000   /* heartbeat and poll wait so long for each other */
 
 enum errand { BATCH, BEAT, POLL, ORDER, ERRANDS };
 
@@ -274,9 +278,19 @@ static void renew(struct uplink *u)
     u->lost = 0;
 }
 
+/* What no server of ours answers: somebody in between does, or it is of another make. Nothing is given up for it. */
+static void not_understood(struct uplink *u, const struct uplink_message *m)
+{
+    char what[128];
+    snprintf(what, sizeof(what), "it answers a batch with status %u and no word of the records",
+             m->status);
+    trouble(u, UPLINK_CUT_OFF, what);
+    back_off(u, BATCH, m->retry_s);
+}
+
 static void acknowledged(struct uplink *u, uint64_t n)
 {
-    if (n == 0 || spool_acknowledge(u->config.spool, n) < 0) {
+    if (spool_acknowledge(u->config.spool, n) < 0) {
         renew(u);
         back_off(u, BATCH, 0);
         return;
@@ -327,14 +341,17 @@ static void refuse_one(struct uplink *u, const struct uplink_message *m)
 
 static void batch_done(struct uplink *u, const struct uplink_message *m)
 {
-    if (m->status == 200) {
+    bool of_records = m->status == 400 || m->status == 413 || m->status == 422;
+    if (m->status == 200 && m->number) {
         acknowledged(u, m->number);
     } else if (refused_at_all(u, BATCH, m)) {
         return;
     } else if (m->status == 409 && m->number) {
         expected(u, m->number);
-    } else {
+    } else if (of_records) {
         refuse_one(u, m);
+    } else {
+        not_understood(u, m);
     }
 }
 
@@ -425,9 +442,17 @@ static void enrolment_done(struct uplink *u, const struct uplink_message *m)
     u->config.enrolled(u->config.data, &identity);
 }
 
+/* Until the next heartbeat. */
+static uint64_t poll_seconds(const struct uplink *u)
+{
+    uint64_t now = clock_boot_ns(), due = u->errands[BEAT].after_ns;
+    uint64_t seconds = due > now ? (due - now + NS_PER_S - 1) / NS_PER_S : 1;
+    return seconds < UPLINK_WAIT_MOST_S ? seconds : UPLINK_WAIT_MOST_S;
+}
+
 static void poll_server(struct uplink *u)
 {
-    struct uplink_message m = { .type = UPLINK_POLL };
+    struct uplink_message m = { .type = UPLINK_POLL, .end = poll_seconds(u) };
     u->config.have(u->config.data, &m.first, &m.last);
     if (uplink_send(u->config.socket, &m, -1) == 0) {
         u->errands[POLL].busy = true;
@@ -576,6 +601,21 @@ static bool may(const struct uplink *u, enum errand errand, uint64_t now)
     return u->ready && !u->errands[errand].busy && now >= u->errands[errand].after_ns;
 }
 
+/* A heartbeat that is due takes the connection of the poll when that ends, unless it is late or this urgent. */
+static bool may_beat(const struct uplink *u, uint64_t now)
+{
+    const struct errand_state *poll = &u->errands[POLL];
+    bool late = now >= u->errands[BEAT].after_ns + LATE_MS * NS_PER_MS;
+    return may(u, BEAT, now) && (!poll->busy || late || atomic_load(&u->beat));
+}
+
+static bool may_poll(const struct uplink *u, uint64_t now)
+{
+    const struct errand_state *beat = &u->errands[BEAT];
+    bool late = beat->busy && now >= beat->since_ns + LATE_MS * NS_PER_MS;
+    return may(u, POLL, now) && !u->applying && (!beat->busy || late);
+}
+
 static void go(struct uplink *u)
 {
     uint64_t now = clock_boot_ns();
@@ -591,7 +631,7 @@ static void go(struct uplink *u)
     if (may(u, BATCH, now) && is_due(u)) {
         send_batch(u);
     }
-    if (may(u, BEAT, now)) {
+    if (may_beat(u, now)) {
         pthread_mutex_lock(&u->lock);
         u->stats.heartbeats++;
         pthread_mutex_unlock(&u->lock);
@@ -608,7 +648,7 @@ static void go(struct uplink *u)
             back_off(u, POLL, 0);
         }
     }
-    if (may(u, POLL, now) && !u->applying) {
+    if (may_poll(u, now)) {
         pthread_mutex_lock(&u->lock);
         u->stats.polls++;
         pthread_mutex_unlock(&u->lock);

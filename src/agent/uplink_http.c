@@ -44,6 +44,7 @@ static bool set_up(struct uplink_worker *w, struct uplink_request *r)
     curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(c, CURLOPT_TCP_KEEPIDLE, 20L);
     curl_easy_setopt(c, CURLOPT_TCP_KEEPINTVL, 10L);
+    curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, UPLINK_IDLE_S);
     curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     if (w->settings->proxy) {
         curl_easy_setopt(c, CURLOPT_PROXY, w->settings->proxy);
@@ -175,20 +176,38 @@ void uplink_request_done(struct uplink_request *r)
     buf_done(&r->answer);
 }
 
-/* Of the certificate's DER. */
-static bool fingerprint(struct str pem, char ret[65])
+static bool digest_hex(const X509 *certificate, char ret[65])
 {
     static const char digits[] = "0123456789abcdef";
     unsigned char hash[EVP_MAX_MD_SIZE];
     unsigned n = 0;
-    BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
-    X509 *certificate = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
-    bool good = certificate && X509_digest(certificate, EVP_sha256(), hash, &n) && n == 32;
+    bool good = X509_digest(certificate, EVP_sha256(), hash, &n) && n == 32;
     for (unsigned i = 0; good && i < n; i++) {
         ret[2 * i] = digits[hash[i] >> 4];
         ret[2 * i + 1] = digits[hash[i] & 15];
     }
     ret[64] = '\0';
+    return good;
+}
+
+static bool write_pem(X509 *certificate, struct buf *ret)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *p = NULL;
+    bool good = bio && PEM_write_bio_X509(bio, certificate);
+    long n = good ? BIO_get_mem_data(bio, &p) : 0;
+    buf_clear(ret);
+    buf_put(ret, p, n > 0 ? (size_t)n : 0);
+    BIO_free(bio);
+    return good && n > 0 && !ret->failed;
+}
+
+/* The first certificate and nothing behind it: whatever else was sent nobody vouched for. `hex`: of its DER. */
+static bool read_certificate(struct str pem, char hex[65], struct buf *ret)
+{
+    BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
+    X509 *certificate = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+    bool good = certificate && digest_hex(certificate, hex) && write_pem(certificate, ret);
     X509_free(certificate);
     BIO_free(bio);
     return good;
@@ -202,14 +221,13 @@ void uplink_take_ca(struct uplink_worker *w, struct str pem, bool answered)
     if (!answered) {
         return;
     }
-    if (pem.n == 0 || !fingerprint(pem, hex) || strcasecmp(hex, w->settings->ca_sha256) != 0) {
+    if (pem.n == 0 || !read_certificate(pem, hex, &w->ca_text) ||
+        strcasecmp(hex, w->settings->ca_sha256) != 0) {
         snprintf(w->error, sizeof(w->error),
                  "the server's CA is not the one of `server.ca_sha256`: it has %s",
                  hex[0] ? hex : "none that can be read");
         return;
     }
-    buf_clear(&w->ca_text);
-    buf_puts(&w->ca_text, pem);
     w->ca = buf_str(&w->ca_text);
-    w->ca_known = !w->ca_text.failed;
+    w->ca_known = true;
 }

@@ -12,8 +12,9 @@
 #define UPLINK_PLAIN_MAX   ((size_t)32 << 20)
 #define UPLINK_CONNECT_S   10L
 #define UPLINK_ANSWER_S    60L
-#define UPLINK_POLL_S      60L /* the server's */
-#define UPLINK_POLL_MORE_S 15L
+#define UPLINK_POLL_MORE_S 15L /* than it was asked to wait */
+#define UPLINK_IDLE_S                                                                              \
+    3L /* a connection that nothing used for so long is closed by the next request */
 
 /* Requests that may be under way at a time. */
 enum uplink_slot { SLOT_BATCH, SLOT_HEARTBEAT, SLOT_POLL, SLOT_ORDER, SLOT_CA, UPLINK_SLOTS };

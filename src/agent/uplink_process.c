@@ -34,21 +34,29 @@
 #define ARCH AUDIT_ARCH_X86_64
 #endif
 
+#define X32_BIT      0x40000000U /* other numbers of the same calls */
 #define SOCKET_FD    3
 #define AGAIN_S      1 /* after a worker ended, doubled up to */
 #define AGAIN_MOST_S 32
 #define FILES_MAX    128
 #define MEMORY_MAX   ((rlim_t)128 << 20) /* of a memory file */
 
+/* Of http://HOST...: a name that only begins like an address of the loopback is anybody's. */
+static bool is_local(const char *host)
+{
+    size_t n = strncmp(host, "[::1]", 5) == 0       ? 5
+               : strncmp(host, "localhost", 9) == 0 ? 9
+               : strncmp(host, "127.", 4) == 0      ? strspn(host, "0123456789.")
+                                                    : 0;
+    return n > 0 && (host[n] == '\0' || host[n] == ':' || host[n] == '/');
+}
+
 int uplink_check_url(const char *url, struct err *err)
 {
-    static const char *const local[] = { "http://127.", "http://localhost:", "http://localhost/",
-                                         "http://[::1]" };
-    bool good = strncmp(url, "https://", 8) == 0 && url[8] != '\0';
-    for (size_t i = 0; i < sizeof(local) / sizeof(*local); i++) {
-        good |= strncmp(url, local[i], strlen(local[i])) == 0;
-    }
-    return good && !strchr(url, '@') && !strchr(url, '?') && !strchr(url, '#')
+    bool good = strncmp(url, "https://", 8) == 0
+                    ? url[8] != '\0'
+                    : strncmp(url, "http://", 7) == 0 && is_local(url + 7);
+    return good && !strpbrk(url, "@?#\\")
                ? 0
                : err_set(err, -EINVAL,
                          "`server.url` is https://HOST[:PORT] (http:// on the loopback only)");
@@ -113,6 +121,10 @@ static void close_calls(void)
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offsetof(struct seccomp_data, nr)),
+#if defined(__x86_64__)
+        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+#endif
         REFUSE(execve),
         REFUSE(execveat),
         REFUSE(ptrace),

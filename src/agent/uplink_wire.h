@@ -20,6 +20,7 @@
 #define UPLINK_ANSWER_MAX  ((size_t)64 << 10) /* of the server, but bundles */
 #define UPLINK_BUNDLE_MAX  ((size_t)64 << 20)
 #define UPLINK_STATUS_MAX  ((size_t)1 << 20) /* of a heartbeat */
+#define UPLINK_WAIT_MOST_S 60                /* of a poll; the server's */
 
 enum uplink_type {
     /* of the agent */
@@ -28,7 +29,7 @@ enum uplink_type {
     UPLINK_BATCH,        /* first, last, at, end; lost; refused; id: the spool's; fd: the segment */
     UPLINK_HEARTBEAT,    /* end: bytes; fd: the body */
     UPLINK_ORDER,        /* first: its number; text: the body */
-    UPLINK_POLL,         /* first: the bundle's version that is there; last: the last order done */
+    UPLINK_POLL, /* first: the bundle's version that is there; last: the last order done; end: seconds */
     /* of the uplink */
     UPLINK_READY,
     UPLINK_DONE, /* what: the request; status */

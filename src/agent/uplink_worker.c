@@ -102,13 +102,15 @@ static void begin_order(struct uplink_worker *w, const struct uplink_message *m)
 static void begin_poll(struct uplink_worker *w, const struct uplink_message *m)
 {
     char path[192];
-    snprintf(path, sizeof(path), "/v1/agents/%s/bundle?after=%" PRIu64 "&orders=%" PRIu64, w->id,
-             m->first, m->last);
+    uint64_t wait_s = m->end < UPLINK_WAIT_MOST_S ? m->end : UPLINK_WAIT_MOST_S;
+    snprintf(path, sizeof(path),
+             "/v1/agents/%s/bundle?after=%" PRIu64 "&orders=%" PRIu64 "&wait=%" PRIu64, w->id,
+             m->first, m->last, wait_s);
     begin(w, &(struct uplink_call){ .slot = SLOT_POLL,
                                     .what = UPLINK_POLL,
                                     .path = path,
                                     .secret = w->secret,
-                                    .timeout_s = UPLINK_POLL_S + UPLINK_POLL_MORE_S });
+                                    .timeout_s = (long)wait_s + UPLINK_POLL_MORE_S });
 }
 
 static void begin_enrolment(struct uplink_worker *w, const struct uplink_message *m)

@@ -139,6 +139,14 @@ static size_t utf8_sequence(const unsigned char *p, size_t n)
 bool str_is_utf8(struct str s)
 {
     for (size_t i = 0; i < s.n;) {
+        uint64_t eight;
+        if (s.n - i >= sizeof(eight)) {
+            memcpy(&eight, s.p + i, sizeof(eight));
+            if (!(eight & UINT64_C(0x8080808080808080))) {
+                i += sizeof(eight);
+                continue;
+            }
+        }
         size_t length = utf8_sequence((const unsigned char *)s.p + i, s.n - i);
         if (!length) {
             return false;

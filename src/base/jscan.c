@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -72,9 +73,26 @@ static bool check_escape(struct checker *c)
     return true;
 }
 
+#define EACH_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
+
+/* The high bit of each byte below `less` (at most 0x80); after the first such byte others may have it too. */
+static uint64_t below(uint64_t eight, unsigned char less)
+{
+    return (eight - EACH_BYTE(less)) & ~eight & EACH_BYTE(0x80);
+}
+
 /* Stops at what needs a look: quote, backslash, control characters. */
 static const char *plain_end(const char *p, const char *end)
 {
+    for (uint64_t eight; end - p >= (ptrdiff_t)sizeof(eight); p += sizeof(eight)) {
+        memcpy(&eight, p, sizeof(eight));
+        eight = le64toh(eight);
+        uint64_t found = below(eight ^ EACH_BYTE('"'), 1) | below(eight ^ EACH_BYTE('\\'), 1) |
+                         below(eight, 0x20);
+        if (found) {
+            return p + (unsigned)__builtin_ctzll(found) / 8;
+        }
+    }
     while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20) {
         p++;
     }
@@ -257,24 +275,13 @@ int jscan_check(struct str text, struct jscan *ret, const char **ret_why, size_t
     return 0;
 }
 
-/* The closing quote is the first with an even number of backslashes before it. */
+/* Behind the closing quote; a backslash takes the next byte with it. */
 static const char *text_end(const char *p, const char *end)
 {
-    const char *first = ++p;
-    for (; p < end; p++) {
-        p = memchr(p, '"', (size_t)(end - p));
-        if (!p) {
-            return end;
-        }
-        size_t backslashes = 0;
-        while (p - backslashes > first && p[-1 - (ptrdiff_t)backslashes] == '\\') {
-            backslashes++;
-        }
-        if (backslashes % 2 == 0) {
-            return p + 1;
-        }
+    for (p = plain_end(p + 1, end); p < end && *p != '"'; p = plain_end(p, end)) {
+        p += *p == '\\' && end - p > 1 ? 2 : 1;
     }
-    return end;
+    return p < end ? p + 1 : end;
 }
 
 static const char *container_end(const char *p, const char *end)

@@ -14,3 +14,19 @@ int cli_rules_fields(int argc, char **argv);
 int cli_replay(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_run(int argc, char **argv);
+
+/* Clients of the server; client.h. */
+int cli_setup(int argc, char **argv);
+int cli_login(int argc, char **argv);
+int cli_logout(int argc, char **argv);
+int cli_findings(int argc, char **argv);
+int cli_policies(int argc, char **argv);
+int cli_rules_server(int argc, char **argv);
+int cli_lists(int argc, char **argv);
+int cli_agents(int argc, char **argv);
+int cli_coverage(int argc, char **argv);
+int cli_users(int argc, char **argv);
+int cli_tokens(int argc, char **argv);
+int cli_audit(int argc, char **argv);
+int cli_backup(int argc, char **argv);
+int cli_events(int argc, char **argv);

@@ -35,6 +35,20 @@ static const struct verb verbs[] = {
     { NULL, "replay", cli_replay, "run rules over a capture" },
     { NULL, "run", cli_run, "run a command and watch what it does" },
     { NULL, "doctor", cli_doctor, "tell what can be watched here, and how" },
+    { NULL, "setup", cli_setup, "make the first administrator of a server" },
+    { NULL, "login", cli_login, "log in to a server" },
+    { NULL, "logout", cli_logout, "log out" },
+    { NULL, "findings", cli_findings, "what agents found: list, triage, export" },
+    { NULL, "policies", cli_policies, "the server's policies" },
+    { "rules", "server", cli_rules_server, "the server's rules: change, switch, go back" },
+    { NULL, "lists", cli_lists, "the server's lists: append, remove, import" },
+    { NULL, "agents", cli_agents, "who watches; enrol and revoke" },
+    { NULL, "coverage", cli_coverage, "what is watched, what is not, and why" },
+    { NULL, "users", cli_users, "people and their roles" },
+    { NULL, "tokens", cli_tokens, "tokens for scripts" },
+    { NULL, "audit", cli_audit, "what was done on the server" },
+    { NULL, "backup", cli_backup, "have the server copy everything" },
+    { NULL, "events", cli_events, "follow what happens on the server" },
 };
 
 #define VERBS (sizeof(verbs) / sizeof(*verbs))
@@ -60,10 +74,11 @@ static void print_verbs(FILE *out, const char *group)
 
 static void print_usage(FILE *out)
 {
-    fputs("Usage: hinomi VERB [ARGUMENT...]\n\n"
-          "Checks and explains detection rules in the Falco rules language, and runs them over\n"
-          "captures.\n\n",
-          out);
+    fputs(
+        "Usage: hinomi VERB [ARGUMENT...]\n\n"
+        "Checks and explains detection rules in the Falco rules language, runs them over captures\n"
+        "and commands, and is the command line of hinomi-server.\n\n",
+        out);
     print_verbs(out, NULL);
     fputs("\n  VERB --help      its arguments and exit statuses\n"
           "  --help           print this\n"
@@ -152,7 +167,9 @@ static int run_help(int argc, char **argv)
     int words;
     const struct verb *verb = find_verb(argc - 1, argv + 1, &words);
     if (verb) {
-        char *arguments[] = { argv[words + 1], help, NULL };
+        char name[NAME_SIZE + sizeof("hinomi ")] = "hinomi ";
+        verb_name(verb, name + strlen(name));
+        char *arguments[] = { name, help, NULL };
         return verb->run(2, arguments);
     }
     if (argc > 2 && !is_group(argv[2])) {

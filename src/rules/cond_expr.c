@@ -94,7 +94,7 @@ static struct expr *resolve_field(struct resolver *r, const struct ast_expr *ast
         field_unknown(r, ast);
         return NULL;
     }
-    if (code < 0) {
+    if (code < 0 || !expr->desc) {
         find_field(r, ast, expr, &err);
         resolver_error(r, "%s", err.message);
         return NULL;

@@ -19,6 +19,9 @@
  */
 int accounts_identify(struct server *server, const struct request *request, struct principal *ret);
 
+/* Of a request that waited: whether who sent it still may; as accounts_identify(), but nobody is noted. */
+int accounts_still(struct server *server, const struct request *request);
+
 /* Whether `token` is the CSRF token of the session whose cookie the request carries. */
 bool accounts_csrf(struct server *server, const struct request *request, struct str token);
 

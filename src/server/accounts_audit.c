@@ -82,7 +82,7 @@ struct export
 static void put_cell(struct buf *buf, struct str text)
 {
     buf_putc(buf, '"');
-    if (text.n > 0 && memchr("=+-@\t\r", text.p[0], 6)) {
+    if (text.n > 0 && memchr("=+-@\t\r\n", text.p[0], 7)) {
         buf_putc(buf, '\'');
     }
     for (size_t i = 0; i < text.n; i++) {

@@ -163,6 +163,30 @@ int accounts_identify(struct server *server, const struct request *request, stru
     return 0;
 }
 
+int accounts_still(struct server *server, const struct request *request)
+{
+    struct str secret;
+    struct identity storage;
+    int r = 0;
+    enum credential credential = accounts_credential(request, &secret);
+    if (credential == CREDENTIAL_NONE || credential == CREDENTIAL_BAD) {
+        return -EACCES;
+    }
+    const struct identity *identity = look_up(server, secret, &storage, &r);
+    if (!identity) {
+        return r;
+    }
+    unsigned wanted = request->route->may;
+    bool over = is_over(identity, server->now_ms()) || (identity->may & wanted) != wanted;
+    bool agent = identity->kind == PRINCIPAL_AGENT;
+    r = over                                        ? -EACCES
+        : agent && identity->state == AGENT_REVOKED ? -EKEYREVOKED
+        : agent && identity->state == AGENT_CLONED  ? -ENOTUNIQ
+                                                    : 0;
+    pthread_mutex_unlock(&server->accounts->lock);
+    return r;
+}
+
 bool accounts_csrf(struct server *server, const struct request *request, struct str token)
 {
     struct str secret = cookie_session(request_header(request, "Cookie"));

@@ -305,7 +305,7 @@ static void stop(struct server *server)
 /* lint: table */
 static const struct route routes[] = {
     { HTTP_GET, "/v1/agents/{id}/bundle", MAY_AGENT, 0, content_poll, "agents",
-      "Waits for newer content or orders", "after orders", NULL, NULL, 0 },
+      "Waits for newer content or orders", "after orders wait", NULL, NULL, 0 },
     { HTTP_GET, "/v1/agents/{id}/orders", MAY_READ, 0, content_get_orders, "agents",
       "Orders to an agent and what became of them", "finding limit", NULL, NULL, 0 },
     { HTTP_POST, "/v1/agents/{id}/orders/{order}", MAY_AGENT, 0, content_finish_order, "agents",

@@ -33,3 +33,35 @@ struct store_audit;
  */
 int content_order(struct server *server, const struct order *order, const struct store_audit *audit,
                   int64_t *ret_id, struct err *err);
+
+/*
+ * An item of YAML put beside a rule (an override or append of it), told from others by `mark`, a word that is in it
+ * and nowhere else. One version each. False: the reply, where there is one, says why; `err` likewise.
+ */
+struct content_part_of_rule {
+    struct str rule, mark, item, comment;
+};
+bool content_add_to_rule(struct server *server, struct request *request,
+                         const struct content_part_of_rule *part, int64_t *ret_version,
+                         struct reply *reply);
+/* Gone already is fine, version 0 then. request and reply may be NULL: the server itself does it. */
+bool content_take_from_rule(struct server *server, struct request *request, struct arena *arena,
+                            const struct content_part_of_rule *part, int64_t *ret_version,
+                            struct reply *reply, struct err *err);
+
+/*
+ * A rule compiled with the content as it is, appended items included, to be tried on what is kept. `text`: documents
+ * that count for this only; `rule` empty: the first rule of the text. False: the reply says why.
+ */
+struct cond;
+struct content_trial;
+struct content_trial_of {
+    struct str text, rule,
+        condition; /* condition.n: a rule is made of it, text and rule are not looked at */
+};
+bool content_trial_new(struct server *server, struct request *request,
+                       const struct content_trial_of *of, struct content_trial **ret,
+                       struct reply *reply);
+const struct cond *content_trial_cond(const struct content_trial *trial);
+struct str content_trial_rule(const struct content_trial *trial);
+void content_trial_free(struct content_trial *trial); /* NULL is fine */

@@ -22,7 +22,7 @@
 #define CONTENT_IMPORT_MAX     ((size_t)64 << 20)
 #define CONTENT_WAIT_MS        2000 /* for somebody else's change */
 #define CONTENT_PAGE_MAX       1000
-#define CONTENT_POLL_MS        60000
+#define CONTENT_POLL_S         60      /* a poll waits so long at most, and if it does not say */
 #define CONTENT_JUMP_MAX       1000000 /* versions that agents may be ahead of a restored store */
 #define CONTENT_JUMP_MS        3600000 /* between two such jumps */
 #define CONTENT_HEARD_MS       60000 /* an agent silent for longer does not count in the rollout */

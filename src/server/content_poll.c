@@ -110,8 +110,11 @@ static enum found find(struct content *content, int64_t after, struct bundle **r
     enum found found = FOUND_BUNDLE;
     pthread_mutex_lock(&content->lock);
     if (after >= content->version) {
-        content->ahead =
-            after > content->version && after > content->ahead ? after : content->ahead;
+        /* What no version of ours can have become is not remembered: one agent would hide the others. */
+        if (after - content->version <= CONTENT_JUMP_MAX && after > content->version &&
+            after > content->ahead) {
+            content->ahead = after;
+        }
         found = FOUND_NOTHING;
     } else if ((*ret = bundles_difference(b, after, content->version))) {
         found = FOUND_BUNDLE;
@@ -243,32 +246,30 @@ static bool send_orders(struct content *content, struct request *request, struct
 }
 
 static enum http_result wait(struct content *content, struct request *request, struct reply *reply,
-                             bool soon)
+                             uint32_t left_ms, bool soon)
 {
     if (request->timed_out && !soon) {
         return reply_empty(reply, 204);
     }
-    reply_wait(reply, content->bell, soon ? PACKING_WAIT_MS : CONTENT_POLL_MS);
+    reply_wait(reply, content->bell, soon && left_ms > PACKING_WAIT_MS ? PACKING_WAIT_MS : left_ms);
     return HTTP_WAIT;
 }
 
-/*
- * When a waiting one has to be told that there is nothing: a minute after it came, however often it was woken for
- * what was not for it.
- */
-static bool is_over(struct content *content, struct request *request)
+/* How long it may wait yet: from when it came, however often it was woken for what was not for it. */
+static uint32_t time_left(struct content *content, struct request *request, int64_t wait_s)
 {
-    int64_t now = content->server->now_ms();
+    int64_t now = content->server->now_ms(), wait_ms = wait_s * 1000;
     int64_t *began = request->kept;
     if (!began) {
         began = ARENA_NEW(request->arena, int64_t);
         if (!began) {
-            return true;
+            return 0;
         }
         *began = now;
         request->kept = began;
     }
-    return now - *began >= CONTENT_POLL_MS || now < *began;
+    int64_t waited = now - *began;
+    return waited < 0 || waited >= wait_ms ? 0 : (uint32_t)(wait_ms - waited);
 }
 
 HANDLER(content_poll)
@@ -276,8 +277,9 @@ HANDLER(content_poll)
     struct content *content = server->content;
     struct err err = { 0 };
     struct bundle *bundle = NULL;
-    int64_t after = 0, seen = 0;
+    int64_t after = 0, seen = 0, wait_s = 0;
     if (!request_number(request, "after", 0, INT64_MAX, 0, &after, reply) ||
+        !request_number(request, "wait", 1, CONTENT_POLL_S, CONTENT_POLL_S, &wait_s, reply) ||
         !request_number(request, "orders", 0, INT64_MAX, 0, &seen, reply)) {
         return HTTP_DONE;
     }
@@ -291,10 +293,11 @@ HANDLER(content_poll)
     if (bundle) {
         return send_bundle(reply, bundle);
     }
-    if (is_over(content, request)) {
+    uint32_t left_ms = time_left(content, request, wait_s);
+    if (left_ms == 0) {
         return reply_empty(reply, 204);
     }
-    return wait(content, request, reply, found == FOUND_OTHERS_WORK);
+    return wait(content, request, reply, left_ms, found == FOUND_OTHERS_WORK);
 }
 
 /* ---- orders */

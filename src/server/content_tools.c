@@ -66,10 +66,10 @@ static bool take_text(struct incoming *in, struct str text)
         return false;
     }
     for (size_t i = 0; i < all.n; i++) {
-        struct document d = all.items[i];
-        d.part = part_for(in, &d);
-        d.file = in->file;
-        if (!merge(in, &d)) {
+        struct document *d = &all.items[i];
+        d->part = part_for(in, d);
+        d->file = in->file;
+        if (!merge(in, d)) {
             reply_memory(in->reply);
             return false;
         }

@@ -25,6 +25,8 @@
 
 #pragma weak accounts_identify
 #pragma weak accounts_csrf
+#pragma weak accounts_still
+#pragma weak accounts_generation
 #pragma weak accounts_audit_request
 #pragma weak console_page_route
 
@@ -303,10 +305,10 @@ static bool unauthorized(struct exchange *x, const char *code, const char *why)
     return false;
 }
 
-static bool identify(struct exchange *x)
+/* False: the reply says why. */
+static bool accept_identity(struct exchange *x, int r)
 {
-    switch (accounts_identify ? -accounts_identify(x->request.server, &x->request, &x->principal)
-                              : 0) {
+    switch (-r) {
     case 0:
         return x->principal.kind != PRINCIPAL_NOBODY ||
                unauthorized(x, "unauthorized", "credentials are wanted");
@@ -331,6 +333,33 @@ static bool identify(struct exchange *x)
         reply_problem(&x->reply, 500, "internal", "the credentials could not be checked");
         return false;
     }
+}
+
+static uint64_t generation_of(const struct exchange *x)
+{
+    const struct server *server = x->request.server;
+    return accounts_generation && server->accounts ? accounts_generation(server) : 0;
+}
+
+static bool identify(struct exchange *x)
+{
+    x->generation = generation_of(x);
+    x->identified = true;
+    return accept_identity(x, accounts_identify
+                                  ? accounts_identify(x->request.server, &x->request, &x->principal)
+                                  : 0);
+}
+
+/* Rights that were taken while the request waited are taken from it, too. */
+static bool still_may(struct exchange *x)
+{
+    uint64_t now = x->identified && x->request.waited ? generation_of(x) : x->generation;
+    if (now == x->generation || !accounts_still) {
+        return true;
+    }
+    x->generation = now;
+    int r = accounts_still(x->request.server, &x->request);
+    return r == -EBUSY || accept_identity(x, r);
 }
 
 /* A browser says where a request comes from; other programs say nothing. */
@@ -438,6 +467,9 @@ enum http_result exchange_handle(struct exchange *x)
     x->moment = bell_moment();
     x->reply.nheaders = 0; /* of a call before this one, that waited */
     x->request.body = buf_str(&x->body);
+    if (!still_may(x)) {
+        return HTTP_DONE;
+    }
     enum http_result result = route->handle(x->request.server, &x->request, &x->reply);
     if (result == HTTP_WAIT && x->reply.waits) {
         return HTTP_WAIT;

@@ -27,10 +27,21 @@ static const struct sort_name {
 };
 #define SORTS (sizeof(sorts) / sizeof(sorts[0]))
 
-static const char *const searched[] = {
-    "rule",      "output",       "type", "file", "domain",     "container.name", "container.image",
-    "proc.name", "proc.cmdline", "item", "host", "ecs.task.id"
-};
+static const char *const searched[] = { "rule",
+                                        "type",
+                                        "file",
+                                        "domain",
+                                        "item",
+                                        "container.name",
+                                        "container.image",
+                                        "container.id",
+                                        "proc.name",
+                                        "proc.exepath",
+                                        "proc.cmdline",
+                                        "user.name",
+                                        "host",
+                                        "ecs.cluster",
+                                        "ecs.task.id" };
 
 static void put_quoted(struct buf *buf, struct str s)
 {

@@ -76,8 +76,10 @@ struct exchange {
     unsigned nparsed;
     bool head, secure; /* secure: it came by TLS, at least to the proxy */
     uint64_t body_length;
-    uint64_t moment;  /* of the bells, when the handler was entered */
-    uint64_t started; /* CLOCK_BOOTTIME, nanoseconds */
+    uint64_t moment;     /* of the bells, when the handler was entered */
+    uint64_t generation; /* of the accounts, when they were asked last */
+    bool identified;     /* by them */
+    uint64_t started;    /* CLOCK_BOOTTIME, nanoseconds */
 };
 
 /* What the connection knows before anything is looked at; texts live as long as the exchange. */

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define HTTP_THREADS       4
-#define HTTP_CONNECTION_KB 32 /* memory of one connection: what the headers may be, about */
+#define HTTP_CONNECTION_KB 16 /* memory of one connection: what the headers may be, about */
 /* Deadlines of whole stages, in units of limits.header_seconds; of bodies and replies a second more for each so
  * many bytes. */
 #define HTTP_HEADERS_S  10 /* default: from the request's line to the end of its headers */

@@ -15,7 +15,21 @@ void ingest_set_judge(struct ingest *ingest,
                       bool (*suppressed)(void *data, const struct ingest_finding *finding),
                       void *data)
 {
-    ingest->judge = (struct judge){ suppressed, data };
+    pthread_rwlock_wrlock(&ingest->judge.lock);
+    ingest->judge.suppressed = suppressed;
+    ingest->judge.data = data;
+    pthread_rwlock_unlock(&ingest->judge.lock);
+}
+
+bool ingest_is_suppressed(struct judge *judge, const struct ingest_finding *finding)
+{
+    if (!judge) {
+        return false;
+    }
+    pthread_rwlock_rdlock(&judge->lock);
+    bool suppressed = judge->suppressed && judge->suppressed(judge->data, finding);
+    pthread_rwlock_unlock(&judge->lock);
+    return suppressed;
 }
 
 void ingest_set_listener(struct ingest *ingest,
@@ -171,6 +185,7 @@ static void stop(struct server *server)
         body_packer_free(ingest->packers[--ingest->npackers]);
     }
     pthread_mutex_destroy(&ingest->lock);
+    pthread_rwlock_destroy(&ingest->judge.lock);
     free(ingest);
 }
 
@@ -181,6 +196,7 @@ static int start(struct server *server, struct err *err)
         return err_set(err, -ENOMEM, "out of memory");
     }
     pthread_mutex_init(&ingest->lock, NULL);
+    pthread_rwlock_init(&ingest->judge.lock, NULL);
     ingest->server = server;
     server->ingest = ingest;
     int r = health_new(server, &ingest->health, err);

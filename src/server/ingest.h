@@ -12,8 +12,9 @@ struct ingest;
 
 /*
  * Who says whether an alert is suppressed by a rule of its users. Called on request threads, several at once,
- * for each alert before it is queued, with its finding's columns (not its id, row, count). Set once, before
- * requests come: from the start of a module that starts after this one.
+ * for each alert before it is queued, with its finding's columns (not its id, row, count), and on the writer's
+ * for sequences, within its transaction. Set before requests come: from the start of a module that starts after this
+ * one. On return the one that was set before is not called any more.
  */
 void ingest_set_judge(struct ingest *ingest,
                       bool (*suppressed)(void *data, const struct ingest_finding *finding),

@@ -416,7 +416,7 @@ bool ingest_columns(struct jscan alert, struct parse *parse, struct parsed_alert
     keys(f);
     f->stages = sequence_stages(f->type, r.slots[TOP_TAGS]);
     f->scoped = f->stages != 0;
-    f->suppressed =
-        parse->judge && parse->judge->suppressed && parse->judge->suppressed(parse->judge->data, f);
+    f->alert = alert.raw;
+    f->suppressed = ingest_is_suppressed(parse->judge, f);
     return true;
 }

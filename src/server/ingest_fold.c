@@ -376,9 +376,8 @@ static int write_sequence(struct fold *fold, struct chain_found *found, struct c
                           struct err *err)
 {
     const struct store_ingest_ops *ops = fold->config.store->ingest;
-    const struct judge *judge = fold->config.judge;
     struct ingest_finding *f = found->finding;
-    f->suppressed = judge && judge->suppressed && judge->suppressed(judge->data, f);
+    f->suppressed = ingest_is_suppressed(fold->config.judge, f);
     f->row = found->row;
     int r;
     if (found->fresh) {

@@ -273,7 +273,7 @@ bool health_heard(struct health *health, struct str agent, int64_t now_ms)
     pthread_mutex_unlock(&health->lock);
     if (store) {
         writer_put_status(health->server->ingest->writer,
-                          &(struct ingest_status){ .agent = agent, .received_ms = now_ms });
+                          &(struct ingest_status){ .agent = agent, .received_ms = now_ms }, false);
     }
     return a != NULL;
 }
@@ -399,14 +399,18 @@ enum http_result ingest_post_heartbeat(struct server *server, struct request *re
     struct str id = request_param(request, "id");
     pthread_mutex_lock(&health->lock);
     struct seen_agent *a = packed.p ? agent_of(health, id) : NULL;
+    bool other = false; /* rules than before: somebody may wait to hear of it */
     if (a) {
+        int64_t before = a->bundle;
+        bool before_ok = a->bundle_ok;
         take_heartbeat(a, body, now_ms, true);
+        other = a->bundle != before || a->bundle_ok != before_ok;
         keep_body(health, a, packed);
         settle(health, a, now_ms);
     }
     pthread_mutex_unlock(&health->lock);
-    if (!a ||
-        writer_put_status(ingest->writer, &(struct ingest_status){ id, now_ms, packed }) < 0) {
+    if (!a || writer_put_status(ingest->writer, &(struct ingest_status){ id, now_ms, packed },
+                                other) < 0) {
         return reply_problem(reply, 503, "busy", "no room for this heartbeat");
     }
     struct jsonw *w = reply_json(reply, 200);

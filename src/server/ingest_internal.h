@@ -81,13 +81,16 @@ struct refusal {
 struct judge {
     bool (*suppressed)(void *data, const struct ingest_finding *finding);
     void *data;
+    pthread_rwlock_t lock; /* read while it judges */
 };
+/* judge NULL, or none set: no. */
+bool ingest_is_suppressed(struct judge *judge, const struct ingest_finding *finding);
 
 /* What parsing needs; one for each that parses at a time. */
 struct parse {
     struct batch *batch;
     struct body_packer *packer;
-    const struct judge *judge;
+    struct judge *judge;
 };
 
 void ingest_refuse(struct refusal *refusal, int64_t n, const char *format, ...)
@@ -123,7 +126,7 @@ struct fold;
 struct fold_config {
     struct store *store;
     struct hub *hub; /* NULL: nobody is told */
-    const struct judge *judge;
+    struct judge *judge;
     const struct listener_hook *listener;
 };
 int fold_new(const struct fold_config *config, struct fold **ret);
@@ -185,8 +188,8 @@ void writer_stop(struct writer *writer); /* what waits is not written: it was no
 /* Takes the batch. -EBUSY: the queue is full, the batch stays the caller's. */
 int writer_put(struct writer *writer, struct batch *batch, uint64_t *ret_ticket);
 bool writer_has_room(struct writer *writer, size_t bytes);
-/* By the next commit; of an agent the newest counts. Copied. */
-int writer_put_status(struct writer *writer, const struct ingest_status *status);
+/* By the next commit, within a second (soon: at once); of an agent the newest counts. Copied. */
+int writer_put_status(struct writer *writer, const struct ingest_status *status, bool soon);
 struct result writer_result(struct writer *writer, uint64_t ticket);
 struct bell *writer_bell(struct writer *writer);
 void writer_counts(struct writer *writer, struct writer_counts *ret);

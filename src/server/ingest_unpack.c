@@ -22,8 +22,9 @@ static int unpack(ZSTD_DStream *stream, struct str packed, struct buf *to)
     size_t step = ZSTD_DStreamOutSize();
     size_t left = 1;
     bool more = true;
-    while (more) {
-        size_t room = to->limit - to->n < step ? to->limit - to->n : step;
+    while (more) { /* into all the room there is: a frame that fits needs no window of its own */
+        size_t most = to->capacity - to->n > step ? to->capacity - to->n : step;
+        size_t room = to->limit - to->n < most ? to->limit - to->n : most;
         char *at = buf_reserve(to, room ? room : 1);
         if (!at) {
             return to->n == to->limit ? -EFBIG : -ENOMEM;

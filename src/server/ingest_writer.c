@@ -24,6 +24,7 @@
 #define IDLE_MS         1000
 #define OWED_MS         100
 #define STATUS_DELAY_MS 1000 /* heartbeats wait so long for a commit to go with */
+#define STATUS_SOON_MS  10   /* those that somebody waits for */
 #define STATUS_MAX      ((size_t)16 << 20)
 #define TX_MEMORY       ((size_t)256 << 20)
 
@@ -50,7 +51,7 @@ struct writer {
     struct batch *first, **last;
     struct waiting_status *statuses;
     size_t statuses_bytes;
-    uint64_t statuses_since_ms;
+    uint64_t statuses_due_ms;
     uint64_t ticket;
     struct result results[INGEST_RESULTS];
     struct result of_group[INGEST_QUEUE_BATCHES];
@@ -319,8 +320,7 @@ static void free_group(struct group *group)
 static bool statuses_due(const struct writer *writer)
 {
     return writer->statuses &&
-           (writer->first ||
-            clock_boot_ns() / NS_PER_MS - writer->statuses_since_ms >= STATUS_DELAY_MS);
+           (writer->first || clock_boot_ns() / NS_PER_MS >= writer->statuses_due_ms);
 }
 
 static bool take_group(struct writer *writer, struct group *group)
@@ -349,7 +349,12 @@ static bool take_group(struct writer *writer, struct group *group)
 
 static void wait_for_work(struct writer *writer, bool owes)
 {
-    uint64_t wait_ms = owes ? OWED_MS : writer->statuses ? STATUS_DELAY_MS / 4 : IDLE_MS;
+    uint64_t wait_ms = owes ? OWED_MS : IDLE_MS;
+    if (writer->statuses) {
+        uint64_t now_ms = clock_boot_ns() / NS_PER_MS, due_ms = writer->statuses_due_ms;
+        uint64_t left_ms = due_ms > now_ms ? due_ms - now_ms : 1;
+        wait_ms = left_ms < wait_ms ? left_ms : wait_ms;
+    }
     uint64_t until = clock_ns(CLOCK_MONOTONIC) + wait_ms * NS_PER_MS;
     struct timespec at = { (time_t)(until / NS_PER_S), (long)(until % NS_PER_S) };
     pthread_cond_timedwait(&writer->work, &writer->lock, &at);
@@ -490,7 +495,7 @@ static size_t size_of(const struct waiting_status *s)
     return sizeof(*s) + s->status.agent.n + s->status.body.n;
 }
 
-int writer_put_status(struct writer *writer, const struct ingest_status *status)
+int writer_put_status(struct writer *writer, const struct ingest_status *status, bool soon)
 {
     struct waiting_status *s = copy_status(status);
     if (!s) {
@@ -502,8 +507,10 @@ int writer_put_status(struct writer *writer, const struct ingest_status *status)
         at = &(*at)->next;
     }
     struct waiting_status *old = *at;
-    if (!writer->statuses) {
-        writer->statuses_since_ms = clock_boot_ns() / NS_PER_MS;
+    uint64_t due_ms = clock_boot_ns() / NS_PER_MS + (soon ? STATUS_SOON_MS : STATUS_DELAY_MS);
+    if (!writer->statuses || due_ms < writer->statuses_due_ms) {
+        writer->statuses_due_ms = due_ms;
+        pthread_cond_signal(&writer->work);
     }
     bool room = old || writer->statuses_bytes + size_of(s) <= STATUS_MAX;
     if (room) {

@@ -1,8 +1,8 @@
 /*
  * body: whole alerts and records as the store keeps them: packed, small texts against a sample of their kind.
  *
- * A packed text begins with a byte that says how: 0 as it is, 1 zstd with sample 1. Samples never change; a
- * better one becomes a new number. A packer is used by one thread at a time.
+ * A packed text begins with a byte that says how: 0 as it is, 1 and 2 zstd with that sample. Samples never change; a
+ * better one becomes a new number, and the older ones are read for ever. A packer is used by one thread at a time.
  */
 #pragma once
 

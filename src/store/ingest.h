@@ -57,6 +57,7 @@ struct ingest_finding {
     struct str members;   /* JSON array; empty: none */
     struct str body;      /* the whole alert, packed; empty: none */
     struct str last_body; /* of a new finding: its newest alert; empty: the same */
+    struct str alert;     /* the whole alert as it came, JSON: for who judges it; not kept */
 };
 
 /* What folding has to know of a finding that is there. */

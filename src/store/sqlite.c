@@ -9,6 +9,7 @@
 #include "store/ingest.h"
 #include "store/records.h"
 #include "store/sqlite_store.h"
+#include "store/triage.h"
 
 #include "base/arena.h"
 #include "base/cleanup.h"
@@ -30,6 +31,7 @@ static void set_areas(struct store *store)
     store->records = &sqlite_records_ops;
     store->accounts = &sqlite_accounts_ops;
     store->content = &sqlite_content_ops;
+    store->triage = &sqlite_triage_ops;
 }
 
 static void close_sqlite(struct store *base)
@@ -140,6 +142,8 @@ int store_open_sqlite(const struct store_options *options, struct store **ret, s
 {
     struct err own = { 0 };
     err = err ? err : &own;
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS,
+                   0); /* else a lock around each malloc(); refused when it is late */
     struct sqlite_store *store = new_store(options);
     if (!store) {
         return err_set(err, -ENOMEM, "out of memory");

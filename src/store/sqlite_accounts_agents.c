@@ -8,6 +8,8 @@
 
 #include <errno.h>
 
+#define CREDENTIALS_MAX 32 /* of an agent, at a time */
+
 #define AGENT_COLUMNS                                                                              \
     "a.row, a.state_ms, a.enrolment, a.created_ms, a.seen_ms, a.forget_ms, a.instance_ms, a.id, "  \
     "a.name, a.state, a.cluster, a.labels, a.version, a.kernel, a.hostname, a.sensor, a.address, " \
@@ -246,10 +248,31 @@ static int end_others(struct sqlite3 *db, const struct writing *writing, struct 
                       writing->until_ms);
 }
 
+/* Those that are over go. Who asks for one after the other is given no more for a while. */
+static int make_room(struct sqlite3 *db, const struct store_credential *credential, struct err *err)
+{
+    int r = sqlite_run(
+        db, err, "DELETE FROM credentials WHERE agent = ?1 AND until_ms > 0 AND until_ms <= ?2",
+        "ti", credential->agent, credential->created_ms);
+    sqlite3_stmt *s =
+        r < 0 ? NULL
+              : sqlite_statement(db, "SELECT count(*) FROM credentials WHERE agent = ?1", err);
+    r = r < 0 ? r : s ? sqlite_bind(s, err, "t", credential->agent) : -EIO;
+    r = r < 0 ? r : sqlite_row(s, err);
+    int64_t n = r > 0 ? sqlite3_column_int64(s, 0) : 0;
+    if (s) {
+        sqlite3_reset(s);
+    }
+    return r < 0                  ? r
+           : n >= CREDENTIALS_MAX ? err_set(err, -EBUSY, "the agent has too many credentials")
+                                  : 0;
+}
+
 static int rotate(void *data, struct sqlite3 *db, struct err *err)
 {
     const struct writing *writing = data;
-    int r = end_others(db, writing, err);
+    int r = make_room(db, writing->credential, err);
+    r = r < 0 ? r : end_others(db, writing, err);
     r = r < 0 ? r : add_credential(db, writing->credential, err);
     return r < 0 ? r : sqlite_audit_add(db, writing->audit, err);
 }

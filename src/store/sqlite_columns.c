@@ -27,6 +27,8 @@ static const char select_all[] = "SELECT "
 #include "store/columns.def"
                                  "first_seen_ms,last_seen_ms,count,severity,sequence,row "
                                  "FROM findings";
+#undef COLUMN
+#define COLUMN(id, facet, own, sql) sql ","
 static const char select_one[] = "SELECT "
 #include "store/columns.def"
                                  "first_seen_ms,last_seen_ms,count,severity,sequence,row "

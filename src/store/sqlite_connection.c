@@ -34,7 +34,7 @@ static const char day_settings[] =
 static const char read_settings[] = "PRAGMA query_only=ON;"
                                     "PRAGMA temp_store=MEMORY;"
                                     "PRAGMA trusted_schema=OFF;"
-                                    "PRAGMA cache_size=-16384;";
+                                    "PRAGMA cache_size=-4096;";
 
 static const char *const settings[] = {
     [SQLITE_USE_WRITE] = main_settings,

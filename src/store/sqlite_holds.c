@@ -106,6 +106,21 @@ static struct json_object *member(struct json_object *object, const char *key, e
                : NULL;
 }
 
+/* Of the column; a finding may have no body. */
+static struct json_object *tags_of(const struct own_values *own)
+{
+    for (unsigned i = 0; i < own->n; i++) {
+        const char *text =
+            own->fields[i] == OWN_TAG ? (const char *)sqlite3_value_text(own->values[i]) : NULL;
+        struct json_object *tags = text ? json_tokener_parse(text) : NULL;
+        if (tags && json_object_is_type(tags, json_type_array)) {
+            return tags;
+        }
+        json_object_put(tags);
+    }
+    return NULL;
+}
+
 static void holds(sqlite3_context *sql, int argc, sqlite3_value **argv)
 {
     struct holds *h = sqlite3_user_data(sql);
@@ -121,13 +136,15 @@ static void holds(sqlite3_context *sql, int argc, sqlite3_value **argv)
     }
     struct json_object *body = body_of(h, argv[1]);
     struct json_object *fields = member(body, "output_fields", json_type_object);
+    struct json_object *tags = tags_of(&own);
     struct record record = {
         .own = tell_own,
         .data = &own,
         .fields = fields ? fields : member(body, "fields", json_type_object),
-        .tags = member(body, "tags", json_type_array),
+        .tags = tags ? tags : member(body, "tags", json_type_array),
     };
     sqlite3_result_int(sql, filter_check_holds(check, h->context, &record) == FILTER_YES);
+    json_object_put(tags);
 }
 
 int sqlite_holds_register(struct sqlite3 *db, struct err *err)

@@ -241,6 +241,19 @@ void sqlite_pool_forget_day(struct sqlite_store *store, int64_t day_ms)
     }
 }
 
+/* What idle readers have cached. */
+void sqlite_pool_rest(struct sqlite_store *store)
+{
+    pthread_mutex_lock(&store->pool);
+    struct sqlite_connection *lists[] = { store->readers, store->day_readers };
+    for (size_t i = 0; i < 2; i++) {
+        for (struct sqlite_connection *c = lists[i]; c; c = c->next) {
+            sqlite3_db_release_memory(c->db);
+        }
+    }
+    pthread_mutex_unlock(&store->pool);
+}
+
 static void close_all(struct sqlite_connection *reader)
 {
     while (reader) {

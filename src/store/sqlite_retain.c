@@ -1,5 +1,6 @@
 /*
- * sqlite_retain: days go as files, oldest first; how much there is; whether reading and writing work.
+ * sqlite_retain: days go as files, oldest first; caches that nobody needs; how much there is; whether reading and
+ * writing work.
  *
  * A day loses its marks in hinomi.db, then its name, so that a stop in between leaves nothing that counts. When the
  * disk is too full for the first, the name goes first. Who reads the day keeps reading: its file lives until
@@ -10,8 +11,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#define REST_PAGES 2000 /* written since the last call: less is rest */
 
 static int delete_marks(void *data, struct sqlite3 *db, struct err *err)
 {
@@ -93,9 +97,37 @@ static int is_over(const struct sqlite_store *store, int64_t day_ms, int64_t now
     return r < 0 ? r : bytes > store->options.max_bytes;
 }
 
+static void rest_writer(struct sqlite_connection *writer)
+{
+    int written = 0, most = 0;
+    if (writer &&
+        sqlite3_db_status(writer->db, SQLITE_DBSTATUS_CACHE_WRITE, &written, &most, 1) ==
+            SQLITE_OK &&
+        written < REST_PAGES) {
+        sqlite3_db_release_memory(writer->db);
+    }
+}
+
+/*
+ * Pages that were cached for a load that is over are given back; the kernel has them still. A writer that writes
+ * keeps its own.
+ */
+static void rest(struct sqlite_store *store)
+{
+    sqlite_alone_begin(store);
+    rest_writer(store->writer);
+    for (size_t i = 0; i < SQLITE_DAY_WRITERS_MAX; i++) {
+        rest_writer(store->day_writers[i].connection);
+    }
+    sqlite_alone_end(store);
+    sqlite_pool_rest(store);
+    malloc_trim(0);
+}
+
 int sqlite_retain(struct store *base, int64_t now_ms, struct err *err)
 {
     struct sqlite_store *store = sqlite_of(base);
+    rest(store);
     for (int dropped = 0;; dropped++) {
         uint32_t days = 0;
         int64_t day_ms = oldest_day(store, &days);

@@ -132,6 +132,7 @@ void sqlite_file_remove(const char *path); /* with -wal and -shm */
 /* sqlite_pool.c */
 void sqlite_pool_done(struct sqlite_store *store);
 void sqlite_pool_forget_day(struct sqlite_store *store, int64_t day_ms);
+void sqlite_pool_rest(struct sqlite_store *store);
 
 /* sqlite_write.c: alone, with nobody writing, between the two. */
 void sqlite_alone_begin(struct sqlite_store *store);

@@ -27,6 +27,7 @@ struct store_ingest_ops; /* store/ingest.h: alerts, activity, gaps, heartbeats, 
 struct store_findings_ops; /* store/findings.h: findings, their alerts, activity, saved filters */
 struct store_records_ops;  /* store/records.h: alerts and activity as they came */
 struct store_content_ops;  /* store/content.h: policies, rules, macros, lists and their versions */
+struct store_triage_ops;   /* store/triage.h: notes, filters, suppressions, exceptions, responses */
 
 struct store {
     const struct store_accounts_ops *accounts;
@@ -34,6 +35,7 @@ struct store {
     const struct store_findings_ops *findings;
     const struct store_records_ops *records;
     const struct store_content_ops *content;
+    const struct store_triage_ops *triage;
     const struct store_ops *ops;
 };
 

@@ -179,6 +179,19 @@ class Delivery(Base):
         self.arrived()
         self.assertEqual((len(self.server.enrolments), len(self.server.instances)), (1, 2))
 
+    def test_one_connection(self):
+        """Heartbeats go over the connection that polls; the one of a batch is closed when nothing uses it."""
+        agent = self.agent()
+        agent.until_said("connected")
+        self.touch(agent, 2)
+        self.arrived()
+        self.server.wait(lambda s: len(s.heartbeats) >= 2)
+        self.server.wait(lambda s: len(s.connections) == 1, seconds=5)
+        self.server.wait(lambda s: s.requests[-1][1].split("?")[0].endswith("/bundle"))
+        last = [(path.split("?")[0].rsplit("/", 1)[-1], peer) for _, path, peer in self.server.requests[-2:]]
+        self.assertEqual([what for what, _ in last], ["heartbeat", "bundle"])
+        self.assertEqual(len({peer for _, peer in last} | self.server.connections), 1)
+
     def test_killed_and_server_away(self):
         """All that was made before a kill arrives, with no gap."""
         agent = self.agent()
@@ -322,7 +335,7 @@ class Certificates(Base):
     def test_wrong_ca(self):
         agent = self.agent(HINOMI_SERVER_CA_SHA256="0" * 64)
         agent.until_said("is not the one of `server.ca_sha256`")
-        self.assertEqual({path for _, path in self.server.requests}, {"/v1/ca"})
+        self.assertEqual({path for _, path, _ in self.server.requests}, {"/v1/ca"})
 
     def test_no_ca(self):
         agent = self.agent(HINOMI_SERVER_CA_SHA256="")

@@ -4,20 +4,19 @@
 Who may do what is asked of every route that the server says it has, for each kind of credential: a new route is
 tried without a word here.
 """
-import http.client
 import json
 import os
 import re
-import signal
 import socket
-import subprocess
 import sys
-import tempfile
 import time
 import traceback
 from pathlib import Path
 
-PASSWORD = "correct horse battery"
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from server import PASSWORD  # noqa: E402
+import server as shared  # noqa: E402
+
 ROLES = {
     "nobody": set(),
     "viewer": {"read", "self"},
@@ -35,69 +34,21 @@ OTHER_REFUSALS = {"people_only", "own_account", "too_much", "wrong_password", "s
 ENDING = {("delete", "/v1/session")}
 
 
-class Answer:
-    def __init__(self, status, headers, body):
-        self.status, self.headers, self.body = status, headers, body
-
-    @property
-    def json(self):
-        return json.loads(self.body or "null")
-
-    @property
-    def code(self):
-        try:
-            return self.json.get("code")
-        except (ValueError, AttributeError):
-            return None
-
-
-class Server:
+class Server(shared.Server):
     def __init__(self, program):
-        self.program = program
-        self.dir = tempfile.TemporaryDirectory(prefix="hinomi-accounts-")
-        self.log = Path(self.dir.name, "log")
+        super().__init__(program, HINOMI_LIMITS_RATE_PER_ADDRESS="100000",
+                         HINOMI_LIMITS_RATE_PER_PRINCIPAL="100000")
         self.sessions = {}
-        self.start()
-
-    def start(self):
-        with open(self.log, "ab") as log:
-            begin = log.tell()
-            self.process = subprocess.Popen(
-                [self.program, "--listen", "127.0.0.1:0", "--dir", self.dir.name + "/data"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env=dict(os.environ, HINOMI_LIMITS_RATE_PER_ADDRESS="100000",
-                         HINOMI_LIMITS_RATE_PER_PRINCIPAL="100000"))
-        for _ in range(200):
-            found = re.search(rb"listening on \S+?:(\d+)", self.log.read_bytes()[begin:])
-            if found:
-                self.port = int(found.group(1))
-                return
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.05)
-        raise SystemExit("the server does not start:\n" + self.log.read_text(errors="replace"))
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        if self.process.wait(20) != 0:
-            raise AssertionError(f"the server ended with {self.process.returncode}")
 
     def ask(self, method, path, bearer=None, body=None, headers=None, timeout=10):
-        headers = dict(headers or {})
-        if bearer:
-            headers["Authorization"] = "Bearer " + bearer
+        given = dict(headers or {})
         if body is not None and not isinstance(body, (str, bytes)):
             body = json.dumps(body)
         if body is not None:
-            headers.setdefault("Content-Type", "application/json")
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-        try:
-            connection.request(method.upper(), path, body, headers)
-            answer = connection.getresponse()
-            live = answer.getheader("Content-Type", "").startswith("text/event-stream")
-            return Answer(answer.status, answer.headers, "" if live else answer.read().decode(errors="replace"))
-        finally:
-            connection.close()
+            given.setdefault("Content-Type", "application/json")
+        answer = super().ask(method.upper(), path, body, given, bearer=bearer, timeout=timeout)
+        answer.body = answer.text
+        return answer
 
     def log_in(self, name, password=PASSWORD):
         answer = self.ask("POST", "/v1/session", body={"name": name, "password": password, "cookie": False})
@@ -105,7 +56,7 @@ class Server:
         return answer.json["token"]
 
     def set_up(self):
-        link = Path(self.dir.name, "data/setup-link")
+        link = Path(self.folder, "setup-link")
         assert link.stat().st_mode & 0o777 == 0o600
         token = link.read_text().strip().split("#")[1]
         answer = self.ask("POST", "/v1/setup", body={"token": token, "name": "admin", "password": PASSWORD})
@@ -298,7 +249,7 @@ def test_cloned(server):
     time.sleep(2.1)
     assert server.speak(agent, "a" * 16).code == "agent_cloned"
     assert server.speak(agent, "b" * 16).code == "agent_cloned"
-    server.stop()
+    assert server.stop() == 0
     server.start()
     assert server.speak(agent, "b" * 16).status == 409
     assert server.ask("GET", f"/v1/agents/{agent['id']}", server.admin).json["state"] == "cloned"
@@ -339,8 +290,8 @@ def test_no_secrets_are_written(server):
     """Neither in the log of the server, nor in that of what was done, nor in the database."""
     export = server.ask("GET", "/v1/audit/export", server.admin).body
     assert export.count("\n") > 20
-    log = server.log.read_text(errors="replace")
-    files = b"".join(p.read_bytes() for p in Path(server.dir.name, "data").glob("hinomi.db*"))
+    log = server.log()
+    files = b"".join(p.read_bytes() for p in Path(server.folder).glob("hinomi.db*"))
     for prefix in ("hs", "ht", "he", "ha", "hu"):
         secret = re.compile(prefix + r"_[A-Za-z0-9_-]{43}")
         assert not secret.search(export), prefix
@@ -362,12 +313,11 @@ def main():
                 print(f"ok {name}")
             except AssertionError as error:
                 failed += 1
-                import traceback
                 print(f"FAILED {name}: {error}\n{traceback.format_exc()}")
     finally:
-        if server.process.poll() is None:
-            server.stop()
-    return 1 if failed else 0
+        ended = server.stop()
+        server.remove()
+    return 1 if failed or ended else 0
 
 
 if __name__ == "__main__":

@@ -3,99 +3,50 @@
 place, going back, files of rules, a list of many items, names that are paths. Usage: content.py SERVER CONTENT"""
 import base64
 import concurrent.futures
-import contextlib
-import http.client
-import json
 import os
-import re
-import shutil
-import signal
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 import unittest
 import urllib.parse
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from server import LIMIT_S, run  # noqa: E402
+import server as shared  # noqa: E402
+
 SERVER, CONTENT = (os.path.abspath(sys.argv.pop(1)) for _ in range(2))
 PEER_RULES = os.path.join(os.environ.get("HINOMI_SHARED", "/nonexistent"), "peer-rules")
 MANY = int(os.environ.get("HINOMI_MANY_ITEMS", "200000"))
 AGENTS = 20
-LIMIT_S = 60
-PASSWORD = "correct horse battery staple"
 
 
-def until(condition, seconds=LIMIT_S):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.02)
-    raise AssertionError("it did not come about")
-
-
-class Server:
+class Server(shared.Server):
     def __init__(self):
-        self.base = tempfile.mkdtemp(prefix="hinomi-content-")
-        config = os.path.join(self.base, "server.yaml")
-        with open(config, "w", encoding="utf-8") as file:
-            file.write(f"content: {{dir: {CONTENT}}}\n")
-        self.log_path = os.path.join(self.base, "log")
-        self.folder = os.path.join(self.base, "state")
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("HINOMI_")}
-        with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(
-                [SERVER, "--config", config, "--listen", "127.0.0.1:0", "--dir", self.folder],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
-        self.port = int(until(self.started).group(1))
-        with open(os.path.join(self.folder, "setup-link"), encoding="utf-8") as file:
-            token = file.read().strip().split("#")[1]
-        status, body, _ = self.ask("POST", "/v1/setup", {
-            "token": token, "name": "admin", "password": PASSWORD, "cookie": False}, who=None)
-        assert status in (200, 201), (status, body)
-        self.admin = body["token"]
-
-    def started(self):
-        with open(self.log_path, encoding="utf-8", errors="replace") as file:
-            text = file.read()
-        if self.process.poll() is not None:
-            raise AssertionError("it ended: " + text)
-        return re.search(r"listening on http://\S+:(\d+)/", text)
+        super().__init__(SERVER, f"content: {{dir: {CONTENT}}}\n")
+        self.admin = None
+        self.admin = self.administrator()
 
     def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=LIMIT_S)
-        shutil.rmtree(self.base)
+        super().stop()
+        self.remove()
 
     def ask(self, method, path, body=None, who="admin", headers=None):
         """(status, body, headers) on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT_S * 3)
-        with contextlib.closing(connection):
-            given = dict(headers or {})
-            if who:
-                given["Authorization"] = "Bearer " + (self.admin if who == "admin" else who)
-            if isinstance(body, (dict, list)):
-                body = json.dumps(body)
-                given.setdefault("Content-Type", "application/json")
-            elif body is not None:
-                given.setdefault("Content-Type", "text/plain")
-            connection.request(method, path, body=body, headers=given)
-            answer = connection.getresponse()
-            data = answer.read()
-            kind = answer.headers.get("Content-Type", "")
-            return answer.status, (json.loads(data) if "json" in kind else data), answer.headers
+        given = dict(headers or {})
+        if isinstance(body, (str, bytes)):
+            given.setdefault("Content-Type", "text/plain")
+        answer = super().ask(method, path, body, given, bearer=self.admin if who == "admin" else who,
+                             timeout=3 * LIMIT_S)
+        kind = answer.headers.get("Content-Type", "")
+        return answer.status, answer.json if "json" in kind else answer.body, answer.headers
+
+    def sure(self, method, path, body=None, bearer=None, **more):
+        status, answer, _ = self.ask(method, path, body, who=bearer, **more)
+        assert status in (200, 201), (status, answer)
+        return answer
 
     def enrol(self, name):
-        status, made, _ = self.ask("POST", "/v1/enrolments", {"name": name})
-        assert status == 201, made
-        status, agent, _ = self.ask("POST", "/v1/agents", {
-            "name": name, "instance": "%016x" % (hash(name) & (1 << 60) - 1), "version": "0.1.0",
-            "kernel": "6.1", "hostname": name, "sensor": "notify"},
-            who=made["token"])
-        assert status == 201, agent
-        return agent
+        return super().enrol(self.admin, name, "%016x" % (hash(name) & (1 << 60) - 1))
 
     def poll(self, agent, after):
         return self.ask("GET", f"/v1/agents/{agent['id']}/bundle?after={after}",
@@ -155,6 +106,15 @@ class Content(unittest.TestCase):
                                 who=agents[0]["credential"],
                                 headers={"Hinomi-Instance": agents[0]["instance"]})
         self.assertEqual(other[0], 403)
+
+        def ask(wait):
+            return self.server.ask("GET", f"/v1/agents/{agents[0]['id']}/bundle?after={self.server.version()}"
+                                   f"&wait={wait}", who=agents[0]["credential"],
+                                   headers={"Hinomi-Instance": agents[0]["instance"]})[0]
+        began = time.monotonic()
+        self.assertEqual(ask(1), 204)
+        self.assertGreaterEqual(time.monotonic() - began, 0.9)
+        self.assertEqual((ask(0), ask(61)), (400, 400))
 
     def test_edits_collide(self):
         self.ok("POST", "/v1/macros", {"text": "- macro: shared\n  condition: proc.name = a\n"})
@@ -286,4 +246,4 @@ class Content(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    sys.exit(run("content"))

@@ -5,89 +5,35 @@ import contextlib
 import http.client
 import json
 import os
-import re
-import shutil
-import signal
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 import unittest
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from server import LIMIT_S, run, until  # noqa: E402
+import server as shared  # noqa: E402
+
 SERVER = os.path.abspath(sys.argv.pop(1))
-LIMIT_S = 60
-PASSWORD = "correct horse battery staple"
 SPOOL = "00000000000000c3"
 NDJSON = "application/x-ndjson"
 
 
-def until(condition, seconds=LIMIT_S):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.02)
-    raise AssertionError("it did not come about")
-
-
-class Server:
-    """A server with a folder that outlives its process."""
-
+class Server(shared.Server):
     def __init__(self):
-        self.base = tempfile.mkdtemp(prefix="hinomi-ingest-")
-        self.folder = os.path.join(self.base, "state")
-        self.runs = 0
-        self.start()
+        super().__init__(SERVER)
 
-    def start(self):
-        self.runs += 1
-        self.log_path = os.path.join(self.base, f"log{self.runs}")
-        with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(
-                [SERVER, "--listen", "127.0.0.1:0", "--dir", self.folder], stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log,
-                env={k: v for k, v in os.environ.items() if not k.startswith("HINOMI_")})
-        self.port = int(until(self.started).group(1))
-
-    def started(self):
-        with open(self.log_path, encoding="utf-8", errors="replace") as file:
-            text = file.read()
-        if self.process.poll() is not None:
-            raise AssertionError("it ended: " + text)
-        return re.search(r"https?://[^ ]*:(\d+)/", text)
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def remove(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(timeout=LIMIT_S)
-        shutil.rmtree(self.base)
-
-    def ask(self, method, path, body=None, headers=None):
+    def ask(self, method, path, body=None, headers=None, **more):
         """(status, object) of one request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT_S)
-        with contextlib.closing(connection):
-            given = dict(headers or {})
-            if isinstance(body, (dict, list)):
-                body = json.dumps(body)
-                given.setdefault("Content-Type", "application/json")
-            connection.request(method, path, body=body, headers=given)
-            answer = connection.getresponse()
-            data = answer.read()
-            return answer.status, json.loads(data) if data[:1] == b"{" else data
+        answer = super().ask(method, path, body, headers, **more)
+        return answer.status, answer.json if answer.body[:1] == b"{" else answer.body
 
     def administrator(self):
         with open(os.path.join(self.folder, "setup-link"), encoding="utf-8") as file:
             token = file.read().strip().split("#")[1]
         status, answer = self.ask("POST", "/v1/setup", {
-            "token": token, "name": "admin", "password": PASSWORD, "cookie": False})
-        if status not in (200, 201):
-            raise AssertionError(f"set-up: {status} {answer}")
+            "token": token, "name": "admin", "password": shared.PASSWORD, "cookie": False})
+        assert status in (200, 201), (status, answer)
         return {"Authorization": "Bearer " + answer["token"]}
 
 
@@ -286,4 +232,4 @@ class Ingest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    sys.exit(run("ingest"))

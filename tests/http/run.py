@@ -20,122 +20,21 @@ import threading
 import time
 import unittest
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from server import LIMIT_S, environment, receive, run, status_of, until  # noqa: E402
+import server as shared  # noqa: E402
+
 SERVER, MANUAL = (os.path.abspath(sys.argv.pop(1)) for _ in range(2))
-LIMIT_S = 60
 IDLE = 10000
-PASSWORD = "correct horse battery staple"
 
 
-def environment():
-    return {key: value for key, value in os.environ.items() if not key.startswith("HINOMI_")}
+class Server(shared.Server):
+    def __init__(self, *arguments, **more):
+        super().__init__(SERVER, *arguments, **more)
 
-
-def until(condition, seconds=LIMIT_S):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.02)
-    raise AssertionError("it did not come about")
-
-
-class Server:
-    """A server with a folder of its own; port 0 is written back from what it says."""
-
-    def __init__(self, settings="", listen="127.0.0.1:0", folder=None):
-        self.base = tempfile.mkdtemp(prefix="hinomi-http-")
-        self.folder = folder or os.path.join(self.base, "state")
-        self.log_path = os.path.join(self.base, "log")
-        config = os.path.join(self.base, "server.yaml")
-        with open(config, "w", encoding="utf-8") as file:
-            file.write(settings)
-        self.log_file = open(self.log_path, "wb")
-        self.process = subprocess.Popen(
-            [SERVER, "--config", config, "--listen", listen, "--dir", self.folder],
-            stdin=subprocess.DEVNULL, stdout=self.log_file, stderr=self.log_file,
-            env=environment())
-        self.port = int(until(self.started).group(2))
-
-    def started(self):
-        if self.process.poll() is not None:
-            raise AssertionError("it ended: " + self.log())
-        return re.search(r"listening on (https?)://\S+:(\d+)/", self.log())
-
-    def log(self):
-        with open(self.log_path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(timeout=LIMIT_S)
-        finally:
-            self.log_file.close()
-
-    def remove(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        self.log_file.close()
-        shutil.rmtree(self.base)
-
-    def raw(self):
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=LIMIT_S)
-        return connection
-
-    def send(self, data):
-        """All that is answered until the server ends the connection, or is silent after an answer."""
-        with self.raw() as connection:
-            connection.sendall(data)
-            return receive(connection)
-
-    def ask(self, method, path, body=None, headers=None, context=None):
-        """(status, headers, body) of one request on a connection of its own."""
-        connection = (http.client.HTTPSConnection("127.0.0.1", self.port, timeout=LIMIT_S,
-                                                  context=context)
-                      if context else
-                      http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT_S))
-        with contextlib.closing(connection):
-            given = dict(headers or {})
-            if isinstance(body, (dict, list)):
-                body = json.dumps(body)
-                given.setdefault("Content-Type", "application/json")
-            connection.request(method, path, body=body, headers=given)
-            answer = connection.getresponse()
-            return answer.status, answer.headers, answer.read()
-
-    def administrator(self):
+    def administrator(self, *arguments):
         """Headers of a session made by the link of the first start."""
-        with open(os.path.join(self.folder, "setup-link"), encoding="utf-8") as file:
-            token = file.read().strip().split("#")[1]
-        status, _, body = self.ask("POST", "/v1/setup", {
-            "token": token, "name": "admin", "password": PASSWORD, "cookie": False})
-        if status not in (200, 201):
-            raise AssertionError(f"set-up: {status} {body}")
-        return {"Authorization": "Bearer " + json.loads(body)["token"]}
-
-
-def receive(connection, quiet_s=0.5):
-    """(bytes, whether the other side ended it)."""
-    data = b""
-    connection.settimeout(LIMIT_S)
-    while True:
-        try:
-            piece = connection.recv(65536)
-        except socket.timeout:
-            return data, False
-        except ConnectionResetError:
-            return data, True
-        if not piece:
-            return data, True
-        data += piece
-        connection.settimeout(quiet_s)
-
-
-def status_of(data):
-    return int(data.split(b" ", 2)[1]) if data.startswith(b"HTTP/1.1 ") else None
+        return {"Authorization": "Bearer " + super().administrator(*arguments)}
 
 
 class Case(unittest.TestCase):
@@ -400,7 +299,7 @@ class Bounds(Case):
 
     def test_slow_reader(self):
         """Who does not take a reply is let go."""
-        until(lambda: self.sockets() == 0)
+        until(lambda: self.server.sockets() == 0)
         with self.server.raw() as connection:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             connection.settimeout(1)
@@ -408,18 +307,9 @@ class Bounds(Case):
                 for _ in range(300):
                     connection.sendall(
                         b"GET /v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            until(lambda: self.sockets() == 1)
-            until(lambda: self.sockets() == 0)
+            until(lambda: self.server.sockets() == 1)
+            until(lambda: self.server.sockets() == 0)
         self.healthy()
-
-    def sockets(self):
-        """Connections that the server holds."""
-        folder = f"/proc/{self.server.process.pid}/net/tcp"
-        held = {os.readlink(f"/proc/{self.server.process.pid}/fd/{fd}")
-                for fd in os.listdir(f"/proc/{self.server.process.pid}/fd")}
-        with open(folder, encoding="ascii") as file:
-            return sum(1 for line in file.readlines()[1:]
-                       if line.split()[3] != "0A" and f"socket:[{line.split()[9]}]" in held)
 
 
 class Rates(Case):
@@ -788,28 +678,5 @@ class Program(unittest.TestCase):
             self.assertIn(option, manual)
 
 
-class Totals(unittest.TextTestResult):
-    def __init__(self, *arguments, **more):
-        super().__init__(*arguments, **more)
-        self.passed = 0
-
-    def addSuccess(self, test):
-        super().addSuccess(test)
-        self.passed += 1
-
-    def addSkip(self, test, reason):
-        super().addSkip(test, reason)
-        print(f"skipped: {test.id()}: {reason}")
-
-
-def main():
-    threading.excepthook = sys.__excepthook__
-    program = unittest.main(exit=False, verbosity=1,
-                            testRunner=unittest.TextTestRunner(resultclass=Totals, verbosity=1))
-    result = program.result
-    failed = len(result.failures) + len(result.errors)
-    print(f"http: {result.passed} passed, {failed} failed, {len(result.skipped)} skipped")
-    sys.exit(1 if failed else 0)
-
-
-main()
+threading.excepthook = sys.__excepthook__
+sys.exit(run("http"))

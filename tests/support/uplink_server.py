@@ -105,6 +105,7 @@ class UplinkServer:
         self.key = Key()
         self.version, self.offers = 0, []  # (version, type, body, signature)
         self.polls, self.orders_done = [], []
+        self.connections = set()   # that are open
         self.ca_sha256 = make_certificate(folder) if tls else None
         self.folder = folder
         handler = type("H", (Handler,), {"owner": self})
@@ -226,9 +227,10 @@ class UplinkServer:
                 return None
             return 200, {}, {"ack": self.cursors[spool]}
 
-    def poll(self, after, orders):
+    def poll(self, after, orders, wait):
         self.polls.append((after, orders))
-        end = time.monotonic() + 5
+        self.check(1 <= wait <= 60, f"a poll that waits {wait} s")
+        end = time.monotonic() + min(wait, 12)
         with self.changed:
             while True:
                 for offer in self.offers:
@@ -271,10 +273,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         super().setup()
 
     def handle(self):
+        with self.owner.lock:
+            self.owner.connections.add(self.client_address)
         try:
             super().handle()
         except OSError:
             pass
+        finally:
+            with self.owner.lock:
+                self.owner.connections.discard(self.client_address)
 
     def reply(self, answer):
         if answer is None:
@@ -315,7 +322,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         what = path.rsplit("/", 1)[-1]
         with owner.lock:
-            owner.requests.append((self.command, self.path))
+            owner.requests.append((self.command, self.path, self.client_address))
         if path == "/v1/ca":
             with open(os.path.join(owner.folder, "ca.pem"), "rb") as file:
                 return 200, {"Content-Type": "application/x-pem-file"}, file.read()
@@ -338,7 +345,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return owner.heartbeat(json.loads(body))
         if what == "bundle":
             words = dict(word.split("=") for word in query.split("&"))
-            return owner.poll(int(words["after"]), int(words["orders"]))
+            return owner.poll(int(words["after"]), int(words["orders"]), int(words.get("wait", 60)))
         if path.rsplit("/", 2)[1] == "orders":
             owner.orders_done.append((int(what), json.loads(body)))
             return 204, {}, b""

@@ -66,6 +66,8 @@ struct holder {
     struct holder_gap *gap; /* NULL: the agent serves */
     uint64_t seen[HOLDER_SLOTS];
     uint32_t age[HOLDER_SLOTS]; /* samples that saw the same id */
+    uint64_t
+        settled[HOLDER_SLOTS]; /* ids that were answered, or counted, for an agent that is gone */
     uint64_t progress;
     uint32_t quiet;   /* samples without progress */
     uint32_t waiting; /* samples in a row with calls that nobody took */
@@ -190,16 +192,21 @@ static int answer(const struct holder *h, uint64_t id)
     return ioctl(h->listener, SECCOMP_IOCTL_NOTIF_SEND, &response) < 0 ? -errno : 0;
 }
 
-static void count(struct holder *h, const struct seccomp_data *data)
+static void count_passed(struct holder *h, const struct seccomp_data *data)
 {
-    if (h->config->refuse) {
-        h->gap->refused++;
-        return;
-    }
     bool known = data->arch == CALL_ARCH_NATIVE && data->nr >= 0 && data->nr < HOLDER_NUMBERS - 1;
     h->gap->passed++;
     atomic_fetch_add_explicit(&h->shared->passed_by_number[known ? data->nr : HOLDER_NUMBERS - 1],
                               1, memory_order_relaxed);
+}
+
+static void count(struct holder *h, const struct seccomp_data *data)
+{
+    if (h->config->refuse) {
+        h->gap->refused++;
+    } else {
+        count_passed(h, data);
+    }
 }
 
 static void open_gap(struct holder *h, enum holder_cause cause)
@@ -223,14 +230,25 @@ static uint64_t slot_id(const struct holder *h, size_t i)
     return __atomic_load_n(&h->slots[i].notif.id, __ATOMIC_RELAXED);
 }
 
+/* A call that an agent answered, and died before its slot was free, may have ended without its event having been told:
+ * it counts as passed. */
 static void answer_slot(struct holder *h, size_t i)
 {
     struct seccomp_data data = h->slots[i].notif.data;
     uint64_t id = slot_id(h, i);
-    if (id != 0 && answer(h, id) == 0) {
+    if (id == 0 || id == h->settled[i]) {
+        return;
+    }
+    int r = answer(h, id);
+    if (r == 0) {
         count(h, &data);
         h->gap->rescued += !h->config->refuse;
+    } else if (r != -EINTR && h->gap->cause == GAP_AGENT_GONE) {
+        count_passed(h, &data);
+    } else {
+        return;
     }
+    h->settled[i] = id;
 }
 
 static bool slot_is_old(const struct holder *h, size_t i)

@@ -185,6 +185,16 @@ static void utf8(void **state)
         }
     }
     assert_true(str_is_utf8((struct str){ 0 }));
+    for (size_t length = 1; length <= 33; length++) {
+        for (size_t at = 0; at < length; at++) {
+            char p[33];
+            memset(p, 'a', sizeof(p));
+            p[at] = (char)0x80;
+            assert_false(str_is_utf8(str_from(p, length)));
+            memcpy(p + at, "\xc3\xa9", at + 1 < length ? 2 : 1);
+            assert_int_equal(str_is_utf8(str_from(p, length)), at + 1 < length);
+        }
+    }
 }
 
 int main(void)

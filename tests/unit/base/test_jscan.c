@@ -155,6 +155,33 @@ static void test_texts(void **state)
     assert_null(jscan_text(sound("\"\\n\""), &none).p);
 }
 
+/* What ends a text or is not allowed in it, at every place of it; bytes beside it in value must not be taken for it. */
+static void test_places(void **state)
+{
+    (void)state;
+    static const char fill[] = "a\x23\x21\x7f]/";
+    for (size_t n = 0; n < 40; n++) {
+        for (size_t i = 0; i < sizeof(fill) - 1; i++) {
+            char json[64] = "[\"";
+            struct jscan value;
+            const char *why;
+            size_t at;
+            memset(json + 2, fill[i], n);
+            memcpy(json + 2 + n, "\\\\\",2]", 7);
+            struct jscan array = sound(json);
+            assert_int_equal(jscan_text(jscan_at(array, 0), &arena).n, n + 1);
+            assert_int_equal(jscan_at(array, 1).type, JSCAN_NUMBER);
+            memcpy(json + 2 + n, "\\\"\",2]", 7);
+            array = sound(json);
+            assert_int_equal(jscan_text(jscan_at(array, 0), &arena).n, n + 1);
+            assert_int_equal(jscan_at(array, 1).type, JSCAN_NUMBER);
+            memcpy(json + 2 + n, "\x1f\",2]", 6);
+            assert_true(jscan_check(str_of(json), &value, &why, &at) < 0);
+            assert_int_equal(at, 2 + n);
+        }
+    }
+}
+
 static void test_numbers(void **state)
 {
     (void)state;
@@ -179,8 +206,8 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_sound), CASE(test_not_sound), CASE(test_depth),
-        CASE(test_walks), CASE(test_texts),     CASE(test_numbers),
+        CASE(test_sound), CASE(test_not_sound), CASE(test_depth),   CASE(test_walks),
+        CASE(test_texts), CASE(test_places),    CASE(test_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

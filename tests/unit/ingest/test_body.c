@@ -63,6 +63,7 @@ static void test_not_packed(void **state)
     uint64_t seed = 5;
     assert_null(body_unpack(packer, STR(""), &arena).p);
     assert_null(body_unpack(packer, STR("\x02xyz"), &arena).p);
+    assert_null(body_unpack(packer, STR("\x03xyz"), &arena).p);
     assert_null(body_unpack(packer, STR("\x01"), &arena).p);
     /* a frame that says it is 2^62 bytes */
     assert_null(
@@ -88,6 +89,12 @@ static void test_stable(void **state)
                           "\x65\x05\xf6\xf6\xe4\x2b");
     assert_str(body_unpack(packer, kept, &arena),
                "{\"rule\":\"Malicious filenames written\",\"priority\":\"Critical\",\"n\":12345}");
+    kept = STR("\x02\x28\xb5\x2f\xfd\x22\x41\x9c\x7d\xb5\x00\x00"
+               "\x20\x68\x78\x63\x7d\x05\xfc\xa2\xd0\x4f\xd8\x25"
+               "\x14\x52\x0a\x40\x73\x05\x6f\x88\x50\x05");
+    assert_str(body_unpack(packer, kept, &arena),
+               "{\"hostname\":\"h\",\"output\":\"x\",\"output_fields\":{\"container.id\":\"c\"},"
+               "\"priority\":\"Critical\",\"rule\":\"Malicious filenames written\"}");
     struct str plain = body_unpack(packer, STR("\0abc"), &arena);
     assert_str(plain, "abc");
 }

@@ -1,0 +1,512 @@
+#!/usr/bin/env python3
+"""Findings over HTTP: triage that collides, what belongs to others, rules that suppress, exceptions that are tried, saved
+and taken back, dry runs, exports that a spreadsheet does not run, tasks that are stopped by a signed call.
+Usage: findings.py SERVER"""
+import contextlib
+import csv
+import hashlib
+import hmac
+import http.client
+import http.server
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+import urllib.parse
+
+SERVER = os.path.abspath(sys.argv.pop(1))
+LIMIT_S = 60
+PASSWORD = "correct horse battery staple"
+RULE = "Shell in a container"
+RULES = f"""- rule: {RULE}
+  desc: A shell.
+  condition: evt.type = execve and proc.name in (sh, bash)
+  output: shell %proc.name %proc.cmdline %container.image.repository
+  priority: WARNING
+"""
+KEY, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+TASK = "arn:aws:ecs:eu-central-1:123456789012:task/blue/0123456789abcdef0123456789abcdef"
+
+
+def until(condition, seconds=LIMIT_S):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise AssertionError("it did not come about")
+
+
+class Ecs(http.server.BaseHTTPRequestHandler):
+    """StopTask, strictly: whatever is not exactly signed is refused. /away answers with a redirect."""
+    protocol_version = "HTTP/1.1"
+    seen = []
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        self.seen.append(("GET", self.path))
+        self.answer(404, {})
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        problem = self.problem(body)
+        self.seen.append(("POST", self.path, problem, json.loads(body)))
+        if json.loads(body).get("reason") == "go away":
+            self.send_response(307)
+            self.send_header("Location", "/away")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        elif problem:
+            self.answer(403, {"__type": "InvalidSignatureException", "message": problem})
+        else:
+            self.answer(200, {"task": {"taskArn": TASK, "desiredStatus": "STOPPED"}})
+
+    def answer(self, status, value):
+        data = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def problem(self, body):
+        if self.path != "/" or self.headers["X-Amz-Target"] != "AmazonEC2ContainerServiceV20141113.StopTask" or \
+                self.headers["Content-Type"] != "application/x-amz-json-1.1":
+            return "not StopTask"
+        found = re.fullmatch(r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/ecs/aws4_request, "
+                             r"SignedHeaders=(\S+), Signature=([0-9a-f]{64})", self.headers["Authorization"])
+        if not found or found[1] != KEY or found[3] != "eu-central-1":
+            return "another scope"
+        date, names = self.headers["X-Amz-Date"], found[4].split(";")
+        if date[:8] != found[2] or names != sorted(names) or not {"host", "x-amz-date", "x-amz-target"} <= set(names):
+            return "headers are missing"
+        canonical = "\n".join(["POST", "/", ""] + [f"{n}:{self.headers[n].strip()}" for n in names] +
+                              ["", found[4], hashlib.sha256(body).hexdigest()])
+        text = "\n".join(["AWS4-HMAC-SHA256", date, f"{found[2]}/{found[3]}/ecs/aws4_request",
+                          hashlib.sha256(canonical.encode()).hexdigest()])
+        key = ("AWS4" + SECRET).encode()
+        for part in (found[2], found[3], "ecs", "aws4_request"):
+            key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+        wanted = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+        return self.botocore(body, names, found[5]) if wanted == found[5] else "another signature"
+
+    def botocore(self, body, names, signature):
+        """The same by AWS's own signer, where it is installed."""
+        try:
+            from botocore import auth, awsrequest, credentials
+        except ImportError:
+            return None
+        request = awsrequest.AWSRequest("POST", f"http://{self.headers['Host']}/", data=body,
+                                        headers={n: self.headers[n] for n in names})
+        request.context["timestamp"] = self.headers["X-Amz-Date"]
+        signer = auth.SigV4Auth(credentials.Credentials(KEY, SECRET), "ecs", "eu-central-1")
+        theirs = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
+        return None if theirs == signature else "not as botocore signs"
+
+
+class Server:
+    def __init__(self, settings):
+        self.base = tempfile.mkdtemp(prefix="hinomi-findings-")
+        self.folder = os.path.join(self.base, "state")
+        self.log_path = os.path.join(self.base, "log")
+        config = os.path.join(self.base, "server.yaml")
+        content = os.path.join(self.base, "content")
+        os.mkdir(content)
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(settings + f"content: {{dir: {content}}}\n")
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("HINOMI_", "AWS_"))}
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen(
+                [SERVER, "--config", config, "--listen", "127.0.0.1:0", "--dir", self.folder],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        self.port = int(until(self.started).group(1))
+        with open(os.path.join(self.folder, "setup-link"), encoding="utf-8") as file:
+            token = file.read().strip().split("#")[1]
+        status, made = self.ask("POST", "/v1/setup", {"token": token, "name": "admin", "password": PASSWORD,
+                                                      "cookie": False}, None)
+        assert status in (200, 201), (status, made)
+        self.admin = made["token"]
+
+    def started(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as file:
+            text = file.read()
+        if self.process.poll() is not None:
+            raise AssertionError("it ended: " + text)
+        return re.search(r"listening on http://\S+:(\d+)/", text)
+
+    def remove(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(timeout=LIMIT_S)
+        shutil.rmtree(self.base)
+
+    def ask(self, method, path, body=None, who="admin", headers=None):
+        """(status, what it says: an object, or bytes)."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT_S)
+        with contextlib.closing(connection):
+            given = dict(headers or {})
+            if who:
+                given["Authorization"] = "Bearer " + (self.admin if who == "admin" else who)
+            if isinstance(body, (dict, list)):
+                body = json.dumps(body)
+                given.setdefault("Content-Type", "application/json")
+            connection.request(method, path, body=body, headers=given)
+            answer = connection.getresponse()
+            data = answer.read()
+            is_json = re.search(r"json$", answer.headers["Content-Type"] or "") and data
+            return answer.status, json.loads(data) if is_json and "ndjson" not in answer.headers["Content-Type"] else data
+
+    def user(self, name, role):
+        status, made = self.ask("POST", "/v1/users", {"name": name, "role": role, "password": PASSWORD})
+        assert status == 201, (status, made)
+        status, made = self.ask("POST", "/v1/session", {"name": name, "password": PASSWORD, "cookie": False}, None)
+        assert status in (200, 201), (status, made)
+        return made["token"]
+
+
+class Agent:
+    """Sends alerts and activity as an agent does."""
+
+    def __init__(self, server):
+        self.server, self.n = server, 0
+        _, enrolment = server.ask("POST", "/v1/enrolments", {"name": f"e{os.urandom(3).hex()}"})
+        status, made = server.ask("POST", "/v1/agents", {"name": "a" + os.urandom(3).hex(), "instance": "a" * 16},
+                                  enrolment["token"])
+        assert status == 201, (status, made)
+        self.id = made["id"]
+        self.headers = {"Authorization": "Bearer " + made["credential"], "Hinomi-Instance": "a" * 16}
+
+    def send(self, *records):
+        first, lines = self.n + 1, []
+        for record in records:
+            self.n += 1
+            if "alert" in record:
+                record["alert"].setdefault("hinomi", {})["id"] = f"{self.id}:b007:{self.n}"
+            lines.append(json.dumps({"n": self.n, **record}) + "\n")
+        status, answer = self.server.ask(
+            "POST", f"/v1/agents/{self.id}/batches", "".join(lines), None,
+            {**self.headers, "Content-Type": "application/x-ndjson", "Hinomi-Spool": "00000000000000c3",
+             "Hinomi-First": str(first)})
+        assert (status, answer) == (200, {"ack": self.n}), (status, answer)
+
+    @staticmethod
+    def alert(container, rule=RULE, fields=None, **hinomi):
+        return {"alert": {
+            "hostname": "box", "output": "o", "priority": "Warning", "rule": rule, "source": "syscall", "tags": [],
+            "time": int(time.time() * 1000), "output_fields": {
+                "proc.name": "sh", "proc.cmdline": "sh -c id", "container.image.repository": "nginx",
+                "container.id": container, **(fields or {})},
+            "hinomi": {"container": {"id": container}, "lineage": [
+                {"pid": 4711, "name": "sh", "exe": "/bin/sh", "start": "2026-11-22T10:00:00.123456789Z"}], **hinomi}}}
+
+    def orders(self):
+        status, answer = self.server.ask("GET", f"/v1/agents/{self.id}/bundle?after=0&orders=0", None, None,
+                                         self.headers)
+        assert status == 200, status
+        return answer["orders"]
+
+
+class Findings(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.ecs = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Ecs)
+        threading.Thread(target=cls.ecs.serve_forever, daemon=True).start()
+        cls.server = Server(
+            "aws:\n  region: eu-central-1\n"
+            f"  endpoint: http://127.0.0.1:{cls.ecs.server_port}\n  access_key_id: {KEY}\n"
+            f"  secret_access_key: {SECRET}\n")
+        cls.ask = cls.server.ask
+        cls.viewer = cls.server.user("vera", "viewer")
+        cls.analyst = cls.server.user("anna", "analyst")
+        cls.agent = Agent(cls.server)
+        status, made = cls.ask("POST", "/v1/rules", {"text": RULES})
+        assert status == 201, (status, made)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.remove()
+        cls.ecs.shutdown()
+        cls.ecs.server_close()
+
+    def list(self, text):
+        status, answer = self.ask("GET", "/v1/findings?filter=" + urllib.parse.quote(text))
+        self.assertEqual(status, 200, answer)
+        return answer["items"]
+
+    def finding(self, container, **more):
+        """A finding of one alert in a container of its own."""
+        self.agent.send(Agent.alert(container, **more))
+        items = self.list(f"container.id = {container}")
+        self.assertEqual(len(items), 1)
+        return items[0]
+
+    def audited(self, action):
+        status, answer = self.ask("GET", f"/v1/audit?action={action}&limit=100")
+        self.assertEqual(status, 200, answer)
+        return answer["items"]
+
+    def test_stale(self):
+        one = self.finding("stale")
+        path = "/v1/findings/" + one["id"]
+        status, changed = self.ask("PATCH", path, {"status": "acknowledged", "version": one["version"]}, self.analyst)
+        self.assertEqual((status, changed["status"]), (200, "acknowledged"))
+        status, answer = self.ask("PATCH", path, {"status": "archived", "version": one["version"]}, self.analyst)
+        self.assertEqual(status, 409, answer)
+        self.assertEqual(self.ask("GET", path)[1]["status"], "acknowledged")
+        self.assertEqual(self.ask("PATCH", path, {"status": "archived"}, self.viewer)[0], 403)
+        bulk = {"filter": "container.id = stale", "expected": 2, "status": "archived"}
+        self.assertEqual(self.ask("POST", "/v1/findings/bulk", bulk)[1]["code"], "count_changed")
+
+    def test_notes(self):
+        path = f"/v1/findings/{self.finding('notes')['id']}/notes"
+        text = "<script>alert(1)</script>\nsecond line 火の見"
+        status, made = self.ask("POST", path, {"text": text}, self.analyst)
+        self.assertEqual((status, made["author"], made["text"]), (201, "anna", text))
+        status, answer = self.ask("GET", path, None, self.viewer)
+        self.assertEqual([(n["id"], n["text"]) for n in answer["items"]], [(made["id"], text)])
+        self.assertEqual(self.ask("POST", path, {"text": "no"}, self.viewer)[0], 403)
+        for bad in ("", "  ", "a\u0000b", "x" * 10001):
+            self.assertEqual(self.ask("POST", path, {"text": bad}, self.analyst)[0], 422, bad[:9])
+        self.assertEqual(self.ask("POST", "/v1/findings/f0/notes", {"text": "t"}, self.analyst)[0], 404)
+        self.assertTrue(self.audited("finding.note"))
+
+    def test_filters(self):
+        """Somebody else's is not there, unless it is shared; and then it is not to be changed."""
+        new = {"name": "mine", "filter": "severity >= 7.0 and status = new", "default": True}
+        status, mine = self.ask("POST", "/v1/filters", new, self.analyst)
+        self.assertEqual((status, mine["own"], mine["default"]), (201, True, True))
+        path = f"/v1/filters/{mine['id']}"
+        self.assertEqual(self.ask("GET", "/v1/filters", None, self.viewer)[1]["items"], [])
+        for method, body in (("PATCH", {"name": "x"}), ("DELETE", None)):
+            self.assertEqual(self.ask(method, path, body, self.viewer)[0], 404)
+            self.assertEqual(self.ask(method, path, body)[0], 404)  # an administrator sees no more of it
+        self.assertEqual(self.ask("POST", "/v1/filters", new, self.analyst)[0], 409)
+        self.assertEqual(self.ask("POST", "/v1/filters", {**new, "filter": "nonsense = 1"}, self.viewer)[0], 400)
+        status, second = self.ask("POST", "/v1/filters", {**new, "name": "second"}, self.analyst)
+        self.assertEqual(status, 201)
+        own = {f["name"]: f["default"] for f in self.ask("GET", "/v1/filters", None, self.analyst)[1]["items"]}
+        self.assertEqual(own, {"mine": False, "second": True})
+        self.assertEqual(self.ask("PATCH", path, {"shared": True}, self.analyst)[0], 200)
+        seen = self.ask("GET", "/v1/filters", None, self.viewer)[1]["items"]
+        self.assertEqual([(f["name"], f["own"], f["owner"], f["default"]) for f in seen],
+                         [("mine", False, "anna", False)])
+        for method, body in (("PATCH", {"name": "x"}), ("DELETE", None)):
+            self.assertEqual(self.ask(method, path, body, self.viewer)[0], 404)
+        self.assertEqual(self.ask("DELETE", path)[0], 204)  # shared: an administrator may
+        self.assertEqual(self.ask("DELETE", f"/v1/filters/{second['id']}", None, self.analyst)[0], 204)
+        for bad in ("0", "x", "-1", "99999999999999999999", "1%20or%201"):
+            self.assertEqual(self.ask("DELETE", "/v1/filters/" + bad, None, self.analyst)[0], 404, bad)
+
+    def test_suppression(self):
+        before = self.finding("quiet1")
+        new = {"name": "quiet ones", "filter": 'container.id startswith quiet and proc.pid = 7', "reason": "known"}
+        self.assertEqual(self.ask("POST", "/v1/suppressions", new, self.viewer)[0], 403)
+        for bad in ({"filter": ""}, {"reason": ""}, {"expires_ms": 1}, {"name": "a\nb"}, {"more": 1}):
+            self.assertEqual(self.ask("POST", "/v1/suppressions", {**new, **bad}, self.analyst)[0], 422, bad)
+        self.assertEqual(self.ask("POST", "/v1/suppressions", {**new, "filter": "proc.nam = x"}, self.analyst)[0], 400)
+        status, made = self.ask("POST", "/v1/suppressions", new, self.analyst)
+        self.assertEqual((status, made["changed"]), (201, 0))
+        self.assertEqual(self.finding("quiet2", fields={"proc.pid": 7})["status"], "suppressed")
+        self.assertEqual(self.finding("quiet3", fields={"proc.pid": 8})["status"], "new")
+        mine = until(lambda: [s for s in self.ask("GET", "/v1/suppressions")[1]["items"]
+                              if s["id"] == made["id"] and s["hits"] == 1])[0]
+        self.assertEqual((mine["author"], mine["expired"], mine["error"]), ("anna", False, None))
+        self.assertEqual(self.ask("POST", "/v1/suppressions", new, self.analyst)[0], 409)
+        both = {**new, "name": "all of them", "filter": "container.id startswith quiet", "existing": True,
+                "expires_ms": int(time.time() * 1000) + 2000}
+        status, other = self.ask("POST", "/v1/suppressions", both, self.analyst)
+        self.assertEqual((status, other["changed"]), (201, 2))
+        self.assertEqual(self.ask("GET", "/v1/findings/" + before["id"])[1]["status"], "suppressed")
+        path = f"/v1/suppressions/{made['id']}"
+        self.assertEqual(self.ask("DELETE", path, None, self.viewer)[0], 403)
+        self.assertEqual(self.ask("DELETE", path, None, self.analyst)[0], 204)
+        self.assertEqual(self.ask("DELETE", path, None, self.analyst)[0], 404)
+        self.assertEqual(self.finding("quiet4")["status"], "suppressed")
+        until(lambda: [s for s in self.ask("GET", "/v1/suppressions")[1]["items"] if s["expired"]])
+        self.assertEqual(self.finding("quiet5", fields={"proc.pid": 7})["status"], "new")
+        self.assertEqual(len(self.audited("suppression")), 3)
+
+    def rule_text(self):
+        status, answer = self.ask("GET", "/v1/rules/" + urllib.parse.quote(RULE))
+        self.assertEqual(status, 200, answer)
+        return json.dumps(answer)
+
+    def test_exception(self):
+        one = self.finding("exc1", fields={"proc.pname": "cron"})
+        self.finding("exc2", fields={"proc.pname": "sshd"})
+        self.finding("exc3")
+        fields = [{"field": "container.image.repository", "value": "nginx"},
+                  {"field": "proc.pname", "op": "in", "value": ["cron", "at\"d, \\x) or (evt.num > 0"]},
+                  {"field": "container.id", "op": "startswith", "value": "exc"}]
+        body = {"finding": one["id"], "fields": fields}
+        status, effect = self.ask("POST", "/v1/exceptions/preview", body, self.viewer)
+        self.assertEqual(status, 200, effect)
+        self.assertIn({"field": "proc.pname", "value": "cron", "usual": True}, effect["proposed"])
+        self.assertEqual((effect["rule"], effect["hidden"], effect["undecided"]), (RULE, 1, 1))
+        self.assertEqual(effect["missing"], [{"field": "proc.pname", "alerts": 1}])
+        self.assertEqual([s["hidden"] for s in effect["samples"]], [True])
+        self.assertEqual(self.ask("POST", "/v1/exceptions/preview", {"finding": one["id"]})[1]["condition"], None)
+        save = {**body, "reason": "cron does this"}
+        self.assertEqual(self.ask("POST", "/v1/exceptions", save, self.viewer)[0], 403)
+        for bad in ([], [{"field": "proc.name"}], [{"field": "x or 1", "value": "a"}], [{"field": "nope", "value": "a"}],
+                    [{"field": "proc.name", "op": "exists", "value": "a"}], [{"field": "proc.name", "value": "a\nb"}],
+                    [{"field": "proc.name", "op": "in", "value": []}], [{"field": "proc.pid", "value": "many"}]):
+            self.assertEqual(self.ask("POST", "/v1/exceptions", {**save, "fields": bad}, self.analyst)[0], 422, bad)
+        self.assertEqual(self.ask("POST", "/v1/exceptions", {"rule": "Not here", "fields": fields[:1], "reason": "r"},
+                                  self.analyst)[1]["code"], "no_such_rule")
+        before = self.rule_text()
+        status, made = self.ask("POST", "/v1/exceptions", save, self.analyst)
+        self.assertEqual(status, 201, made)
+        item = [e for e in self.ask("GET", "/v1/exceptions?active=true")[1]["items"] if e["id"] == made["id"]][0]
+        self.assertEqual((item["rule"], item["author"], item["state"], item["fields"][1]["value"][0]),
+                         (RULE, "anna", "active", "cron"))
+        self.assertIn(item["name"], self.rule_text())
+        # The value with a parenthesis is a value: what is not excepted still matches.
+        base = {"evt.type": "execve", "proc.name": "sh", "container.id": "exc9", "container.image.repository": "nginx"}
+        self.agent.send(*[{"activity": {"time_ms": int(time.time() * 1000), "kind": "exec", "fields": {**base, **more}}}
+                          for more in ({"proc.pname": "cron"}, {"proc.pname": "x", "evt.num": 7},
+                                       {"proc.pname": 'at"d, \\x) or (evt.num > 0'})])
+        status, dry = self.ask("POST", "/v1/content/dry-run", {"rule": RULE, "samples": 100})
+        self.assertEqual(status, 200, dry)
+        self.assertEqual([s["record"]["fields"]["proc.pname"] for s in dry["samples"] if s["over"] == "activity"
+                          and s["matched"] and s["record"]["fields"]["container.id"] == "exc9"], ["x"])
+        soon = int(time.time() * 1000) + 1500
+        status, brief = self.ask("POST", "/v1/exceptions", {**save, "expires_ms": soon}, self.analyst)
+        self.assertEqual(status, 201, brief)
+        until(lambda: [e for e in self.ask("GET", "/v1/exceptions")[1]["items"]
+                       if e["id"] == brief["id"] and e["state"] == "expired"])
+        self.assertIn(item["name"], self.rule_text())
+        path = f"/v1/exceptions/{made['id']}"
+        self.assertEqual(self.ask("DELETE", path, None, self.viewer)[0], 403)
+        self.assertEqual(self.ask("DELETE", path, None, self.analyst)[0], 204)
+        self.assertEqual(self.ask("DELETE", path, None, self.analyst)[0], 404)
+        self.assertNotIn("hinomi_exception", self.rule_text())
+        self.assertEqual("override" in before, "override" in self.rule_text())
+        # Going back to a version that had it brings it back for a moment only.
+        status, answer = self.ask("POST", f"/v1/rules/{urllib.parse.quote(RULE)}/revert", {"to": made["version"]})
+        self.assertEqual(status, 200, answer)
+        self.assertIn(item["name"], self.rule_text())
+        until(lambda: item["name"] not in self.rule_text())
+        self.assertEqual({e["action"] for e in self.audited("exception")},
+                         {"exception.create", "exception.remove", "exception.expire"})
+
+    def test_dry_run(self):
+        now = int(time.time() * 1000)
+        fields = {"evt.type": "execve", "proc.name": "bash", "container.id": "dry"}
+        self.agent.send(*[{"activity": {"time_ms": now, "kind": "exec", "fields": {**fields, **more}}}
+                          for more in ({}, {"proc.name": "true"}, {"container.id": "other"})])
+        self.assertEqual(self.ask("POST", "/v1/lists", {"name": "dry_shells", "items": ["zsh"]})[0], 201)
+        self.assertEqual(self.ask("POST", "/v1/lists/dry_shells/append", {"items": ["bash"]})[0], 200)
+        status, answer = self.ask("POST", "/v1/content/dry-run", {
+            "condition": "evt.type = execve and container.id = dry and proc.name in (dry_shells)"}, self.viewer)
+        self.assertEqual((status, answer.get("activity", answer)),
+                         (200, {"looked_at": 3, "matched": 1, "undecided": 0, "not": 2}))
+        self.assertEqual([s["record"]["fields"]["proc.name"] for s in answer["samples"] if s["matched"]], ["bash"])
+        status, answer = self.ask("POST", "/v1/content/dry-run", {
+            "condition": "evt.type = execve and container.id = dry and user.name = root", "samples": 0})
+        self.assertEqual((answer["activity"]["undecided"], answer["samples"]), (2, []))
+        self.assertIn("user.name", [m["field"] for m in answer["missing"]])
+        status, answer = self.ask("POST", "/v1/content/dry-run", {"text": RULES.replace("bash", "true")})
+        self.assertEqual((status, answer["rule"], answer["activity"]["matched"]), (200, RULE, 1))
+        status, answer = self.ask("POST", "/v1/content/dry-run", {"rule": RULE})
+        self.assertEqual((status, answer["activity"]["matched"]), (200, 2))
+        for bad in ({}, {"condition": "proc.nam = x"}, {"condition": "proc.name ="}, {"rule": "none"},
+                    {"condition": "proc.name = a", "rule": RULE}, {"text": "- list: a\n  items: []\n"}):
+            self.assertIn(self.ask("POST", "/v1/content/dry-run", bad)[0], (404, 422), bad)
+
+    def test_export(self):
+        evil = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", 'a"b,c\nd', "plain"]
+        for i, name in enumerate(evil):
+            self.agent.send(Agent.alert(f"csv{i}", fields={"proc.cmdline": name, "proc.exepath": name}))
+        query = "filter=" + urllib.parse.quote("container.id startswith csv")
+        status, data = self.ask("GET", f"/v1/findings/export?format=csv&{query}", None, self.viewer)
+        self.assertEqual(status, 200)
+        self.assertTrue(data.endswith(b"\r\n") and data.startswith(b"id,title,rule,"), data[:80])
+        rows = list(csv.DictReader(io.StringIO(data.decode(), newline="")))
+        self.assertEqual(len(rows), len(evil))
+        for row in rows:
+            wanted = evil[int(row["container_id"][3:])]
+            safe = "'" + wanted if wanted[0] in "=+-@\t\r" else wanted
+            self.assertEqual(row["proc_cmdline"], safe)
+            self.assertEqual(row["severity"], "5.5")
+            for cell in row.values():
+                self.assertFalse(cell and cell[0] in "=+-@\t\r", cell)
+        status, data = self.ask("GET", f"/v1/findings/export?format=ndjson&{query}")
+        lines = [json.loads(line) for line in data.splitlines()]
+        self.assertEqual({f["proc_cmdline"] for f in lines}, set(evil))
+        status, data = self.ask("GET", f"/v1/findings/export?format=falco&{query}")
+        lines = [json.loads(line) for line in data.splitlines()]
+        self.assertEqual({a["output_fields"]["proc.cmdline"] for a in lines}, set(evil))
+        self.assertEqual(self.ask("GET", "/v1/findings/export?format=xml")[0], 400)
+        self.assertEqual(self.ask("GET", "/v1/findings/export?filter=x")[0], 400)
+        self.assertEqual(self.ask("GET", "/v1/findings/export", None, None)[0], 401)
+        status, data = self.ask("GET", "/v1/findings/export?filter=" + urllib.parse.quote("rule = none"))
+        self.assertEqual((status, data.count(b"\r\n")), (200, 1))
+
+    def responses(self, finding):
+        status, answer = self.ask("GET", f"/v1/findings/{finding['id']}/responses", None, self.viewer)
+        self.assertEqual(status, 200, answer)
+        return answer["items"]
+
+    def test_respond(self):
+        one = self.finding("resp1")
+        path = f"/v1/findings/{one['id']}/respond"
+        body = {"action": "kill", "reason": "miner"}
+        self.assertEqual(self.ask("POST", path, body, self.viewer)[0], 403)
+        for bad in ({"action": "format"}, {"reason": " "}, {"container": "x"}):
+            self.assertEqual(self.ask("POST", path, {**body, **bad}, self.analyst)[0], 422, bad)
+        self.assertEqual(self.ask("POST", path, {**body, "action": "stop_task"}, self.analyst)[1]["code"], "no_task")
+        status, made = self.ask("POST", path, body, self.analyst)
+        self.assertEqual((status, made["state"]), (202, "queued"))
+        order = [o for o in self.agent.orders() if o["id"] == made["order"]][0]
+        self.assertEqual((order["kind"], order["pid"], order["container"], order["finding"]),
+                         ("kill", 4711, "resp1", one["id"]))
+        self.assertEqual(order["start_ns"] % 10**9, 123456789)
+        status, answer = self.ask("POST", f"/v1/agents/{self.agent.id}/orders/{made['order']}",
+                                  {"ok": True, "result": "killed 4711"}, None, self.agent.headers)
+        self.assertIn(status, (200, 204), answer)
+        shown = self.responses(one)[0]
+        self.assertEqual((shown["action"], shown["author"], shown["state"], shown["result"]),
+                         ("kill", "anna", "done", "killed 4711"))
+        self.assertTrue(self.audited("finding.respond"))
+
+    def test_stop_task(self):
+        ecs = {"task_arn": TASK, "cluster": "blue"}
+        one = self.finding("task1", fields={"ecs.task.arn": TASK}, ecs=ecs)
+        self.assertEqual(one["task_arn"], TASK)
+        path = f"/v1/findings/{one['id']}/respond"
+        status, made = self.ask("POST", path, {"action": "stop_task", "reason": "miner"}, self.analyst)
+        self.assertEqual(status, 202, made)
+        shown = until(lambda: [r for r in self.responses(one) if r["state"] != "queued"])[0]
+        self.assertEqual((shown["state"], shown["target"]), ("done", TASK), shown)
+        self.assertEqual(Ecs.seen[-1], ("POST", "/", None, {"cluster": "blue", "task": TASK, "reason": "miner"}))
+        status, made = self.ask("POST", path, {"action": "stop_task", "reason": "go away"}, self.analyst)
+        shown = until(lambda: [r for r in self.responses(one) if r["id"] == made["id"] and r["state"] != "queued"])[0]
+        self.assertEqual(shown["state"], "failed")
+        self.assertNotIn("/away", [s[1] for s in Ecs.seen])
+        other = self.finding("task2", fields={"ecs.task.arn": TASK.replace("eu-central-1", "us-east-1")})
+        if other["task_arn"]:
+            made = self.ask("POST", f"/v1/findings/{other['id']}/respond",
+                            {"action": "stop_task", "reason": "r"}, self.analyst)[1]
+            until(lambda: [r for r in self.responses(other) if r["state"] == "failed"])
+
+    def test_zz_limited(self):
+        """So many a minute, whoever asks."""
+        one = self.finding("limited")
+        answers = [self.ask("POST", f"/v1/findings/{one['id']}/respond", {"action": "capture", "reason": "r"},
+                            self.analyst)[0] for _ in range(40)]
+        self.assertEqual(set(answers), {202, 429})
+        self.assertLessEqual(answers.count(202), 30)
+
+
+if __name__ == "__main__":
+    unittest.main()
