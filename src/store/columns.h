@@ -2,7 +2,7 @@
  * columns: what findings are listed, counted and filtered by, in memory: a column an array, texts by dictionary.
  *
  * A check on a text is decided once for each different text, not for each finding, whatever its operator; a million
- * findings are then filtered, counted by every facet and sorted in some ten milliseconds, for about 250 bytes each.
+ * findings are then filtered, counted by every facet and sorted in some ten milliseconds, for 250 to 700 bytes each.
  * What the columns cannot say of a finding is left open: `maybe` of a selection, which the caller settles.
  *
  * Threads: readers between columns_read_lock() and columns_unlock(), one writer between columns_write_lock() and
