@@ -6,6 +6,7 @@
 #   make soak         KILLS=50: agent and server killed that often, nothing may be lost
 #   make fuzz         FUZZ_SECONDS=20 per target    make fmt     clang-format over all sources
 #   make install      DESTDIR=, PREFIX=/usr/local   make demo    ARGS=--exit: no questions, checked
+#   make screenshots  of the console, docs/screenshots
 
 BUILD        ?= build
 PREFIX       ?= /usr/local
@@ -56,6 +57,7 @@ lint:
 	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
 	@ninja -C $(BUILD) src/shim/whole_filter.h >/dev/null
 	@tools/lint.py --build $(BUILD) $(ARGS)
+	@tools/web.sh check
 
 build-cover/build.ninja:
 	@meson setup --buildtype debug -Dwerror=false -Db_coverage=true build-cover
@@ -80,6 +82,11 @@ install: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
 	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 
+# The console's tests with pictures of every screen, light, dark, Japanese and narrow.
+screenshots: all
+	@tools/deps.sh test
+	@node web/tests/e2e.mjs $(BUILD)/hinomi-server content docs/screenshots
+
 demo:
 	@tools/deps.sh build demo
 	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
@@ -89,4 +96,4 @@ demo:
 clean:
 	@rm -rf $(BUILD) build-asan build-fuzz build-cover
 
-.PHONY: all check asan fuzz soak lint cover bench fmt install demo clean
+.PHONY: all check asan fuzz soak lint cover bench fmt install demo screenshots clean

@@ -3,6 +3,7 @@
 # Groups: build test demo lint fuzz cover. Quick and silent when all is there; sudo only when not root.
 set -eu
 
+# Who has node and npm from elsewhere keeps them: their packages exclude Debian's.
 packages()
 {
     case $1 in
@@ -10,13 +11,14 @@ packages()
         libre2-dev zlib1g-dev libisal-dev libssl-dev libmicrohttpd-dev libgnutls28-dev musl-tools \
         libsqlite3-dev \
         libcurl4-openssl-dev libcmocka-dev \
-        libsodium-dev libzstd-dev libarchive-dev ;;
+        libsodium-dev libzstd-dev libarchive-dev \
+        $(command -v node >/dev/null || echo nodejs) $(command -v npm >/dev/null || echo npm) ;;
     # What the scenarios run, and the programs that must not notice that they are watched.
     test) echo sysdig gzip runc iproute2 util-linux busybox-static netcat-traditional socat curl \
         wget rsync sudo openssh-client openssh-server podman-docker gdb strace golang \
         default-jdk-headless nodejs postgresql nginx-light redis-server bubblewrap procps bash \
         make gcc redis-tools dnsmasq-base faketime \
-        python3-botocore ;;
+        python3-botocore chromium fonts-noto-cjk ;;
     demo) echo runc busybox-static iproute2 util-linux ;;
     lint) echo clang-14 clang-format clang-tidy cppcheck universal-ctags ;;
     fuzz) echo clang-14 libclang-rt-14-dev ;;

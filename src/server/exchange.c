@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "server/accounts.h"
 #include "server/config.h"
+#include "server/console.h"
 #include "server/host.h"
 #include "server/http_limits.h"
 
@@ -27,6 +28,7 @@
 #pragma weak accounts_still
 #pragma weak accounts_generation
 #pragma weak accounts_audit_request
+#pragma weak console_page_route
 
 static void make_id(struct exchange *x)
 {
@@ -188,6 +190,12 @@ static bool find_route(struct exchange *x, struct str method_text)
     bool options = str_eq(method_text, STR("OPTIONS"));
     x->request.method = method > HTTP_DELETE ? HTTP_GET : (enum http_method)method;
     const struct route *route = routes_find(x->http->routes, x, &allowed);
+    if (!allowed && method == HTTP_GET && console_page_route) {
+        x->request.route = console_page_route(&x->target, request_header(&x->request, "Accept"));
+    }
+    if (x->request.route) {
+        return true;
+    }
     if (!allowed) {
         reply_problem(&x->reply, 404, "no_such_path", "there is nothing at this path");
         return false;
@@ -226,7 +234,7 @@ static bool is_among(struct str name, const char *names)
 
 static bool check_query(struct exchange *x)
 {
-    for (unsigned i = 0; i < x->target.nquery; i++) {
+    for (unsigned i = 0; i < x->target.nquery && !(x->request.route->flags & ROUTE_PAGE); i++) {
         if (!is_among(x->target.query[i].name, x->request.route->query)) {
             reply_problem(&x->reply, 400, "bad_query", "there is no `%.*s` in this query%s%s",
                           STR_ARG(str_first(x->target.query[i].name, 64)),

@@ -66,6 +66,7 @@ enum route_flag {
     ROUTE_AUDIT =
         1 << 2, /* successes are written to the audit log by themselves: method, path, name */
     ROUTE_HIDDEN = 1 << 3, /* not in the OpenAPI document (the console's files) */
+    ROUTE_PAGE = 1 << 4,   /* a page: its query is its script's business, any is taken */
 };
 
 struct route {

@@ -59,23 +59,7 @@ static enum http_result ca(struct server *server, struct request *request, struc
                                "this server's certificate is not of its own CA");
 }
 
-static enum http_result front(struct server *server, struct request *request, struct reply *reply)
-{
-    static const char page[] =
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>Hinomi</title>\n"
-        "<h1>Hinomi</h1>\n<p>This server works. It has no console yet; everything is in its API:"
-        "\n<ul>\n<li><a href=\"/v1/openapi.json\">/v1/openapi.json</a>: the reference (OpenAPI 3.1)"
-        "\n<li><a href=\"/v1/health\">/v1/health</a>: whether it works\n"
-        "<li><a href=\"/v1/version\">/v1/version</a>\n</ul>\n"
-        "<p>The command <code>hinomi</code> is a client of it.\n</html>\n";
-    (void)server;
-    (void)request;
-    return reply_bytes(reply, 200, "text/html; charset=utf-8",
-                       (struct str){ page, sizeof(page) - 1 });
-}
-
 static const struct route routes[] = {
-    { .path = "/", .handle = front, .flags = ROUTE_HIDDEN, .tag = "system", .summary = "A page" },
     { .path = "/v1/health",
       .handle = health,
       .tag = "system",

@@ -1,0 +1,52 @@
+// Texts in English and Japanese. A key that one of them lacks, and a parameter that a call lacks, do not compile.
+//
+// In a text {name} stands for a parameter, {name|one|many} for a word by its number. Parameters may be an
+// attacker's: what cannot be seen in them is made visible.
+import { signal } from "@preact/signals";
+import { en } from "./en";
+import { ja } from "./ja";
+import { recall, remember } from "./storage";
+import { visibleText } from "./visible";
+
+export type Language = "en" | "ja";
+export type Key = keyof typeof en;
+export type Dictionary = Record<Key, string>;
+
+type Name<S extends string> = S extends `${infer N}|${string}` ? N : S;
+type Names<S extends string> = S extends `${string}{${infer P}}${infer Rest}` ? Name<P> | Names<Rest> : never;
+type Params<K extends Key> = Names<(typeof en)[K]>;
+type Args<K extends Key> = [Params<K>] extends [never] ? [] : [Record<Params<K>, string | number>];
+
+const dictionaries: Record<Language, Dictionary> = { en, ja };
+
+function preferred(): Language {
+  const kept = recall("language");
+  if (kept === "en" || kept === "ja") return kept;
+  const wanted = typeof navigator === "undefined" ? "en" : navigator.language;
+  return wanted.startsWith("ja") ? "ja" : "en";
+}
+
+export const language = signal<Language>(preferred());
+
+export function setLanguage(wanted: Language): void {
+  language.value = wanted;
+  remember("language", wanted);
+  document.documentElement.lang = wanted;
+}
+
+export function fill(text: string, params: Record<string, string | number>): string {
+  return text.replace(/\{(\w+)(?:\|([^|}]*)\|([^}]*))?\}/g, (_, name: string, one?: string, many?: string) => {
+    const value = params[name] ?? "";
+    if (one !== undefined && many !== undefined) return value === 1 || value === "1" ? one : many;
+    return typeof value === "number" ? number(value) : visibleText(value);
+  });
+}
+
+export function t<K extends Key>(key: K, ...args: Args<K>): string {
+  const text = dictionaries[language.value][key];
+  return args.length > 0 ? fill(text, args[0] as Record<string, string | number>) : text;
+}
+
+export function number(value: number): string {
+  return new Intl.NumberFormat(language.value).format(value);
+}
