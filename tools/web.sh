@@ -23,6 +23,14 @@ lacking()
     [[ $major -ge $node_least ]] || echo "node $major is too old ($node_least or newer)"
 }
 
+# What the lock file says, by hash. Newer versions of `npm ci` also want the packages of other systems to be in a lock
+# file, which a registry may not have; `npm install` takes the same file without that.
+packages()
+{
+    local options=(--ignore-scripts --no-audit --no-fund --loglevel=error)
+    npm ci "${options[@]}" >/dev/null 2>&1 || npm install --no-save "${options[@]}" >&2
+}
+
 # Several build directories share web/node_modules; one installs at a time.
 install()
 {
@@ -30,7 +38,7 @@ install()
     exec 9>"$web/.lock"
     flock 9
     if ! cmp -s "$web/package-lock.json" "$stamp"; then
-        (cd "$web" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2) || return 1
+        (cd "$web" && packages) || return 1
         cp "$web/package-lock.json" "$stamp"
     fi
     exec 9>&-
