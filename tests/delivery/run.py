@@ -247,7 +247,7 @@ def case_spool_full(place):
     spool = place.tmpfs("spool", 28)
     agent = place.start(spool=spool, HINOMI_SPOOL_MAX_BYTES=str(24 * MIB))
     place.server.kill()
-    canaries = place.canaries(agent, pause=0, most=4000, argument="x" * 16000)
+    canaries = place.canaries(agent, pause=0, most=8000, argument="x" * 16000)
     canaries.finish()
     place.server.start()
     place.settle([canaries], losing=("spool_full",))
