@@ -40,8 +40,8 @@ static int by_count(const void *a, const void *b)
     return x->count != y->count ? (x->count < y->count ? 1 : -1) : str_cmp(x->text, y->text);
 }
 
-static int give_values(struct columns_value *values, uint32_t n, struct columns_value *ret,
-                       uint32_t max, uint32_t *ret_n, uint64_t *ret_rest)
+static void give_values(struct columns_value *values, uint32_t n, struct columns_value *ret,
+                        uint32_t max, uint32_t *ret_n, uint64_t *ret_rest)
 {
     if (n > 0) {
         qsort(values, n, sizeof(*values), by_count);
@@ -55,18 +55,16 @@ static int give_values(struct columns_value *values, uint32_t n, struct columns_
             *ret_rest += values[i].count;
         }
     }
-    return 0;
 }
 
-static int count_ids(const struct columns *c, enum column column, const uint64_t *bits,
-                     uint32_t places, uint64_t *ret)
+static void count_ids(const struct columns *c, enum column column, const uint64_t *bits,
+                      uint32_t places, uint64_t *ret)
 {
     const uint32_t *ids = c->ids[column];
     FOR_EACH_PLACE(bits, places, p)
     {
         ret[ids[p]]++;
     }
-    return 0;
 }
 
 /* Words of the arrays of tags, each with the sum of the findings that have it. */
@@ -136,7 +134,8 @@ int columns_facet(const struct columns *columns, enum column column, const uint6
         return -ENOMEM;
     }
     count_ids(columns, column, bits, columns->places, counts);
-    return give_values(values, gather_ids(d, counts, values), ret, max, ret_n, ret_rest);
+    give_values(values, gather_ids(d, counts, values), ret, max, ret_n, ret_rest);
+    return 0;
 }
 
 int columns_tags(const struct columns *columns, const uint64_t *bits, struct arena *arena,
@@ -155,7 +154,8 @@ int columns_tags(const struct columns *columns, const uint64_t *bits, struct are
     if (!values) {
         return -ENOMEM;
     }
-    return give_values(values, gather_words(&words, values), ret, max, ret_n, ret_rest);
+    give_values(values, gather_words(&words, values), ret, max, ret_n, ret_rest);
+    return 0;
 }
 
 void columns_histogram(const struct columns *columns, const struct columns_selection *selection,

@@ -22,8 +22,7 @@ struct walk {
     const struct records_query *query;
     struct filter_sql sql;
     struct body_packer *packer;
-    struct arena *arena; /* of the statement's text */
-    struct arena row;    /* reset for each row */
+    struct arena row; /* reset for each row */
     uint64_t end_ns;
     int (*each)(void *data, const struct record_row *row);
     void *data;
@@ -143,7 +142,7 @@ static int records_each(struct store *store, const struct records_query *query,
     CLEANUP(arena_done) struct arena arena;
     arena_init(&arena, 16 << 20);
     CLEANUP(walk_done)
-    struct walk walk = { .query = query, .arena = &arena, .each = each, .data = data };
+    struct walk walk = { .query = query, .each = each, .data = data };
     arena_init(&walk.row, 4 * BODY_MAX);
     walk.end_ns = clock_ns(CLOCK_MONOTONIC) +
                   (query->deadline_ms ? query->deadline_ms : DEADLINE_MS) * NS_PER_MS;
