@@ -123,12 +123,6 @@ static void give(struct filter_context *c, struct json_object *json, enum field_
     }
 }
 
-static enum own_field own_of(const struct field_ref *field)
-{
-    return field->id >= FIELD_COUNT ? (enum own_field)((unsigned)field->id - (unsigned)FIELD_COUNT)
-                                    : OWN_FIELDS;
-}
-
 /* A null is a field that the event did not have; one that is not there may not have been kept. */
 static void extract_event_field(struct filter_context *c, const struct field_ref *field,
                                 struct extracted *ret)
@@ -145,7 +139,7 @@ static void extract(void *data, const struct field_ref *field, struct extracted 
 {
     struct filter_context *c = data;
     const struct record *record = c->record;
-    enum own_field own = own_of(field);
+    enum own_field own = own_of_field(field);
     *ret = (struct extracted){ 0 };
     if (own == OWN_FIELDS) {
         extract_event_field(c, field, ret);

@@ -40,6 +40,13 @@ struct own_desc {
 
 extern const struct own_desc own_table[OWN_FIELDS];
 
+/* Ids of own fields follow those of events. OWN_FIELDS: it is an event's. */
+static inline enum own_field own_of_field(const struct field_ref *field)
+{
+    return field->id >= FIELD_COUNT ? (enum own_field)((unsigned)field->id - (unsigned)FIELD_COUNT)
+                                    : OWN_FIELDS;
+}
+
 struct filter {
     enum filter_over over;
     struct cond *cond; /* NULL: everything */

@@ -49,9 +49,7 @@ static void param(struct writer *w, struct filter_param param)
 
 static enum own_field own_of(const struct expr *expr)
 {
-    return expr->kind == EXPR_FIELD && expr->field.id >= FIELD_COUNT
-               ? (enum own_field)((unsigned)expr->field.id - (unsigned)FIELD_COUNT)
-               : OWN_FIELDS;
+    return expr->kind == EXPR_FIELD ? own_of_field(&expr->field) : OWN_FIELDS;
 }
 
 static void column(struct writer *w, enum own_field own)

@@ -37,18 +37,14 @@ static void bits_done(struct columns_bits *bits)
 static enum own_field own_of(const struct check *check)
 {
     const struct expr *left = check->left;
-    return left->kind == EXPR_FIELD && left->field.id >= FIELD_COUNT && !check->right
-               ? (enum own_field)((unsigned)left->field.id - (unsigned)FIELD_COUNT)
-               : OWN_FIELDS;
+    return left->kind == EXPR_FIELD && !check->right ? own_of_field(&left->field) : OWN_FIELDS;
 }
 
 /* The own field that an expression is about, through transformers; OWN_FIELDS: none, or several. */
 static enum own_field only_own(const struct expr *expr)
 {
     if (expr->kind == EXPR_FIELD) {
-        return expr->field.id >= FIELD_COUNT
-                   ? (enum own_field)((unsigned)expr->field.id - (unsigned)FIELD_COUNT)
-                   : OWN_FIELDS;
+        return own_of_field(&expr->field);
     }
     enum own_field own = OWN_FIELDS;
     for (uint32_t i = 0; i < expr->nargs; i++) {
