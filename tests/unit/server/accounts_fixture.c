@@ -38,6 +38,7 @@ static void open_all(struct fixture *fixture)
     fixture->server = (struct server){ .config = fixture->config, .now_ms = now_ms };
     fixture->server.store = store_opened(&fixture->dir);
     assert_int_equal(hub_new(&fixture->server.hub), 0);
+    assert_int_equal(http_new(&fixture->server, &err), 0); /* here, for many threads call at once */
     int terminal = not_a_terminal();
     int r = accounts_module.start(&fixture->server, &err);
     if (terminal >= 0) {
