@@ -113,14 +113,15 @@ int filter_install_traced(const struct filter *filter, uint32_t features)
     return -errno;
 }
 
+int listener_wake_here(int listener, bool here)
+{
+    unsigned long flags = here ? SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP : 0;
+    return ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, flags) == 0 ? 0 : -errno;
+}
+
 int listener_setup(int listener, uint32_t features)
 {
-    if (!(features & FEATURE_SYNC_WAKE_UP)) {
-        return 0;
-    }
-    return ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP) == 0
-               ? 0
-               : -errno;
+    return features & FEATURE_SYNC_WAKE_UP ? listener_wake_here(listener, true) : 0;
 }
 
 /* What prober and target share. */

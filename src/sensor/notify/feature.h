@@ -49,3 +49,5 @@ int filter_install(const struct filter *filter, uint32_t features, int *ret_list
 int filter_install_traced(const struct filter *filter, uint32_t features);
 /* Supervisor's side: SYNC_WAKE_UP where it is among the features. */
 int listener_setup(int listener, uint32_t features);
+/* SYNC_WAKE_UP on or off, while it is in use: callers are woken on the CPU of who answers them, or where is room. */
+int listener_wake_here(int listener, bool here);

@@ -89,11 +89,14 @@ struct notify {
 
     pthread_mutex_t turns;
     pthread_cond_t turn;
+    unsigned cpus;
     unsigned wanted;  /* how many are to serve at once */
     unsigned serving; /* how many do */
     unsigned spares;
     unsigned nreceivers;
     struct receiver *receivers[NOTIFY_RECEIVERS_MAX];
+    _Atomic uint32_t caller;              /* the thread answered last */
+    _Atomic uint64_t caller_ns, other_ns; /* when that was, and when another one's last was */
 
     pthread_t housekeeper;
     bool housekeeping;

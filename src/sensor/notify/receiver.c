@@ -7,6 +7,9 @@
  * into its slot of the shared memory, which it clears only after it has answered: whoever takes over from a
  * dead agent finds there what is owed.
  *
+ * SYNC_WAKE_UP puts a caller where its receiver runs. Callers that take turns would so gather on one CPU, and the
+ * others be idle until the kernel balances load, milliseconds later: such callers are woken the ordinary way.
+ *
  * RECV ignores O_NONBLOCK; a signal whose handler does nothing wakes those who have to stop.
  */
 #include "sensor/notify/notify_internal.h"
@@ -26,6 +29,7 @@
 
 #define WAKE_SIGNAL SIGRTMIN
 #define SPIN_NS     UINT64_C(50000)
+#define CROWD_NS    (4 * NS_PER_MS)
 #define STOP_RETRY  (10 * NS_PER_MS)
 
 static void ignore_signal(int number)
@@ -81,6 +85,33 @@ static bool receive(struct receiver *r)
     return true;
 }
 
+/* Did another thread call just now? Unlocked: a race makes one wake-up slower. */
+static bool is_crowded(struct notify *n, uint32_t tid)
+{
+    uint64_t now = now_ns();
+    if (atomic_load_explicit(&n->caller, memory_order_relaxed) != tid) {
+        atomic_store_explicit(&n->caller, tid, memory_order_relaxed);
+        atomic_store_explicit(&n->other_ns,
+                              atomic_load_explicit(&n->caller_ns, memory_order_relaxed),
+                              memory_order_relaxed);
+    }
+    atomic_store_explicit(&n->caller_ns, now, memory_order_relaxed);
+    return now - atomic_load_explicit(&n->other_ns, memory_order_relaxed) < CROWD_NS;
+}
+
+static int send_answer(struct notify *n, struct seccomp_notif_resp *resp, uint32_t tid)
+{
+    bool crowded = n->cpus > 1 && notify_is_sync(n) && is_crowded(n, tid);
+    if (crowded) {
+        listener_wake_here(n->listener, false);
+    }
+    int r = ioctl(n->listener, SECCOMP_IOCTL_NOTIF_SEND, resp) < 0 ? -errno : 0;
+    if (crowded) {
+        listener_wake_here(n->listener, true);
+    }
+    return r;
+}
+
 int receiver_answer(struct receiver *r, int error)
 {
     struct seccomp_notif_resp resp = {
@@ -89,11 +120,9 @@ int receiver_answer(struct receiver *r, int error)
         .flags = error ? 0 : (uint32_t)SECCOMP_USER_NOTIF_FLAG_CONTINUE,
     };
     r->answered = true;
-    if (ioctl(r->notify->listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) < 0) {
-        r->gone = true;
-        return -errno;
-    }
-    return 0;
+    int sent = send_answer(r->notify, &resp, r->slot->notif.pid);
+    r->gone |= sent < 0;
+    return sent;
 }
 
 static void clear_slot(struct receiver *r)
@@ -289,10 +318,8 @@ int receivers_start(struct notify *n, struct err *err)
     struct sigaction wake = { .sa_handler = ignore_signal };
     sigaction(WAKE_SIGNAL, &wake, NULL);
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    n->wanted = n->config.serving   ? n->config.serving
-                : notify_is_sync(n) ? 1
-                : cpus > 0          ? (unsigned)cpus
-                                    : 1;
+    n->cpus = cpus > 0 ? (unsigned)cpus : 1;
+    n->wanted = n->config.serving ? n->config.serving : notify_is_sync(n) ? 1 : n->cpus;
     if (n->wanted > NOTIFY_RECEIVERS_MAX / 2) {
         n->wanted = NOTIFY_RECEIVERS_MAX / 2;
     }
