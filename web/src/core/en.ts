@@ -331,6 +331,7 @@ export const en = {
   "chart.help": "Each bar opens its findings.",
   "chart.table": "As a table",
   "chart.time": "Time",
+  "chart.tableOf": "{name}: table",
   "since.title": "Since your last visit",
   "since.day": "In the last 24 hours",
   "since.findings": "{count} new {count|finding|findings}",

@@ -332,6 +332,7 @@ export const ja: Dictionary = {
   "chart.help": "棒を選ぶと、その期間の検出を表示します。",
   "chart.table": "表で表示",
   "chart.time": "期間",
+  "chart.tableOf": "{name}（表）",
   "since.title": "前回の閲覧以降",
   "since.day": "過去 24 時間",
   "since.findings": "新しい検出 {count} 件",

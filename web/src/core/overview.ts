@@ -8,19 +8,19 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** Another visit begins after so long without one. */
 const VISIT_MS = HOUR_MS / 2;
-const SHAPES: Record<Span, { count: number; width: number; labels: number }> = {
-  "24h": { count: 24, width: HOUR_MS, labels: 6 },
-  "7d": { count: 28, width: 6 * HOUR_MS, labels: 7 },
-  "30d": { count: 30, width: DAY_MS, labels: 6 },
+const SHAPES: Record<Span, { count: number; width: number }> = {
+  "24h": { count: 24, width: HOUR_MS },
+  "7d": { count: 28, width: 6 * HOUR_MS },
+  "30d": { count: 30, width: DAY_MS },
 };
 
-export interface Window { from: number; to: number; width: number; count: number; labels: number }
+export interface Window { from: number; to: number; width: number; count: number }
 
 /** Buckets that end with the one that now is in, cut where hours and days of the reader begin. */
 export function windowOf(span: Span, now: number, offsetMs = 0): Window {
-  const { count, width, labels } = SHAPES[span];
+  const { count, width } = SHAPES[span];
   const to = Math.floor((now + offsetMs) / width) * width - offsetMs + width;
-  return { from: to - count * width, to, width, count, labels };
+  return { from: to - count * width, to, width, count };
 }
 
 /** All that was found, but for what is suppressed. */

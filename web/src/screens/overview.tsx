@@ -166,7 +166,7 @@ export default function Overview() {
           more={<a href={findingsUrl({ view: "all", time: span }, [seen])}>{t("overview.all")}</a>}>
           {histogram.error !== undefined && !histogram.data ? <Failure error={histogram.error} retry={histogram.reload} />
             : histogram.data && histogram.data.buckets.length > 0
-              ? <Chart label={t("overview.chart")} data={histogram.data} labels={window.labels}
+              ? <Chart label={t("overview.chart")} data={histogram.data}
                   hrefOf={(from, to) => findingsUrl({ view: "all", from: String(from), to: String(to) }, [seen])} />
               : <div class="chart waiting" />}
         </Panel>

@@ -12,6 +12,7 @@ import { BANDS, type Band } from "./parts";
 const WIDTH = 1000;
 const HEIGHT = 180;
 const GAP = 6;
+const DAY_MS = 86_400_000;
 
 type Bucket = Histogram["buckets"][number];
 
@@ -22,7 +23,6 @@ function sum(bucket: Bucket): number {
 interface Props {
   label: string;
   data: Histogram;
-  labels: number;
   hrefOf: (from: number, to: number) => string;
 }
 
@@ -41,13 +41,17 @@ function Bar({ bucket, x, width, top }: { bucket: Bucket; x: number; width: numb
   );
 }
 
-function moment(ms: number, width: number): string {
-  return width < 86_400_000 / 4 ? exact(ms).slice(11, 16) : exact(ms).slice(5, 10);
+/** Below a bar: nothing, the hour (of hours: every fourth) or the day (where it begins; of days: every fifth). */
+function below(ms: number, width: number, i: number): string {
+  const text = exact(ms);
+  if (width >= DAY_MS) return i % 5 === 0 ? text.slice(5, 10) : "";
+  if (width > DAY_MS / 24) return text.slice(11, 13) === "00" ? text.slice(5, 10) : "";
+  return Number(text.slice(11, 13)) % 4 === 0 ? text.slice(11, 16) : "";
 }
 
 function span(from: number, width: number): string {
   const to = exact(from + width);
-  return width >= 86_400_000 ? exact(from).slice(0, 10)
+  return width >= DAY_MS ? exact(from).slice(0, 10)
     : `${exact(from).slice(0, 16)} – ${exact(from).slice(0, 10) === to.slice(0, 10) ? to.slice(11, 16) : to.slice(5, 16)}`;
 }
 
@@ -55,7 +59,7 @@ function counts(bucket: Bucket): string {
   return BANDS.filter((band) => bucket[band] > 0).map((band) => `${t(`severity.${band}`)} ${number(bucket[band])}`).join(", ");
 }
 
-interface PlotProps extends Omit<Props, "labels"> { at: number | null; onAt: (at: number | null) => void }
+interface PlotProps extends Props { at: number | null; onAt: (at: number | null) => void }
 
 function Plot({ data, hrefOf, label, at, onAt }: PlotProps) {
   const [stop, setStop] = useState(0);
@@ -102,10 +106,10 @@ function Legend({ sums }: { sums: Record<Band, number> }) {
   );
 }
 
-function Table({ data, hrefOf, label }: Omit<Props, "labels">) {
+function Table({ data, hrefOf, label }: Props) {
   const start = (i: number) => data.from_ms + i * data.width_ms;
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={label}>
+    <div class="scroll" tabIndex={0} role="region" aria-label={t("chart.tableOf", { name: label })}>
       <table class="table tight">
         <thead>
           <tr>
@@ -128,13 +132,12 @@ function Table({ data, hrefOf, label }: Omit<Props, "labels">) {
   );
 }
 
-export function Chart({ label, data, labels, hrefOf }: Props) {
+export function Chart({ label, data, hrefOf }: Props) {
   const [at, setAt] = useState<number | null>(null);
   const bucket = at === null ? undefined : data.buckets[at];
   const sums = Object.fromEntries(BANDS.map((band) =>
     [band, data.buckets.reduce((all, one) => all + one[band], 0)])) as Record<Band, number>;
   const top = topOf(Math.max(0, ...data.buckets.map(sum)));
-  const step = data.buckets.length / labels;
   return (
     <figure class="chart">
       <p class="chart-now" aria-hidden="true">
@@ -148,9 +151,7 @@ export function Chart({ label, data, labels, hrefOf }: Props) {
         </div>
         <Plot data={data} hrefOf={hrefOf} label={label} at={at} onAt={setAt} />
         <div class="chart-times" aria-hidden="true">
-          {Array.from({ length: labels }, (_, i) => (
-            <span key={i}>{moment(data.from_ms + i * step * data.width_ms, data.width_ms)}</span>
-          ))}
+          {data.buckets.map((_, i) => <span key={i}>{below(data.from_ms + i * data.width_ms, data.width_ms, i)}</span>)}
         </div>
       </div>
       <figcaption><Legend sums={sums} /></figcaption>
