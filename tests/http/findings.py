@@ -479,6 +479,24 @@ class Findings(unittest.TestCase):
                          ("kill", "anna", "done", "killed 4711"))
         self.assertTrue(self.audited("finding.respond"))
 
+    def test_detection_on_purpose(self):
+        """An order that makes the agent alert; who may not respond may not, ten a minute, and it is in the audit log."""
+        path = f"/v1/agents/{self.agent.id}/test"
+        self.assertEqual(self.ask("POST", path, None, self.viewer)[0], 403)
+        self.assertEqual(self.ask("POST", "/v1/agents/a0000000000000000/test", None, self.analyst)[0], 404)
+        made = [self.ask("POST", path, None, self.analyst) for _ in range(11)]
+        self.assertEqual([status for status, _ in made], [202] * 10 + [429])
+        self.assertEqual(made[-1][1]["code"], "too_many_tests")
+        first = made[0][1]
+        self.assertEqual(first["rule"], "Hinomi test detection")
+        kinds = {o["id"]: o["kind"] for o in self.agent.orders()}
+        self.assertEqual(kinds[first["order"]], "test")
+        self.assertTrue(self.audited("agent.test"))
+        other = Agent(self.server)
+        self.assertEqual(self.ask("POST", f"/v1/agents/{other.id}/revoke")[0], 200)
+        status, answer = self.ask("POST", f"/v1/agents/{other.id}/test", None, self.analyst)
+        self.assertEqual((status, answer["code"]), (409, "not_active"))
+
     def test_stop_task(self):
         ecs = {"task_arn": TASK, "cluster": "blue"}
         one = self.finding("task1", fields={"ecs.task.arn": TASK}, ecs=ecs)
