@@ -64,6 +64,8 @@ export interface Routes {
   "POST /v1/filters": { body: S.FilterNew; answer: S.Filter };
   "PATCH /v1/filters/{id}": { body: S.FilterChange; answer: S.Filter };
   "DELETE /v1/filters/{id}": { answer: void };
+}
+
 /** Overview, coverage, activity, onboarding. */
 export interface Routes {
   "GET /v1/content/versions": { query: Queries["page"]; answer: S.ContentVersions };
