@@ -26,6 +26,8 @@ export interface CellProps {
   actions: RowActions;
   faint?: boolean;
   mono?: boolean;
+  /** Where it is too long, the end is shown. */
+  tail?: boolean;
   children?: ComponentChildren;
 }
 
@@ -82,10 +84,10 @@ function Picks({ field, value, actions }: CellProps) {
 }
 
 export function Cell(props: CellProps) {
-  const { value, active, faint, mono, children } = props;
+  const { value, active, faint, mono, tail, children } = props;
   return (
     <span class={faint ? "cell faint" : "cell"}>
-      <span class="cell-text">
+      <span class={tail ? "cell-text tail" : "cell-text"}>
         {children ?? (value === null ? <span class="none">–</span> : <Text of={shorten(value)} mono={mono ?? false} />)}
       </span>
       {active && <Picks {...props} />}

@@ -21,7 +21,7 @@ interface Column {
 }
 
 const plain = (field: string, of: (row: Row) => string | null, width = "minmax(7rem, 1fr)"): Column => ({
-  width, show: (row, rest) => <Cell {...rest} field={field} value={of(row)} />,
+  width, show: (row, rest) => <Cell {...rest} tail={field === "container.image"} field={field} value={of(row)} />,
 });
 
 function Where({ row, rest }: { row: Row; rest: Rest }) {
@@ -29,7 +29,7 @@ function Where({ row, rest }: { row: Row; rest: Rest }) {
     <>
       {row.container_name ? <Cell {...rest} field="container.name" value={row.container_name} />
         : <Cell {...rest} field="host" value={row.host} />}
-      {row.image ? <Cell {...rest} faint field="container.image" value={row.image} />
+      {row.image ? <Cell {...rest} faint tail field="container.image" value={row.image} />
         : row.cluster ? <Cell {...rest} faint field="ecs.cluster" value={row.cluster} /> : null}
     </>
   );
@@ -61,26 +61,26 @@ function Tags({ row, rest }: { row: Row; rest: Rest }) {
 }
 
 const when = (of: (row: Row) => number, field: "first_seen" | "last_seen"): Column => ({
-  width: "7.6rem", sort: field,
+  width: "7.4rem", sort: field,
   show: (row, rest) => <Cell {...rest} field={field} value={String(of(row))}><Time ms={of(row)} /></Cell>,
 });
 
 export const columns: Record<ColumnId, Column> = {
   severity: {
-    width: "8.8rem", sort: "severity",
+    width: "8.6rem", sort: "severity",
     show: (row, rest) => <Cell {...rest} field="band" value={row.band}><Severity band={row.band} score={row.severity} /></Cell>,
   },
   what: { width: "minmax(12rem, 3fr)", show: (row, rest) => <What row={row} rest={rest} /> },
-  where: { width: "minmax(9rem, 1.6fr)", show: (row, rest) => <Where row={row} rest={rest} /> },
+  where: { width: "minmax(9rem, 2fr)", show: (row, rest) => <Where row={row} rest={rest} /> },
   count: {
-    width: "5.2rem", sort: "count", right: true,
+    width: "4.9rem", sort: "count", right: true,
     show: (row, rest) => (
       <Cell {...rest} field="count" value={String(row.count)}>
         <span class="number" title={t("findings.times", { count: row.count })}>×{number(row.count)}</span>
       </Cell>
     ),
   },
-  status: { width: "8.4rem", show: (row, rest) => <Status row={row} rest={rest} /> },
+  status: { width: "8.2rem", show: (row, rest) => <Status row={row} rest={rest} /> },
   seen: when((row) => row.last_seen_ms, "last_seen"),
   first: when((row) => row.first_seen_ms, "first_seen"),
   rule: plain("rule", (row) => row.rule, "minmax(9rem, 1.5fr)"),

@@ -79,7 +79,7 @@ function Selects({ view }: { view: FindingsView }) {
   );
 }
 
-export function FilterBar({ view, children }: { view: FindingsView; children: preact.ComponentChildren }) {
+export function FilterBar({ view }: { view: FindingsView }) {
   const [text, setText] = useState(view.text);
   const [filter, setFilter] = useState(view.filter);
   const apply = () => change({ q: text.trim(), filter: filter.trim() });
@@ -94,8 +94,6 @@ export function FilterBar({ view, children }: { view: FindingsView; children: pr
       </form>
       <div class="selects">
         <Selects view={view} />
-        <span class="space" />
-        <div class="tools">{children}</div>
       </div>
       <Choices view={view} />
     </div>

@@ -1,4 +1,5 @@
 // Findings: what burns, the newest first. Everything chosen is in the address.
+import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { api } from "../core/api";
 import { queryOf, readView, type FindingsView } from "../core/findings-view";
@@ -150,9 +151,16 @@ function List({ rows: { source, version }, view, at, choosing, actions, reload }
   );
 }
 
-interface HeadProps { total: number | undefined; fresh: number; paused: boolean; onShow: () => void; onPause: () => void }
+interface HeadProps {
+  total: number | undefined;
+  fresh: number;
+  paused: boolean;
+  onShow: () => void;
+  onPause: () => void;
+  children: ComponentChildren;
+}
 
-function TitleRow({ total, fresh, paused, onShow, onPause }: HeadProps) {
+function TitleRow({ total, fresh, paused, onShow, onPause, children }: HeadProps) {
   return (
     <div class="title-row">
       <h1>{t("findings.title")}</h1>
@@ -160,7 +168,10 @@ function TitleRow({ total, fresh, paused, onShow, onPause }: HeadProps) {
       <span class="space" />
       {paused && <span class="faint">{t("findings.paused")}</span>}
       {fresh > 0 && <Button kind="primary" class="fresh" onClick={onShow}>{t("findings.new", { count: fresh })}</Button>}
-      <Button kind="quiet" aria-pressed={paused} onClick={onPause}>{t(paused ? "findings.resume" : "findings.pause")}</Button>
+      <div class="tools">
+        <Button kind="quiet" aria-pressed={paused} onClick={onPause}>{t(paused ? "findings.resume" : "findings.pause")}</Button>
+        {children}
+      </div>
     </div>
   );
 }
@@ -198,14 +209,14 @@ export default function Findings() {
   return (
     <div class="findings">
       <TitleRow total={total} fresh={live.fresh} paused={paused} onPause={() => setPaused(!paused)}
-        onShow={() => { live.forget(); setAt(-1); window.scrollTo(0, 0); reload(); }} />
-      <FilterBar key={`${view.text} ${view.filter}`} view={view}>
+        onShow={() => { live.forget(); setAt(-1); window.scrollTo(0, 0); reload(); }}>
         <SavedMenu view={view} saved={saved} />
         <Button kind="quiet" disabled={view.group !== "none"} onClick={() => setChoosingColumns(true)}>
           {t("findings.columns")}
         </Button>
         <ExportMenu view={view} total={total ?? 0} />
-      </FilterBar>
+      </TitleRow>
+      <FilterBar key={`${view.text} ${view.filter}`} view={view} />
       <HistogramChart histogram={counts.histogram} view={view} />
       <div class="columns">
         <FacetPanel facets={counts.facets} view={view} />
