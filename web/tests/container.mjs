@@ -59,7 +59,7 @@ export class Runtime {
 /** An agent that is enrolled with the server, has its rules from there, and serves a socket in its folder. */
 export class RealAgent {
   static async start(server, { agent, shim, runtime }, name) {
-    const self = Object.assign(new RealAgent(), { name, folder: mkdtempSync(join(tmpdir(), "hinomi-agent-")), log: "" });
+    const self = Object.assign(new RealAgent(), { name, server, folder: mkdtempSync(join(tmpdir(), "hinomi-agent-")), log: "" });
     chmodSync(self.folder, 0o755);
     self.volume = join(self.folder, "volume");
     mkdirSync(self.volume);
@@ -79,8 +79,10 @@ export class RealAgent {
     return self;
   }
 
+  /** The server forgets it, too. */
   async stop() {
     await end(this.process);
+    if (this.id) await this.server.ask("DELETE", `/v1/agents/${this.id}`, undefined, this.server.admin);
     rmSync(this.folder, { recursive: true });
   }
 }

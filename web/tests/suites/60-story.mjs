@@ -35,7 +35,20 @@ async function append(w) {
   await page.getByRole("button", { name: "Append" }).click();
   await page.getByLabel("New items, one a line").fill("test.txt");
   await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("1 item appended").waitFor();
   await page.getByText(/In force on (\d+) of \1 agents/).first().waitFor();
+  await w.until("the server says so, too", async () => {
+    const { in_force, agents } = await w.server.must("GET", "/v1/content/rollout", undefined, w.server.admin);
+    return in_force === agents;
+  });
+}
+
+/** Each runs the newest rules, and the server has heard so. */
+async function loaded(w, agents) {
+  await w.until("the agents have their rules", async () => {
+    const { items } = await w.server.must("GET", "/v1/content/rollout", undefined, w.server.admin);
+    return agents.every(({ id }) => items.some((one) => one.agent === id && one.in_force));
+  });
 }
 
 async function story(w, web, worker) {
@@ -73,6 +86,7 @@ export default async function whole(w) {
     for (const name of ["shop-1", "shop-2"]) {
       agents.push(await start(RealAgent.start(w.server, { ...found, runtime: runtime.socket }, name)));
     }
+    await loaded(w, agents);
     const web = await start(Container.start(agents[0], "web"));
     const worker = await start(Container.start(agents[1], "worker"));
     await story(w, web, worker);

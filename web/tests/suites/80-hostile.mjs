@@ -21,7 +21,7 @@ function look() {
       }
       if (/^(title|aria-|alt|placeholder)/.test(name) && hidden.test(value)) wrong.push(`hidden characters in ${name}: ${show(value)}`);
     }
-    if (one.localName === "a" && one.origin !== location.origin && !/noreferrer/.test(one.rel)) wrong.push(`a link out without noreferrer`);
+    if (one.localName === "a" && /^https?:/.test(one.getAttribute("href") ?? "") && !/noreferrer/.test(one.getAttribute("rel") ?? "")) wrong.push(`a link out without noreferrer`);
   }
   const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
