@@ -21,6 +21,13 @@ export const screens: readonly Screen[] = [
   { path: "/lists", title: "lists.title", load: lazy(() => import("./screens/lists")) },
   { path: "/lists/{name}", title: "lists.title", load: lazy(() => import("./screens/list")) },
   { path: "/coverage", title: "coverage.title", load: lazy(() => import("./screens/coverage")) },
+  { path: "/settings", title: "settings.title", load: lazy(() => import("./screens/settings-account")) },
+  { path: "/settings/account", title: "settings.account", load: lazy(() => import("./screens/settings-account")) },
+  { path: "/settings/sessions", title: "settings.sessions", load: lazy(() => import("./screens/settings-sessions")) },
+  { path: "/settings/tokens", title: "settings.tokens", load: lazy(() => import("./screens/settings-tokens")) },
+  { path: "/settings/users", title: "settings.users", load: lazy(() => import("./screens/settings-users")) },
+  { path: "/settings/notifications", title: "settings.notifications",
+    load: lazy(() => import("./screens/settings-notifications")) },
 ];
 
 /** The screens that can be gone to from everywhere, with the path of their picture (24 × 24). */
