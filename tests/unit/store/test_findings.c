@@ -320,10 +320,9 @@ static void test_suppressions(void **state)
     struct findings_fixture *fixture = *state;
     struct store *store = fixture->base.store;
     const struct store_triage_ops *ops = store->triage;
-    struct triage_suppression s = { .name = STR("one"),
-                                    .filter = STR("count > 1"),
-                                    .reason = STR("x"),
-                                    .author = STR("a") };
+    struct triage_suppression s = {
+        .name = STR("one"), .filter = STR("count > 1"), .reason = STR("x"), .author = STR("a")
+    };
     struct triage_suppression *all;
     struct err err = { 0 };
     int64_t first, second;
@@ -352,9 +351,9 @@ static void test_suppressions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FRESH(test_paging), FRESH(test_page_limits), FRESH(test_facets),  FRESH(test_histogram),
-        FRESH(test_triage), FRESH(test_notes),       FRESH(test_filters), FRESH(test_exceptions),
-        FRESH(test_suppressions),
+        FRESH(test_paging),    FRESH(test_page_limits), FRESH(test_facets),
+        FRESH(test_histogram), FRESH(test_triage),      FRESH(test_notes),
+        FRESH(test_filters),   FRESH(test_exceptions),  FRESH(test_suppressions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
