@@ -26,6 +26,11 @@ export const screens: readonly Screen[] = [
   { path: "/settings/sessions", title: "settings.sessions", load: lazy(() => import("./screens/settings-sessions")) },
   { path: "/settings/tokens", title: "settings.tokens", load: lazy(() => import("./screens/settings-tokens")) },
   { path: "/settings/users", title: "settings.users", load: lazy(() => import("./screens/settings-users")) },
+  { path: "/settings/audit", title: "settings.audit", load: lazy(() => import("./screens/settings-audit")) },
+  { path: "/settings/system", title: "settings.system", load: lazy(() => import("./screens/settings-system")) },
+  { path: "/settings/exceptions", title: "settings.exceptions", load: lazy(() => import("./screens/settings-exceptions")) },
+  { path: "/settings/suppressions", title: "settings.suppressions",
+    load: lazy(() => import("./screens/settings-suppressions")) },
   { path: "/settings/notifications", title: "settings.notifications",
     load: lazy(() => import("./screens/settings-notifications")) },
 ];

@@ -57,14 +57,17 @@ export interface Routes {
   "GET /v1/system": { answer: S.System };
   "GET /v1/stats": { query: "agent"; answer: S.Stats };
   "GET /v1/gaps": { query: Queries["page"] | "agent"; answer: S.Gaps };
+  "GET /v1/backups": { answer: S.Backups };
   "POST /v1/backup": { body: S.BackupNew; answer: S.Backup };
   "GET /v1/filters": { answer: S.Filters };
   "PATCH /v1/filters/{id}": { body: S.FilterChange; answer: S.Filter };
   "GET /v1/exceptions": { query: "active"; answer: S.Exceptions };
   "POST /v1/exceptions/preview": { body: S.ExceptionPreview; answer: S.ExceptionEffect };
+  "PATCH /v1/exceptions/{id}": { body: S.ExceptionChange; answer: S.Exception };
   "DELETE /v1/exceptions/{id}": { answer: void };
   "GET /v1/suppressions": { answer: S.Suppressions };
   "POST /v1/suppressions": { body: S.SuppressionNew; answer: S.SuppressionMade };
+  "PATCH /v1/suppressions/{id}": { body: S.SuppressionChange; answer: S.Suppression };
   "DELETE /v1/suppressions/{id}": { answer: void };
 }
 

@@ -1,7 +1,8 @@
 // What the settings' lists have in common: a table that scrolls in a region of its own, pages, facts, marks of a state.
 import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
 import { t, type Key } from "../core/i18n";
-import { place, urlWith } from "../core/router";
+import { go, place, urlWith } from "../core/router";
 import type { Resource } from "../core/resource";
 import { Failure, Loading } from "../ui/parts";
 
@@ -67,4 +68,18 @@ export function Pills<T extends string>({ label, name, all, chosen, text }:
 export function chosenOf<T extends string>(all: readonly [T, ...T[]], name: string): T {
   const wanted = place.value.query.get(name);
   return all.find((one) => one === wanted) ?? all[0];
+}
+
+/** What is searched for is in the address. */
+export function SearchBox({ search, label, name = "q" }: { search: string; label: string; name?: string }) {
+  const [text, setText] = useState(search);
+  return (
+    <form role="search" class="inline" onSubmit={(event) => {
+      event.preventDefault();
+      go(urlWith({ [name]: text.trim(), cursor: undefined, open: undefined }));
+    }}>
+      <input id="settings-search" type="search" value={text} aria-label={label} placeholder={label} maxLength={200}
+        onInput={(event) => setText(event.currentTarget.value)} />
+    </form>
+  );
 }
