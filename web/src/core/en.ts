@@ -740,6 +740,11 @@ export const en = {
   "gap.spool_full": "Spool full",
   "gap.server_lost": "Lost by the server",
   "gap.refused": "Refused by the server",
+  "gap.spool_lost": "Spool lost",
+  "gap.spool_no_space": "Agent's disk full",
+  "gap.spool_error": "Spool failed",
+  "gap.spool_damaged": "Spool damaged",
+  "gap.too_large": "Record too large",
   "reasonHelp.silent": "Is the machine or task still there? Can it reach this server? Look at the agent’s own log.",
   // Navigation
   "nav.group.watch": "Watch",

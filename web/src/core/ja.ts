@@ -726,6 +726,11 @@ export const ja: Dictionary = {
   "gap.spool_full": "スプール満杯",
   "gap.server_lost": "サーバー側の消失",
   "gap.refused": "サーバーによる拒否",
+  "gap.spool_lost": "スプールの消失",
+  "gap.spool_no_space": "エージェントのディスク満杯",
+  "gap.spool_error": "スプールの障害",
+  "gap.spool_damaged": "スプールの破損",
+  "gap.too_large": "レコードの容量超過",
   "reasonHelp.silent": "マシンやタスクは動作していますか。このサーバーに接続できますか。エージェントのログを確認してください。",
   // Navigation
   "nav.group.watch": "監視",
