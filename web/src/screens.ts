@@ -21,6 +21,10 @@ export const screens: readonly Screen[] = [
   { path: "/lists", title: "lists.title", load: lazy(() => import("./screens/lists")) },
   { path: "/lists/{name}", title: "lists.title", load: lazy(() => import("./screens/list")) },
   { path: "/coverage", title: "coverage.title", load: lazy(() => import("./screens/coverage")) },
+  { path: "/rules", title: "rules.title", load: lazy(() => import("./screens/rules")) },
+  { path: "/rules/{name}", title: "rules.title", load: lazy(() => import("./screens/rule")) },
+  { path: "/macros", title: "rules.macros", load: lazy(() => import("./screens/rules")) },
+  { path: "/macros/{name}", title: "rules.macros", load: lazy(() => import("./screens/rule")) },
 ];
 
 /** The screens that can be gone to from everywhere, with the path of their picture (24 × 24). */

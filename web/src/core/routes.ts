@@ -56,3 +56,33 @@ export type Answer<O extends Operation> = Routes[O]["answer"];
 export type Arguments<O extends Operation> = Record<string, never> extends Omit<Call<O>, "signal">
   ? [call?: Call<O>]
   : [call: Call<O>];
+
+// Rules and macros.
+export interface Routes {
+  "GET /v1/rules": { query: Queries["page"] | "search" | "origin"; answer: S.Documents };
+  "POST /v1/rules": { body: S.ContentText; answer: S.ContentVersion };
+  "PUT /v1/rules/{name}": { body: S.ContentText; answer: S.ContentVersion };
+  "PATCH /v1/rules/{name}": { body: S.ContentSwitch; answer: S.ContentVersion };
+  "DELETE /v1/rules/{name}": { answer: S.ContentVersion };
+  "GET /v1/rules/{name}/versions": { query: Queries["page"]; answer: S.ContentVersions };
+  "GET /v1/rules/{name}/diff": { query: "from" | "to"; answer: S.ContentDiff };
+  "POST /v1/rules/{name}/revert": { body: S.ContentRevert; answer: S.ContentVersion };
+  "GET /v1/macros": { query: Queries["page"] | "search" | "origin"; answer: S.Documents };
+  "POST /v1/macros": { body: S.ContentText; answer: S.ContentVersion };
+  "GET /v1/macros/{name}": { answer: S.Document };
+  "PUT /v1/macros/{name}": { body: S.ContentText; answer: S.ContentVersion };
+  "DELETE /v1/macros/{name}": { answer: S.ContentVersion };
+  "GET /v1/macros/{name}/usage": { answer: S.Usage };
+  "GET /v1/macros/{name}/versions": { query: Queries["page"]; answer: S.ContentVersions };
+  "GET /v1/macros/{name}/diff": { query: "from" | "to"; answer: S.ContentDiff };
+  "POST /v1/macros/{name}/revert": { body: S.ContentRevert; answer: S.ContentVersion };
+  "GET /v1/lists/{name}/versions": { query: Queries["page"]; answer: S.ContentVersions };
+  "GET /v1/lists/{name}/diff": { query: "from" | "to"; answer: S.ContentDiff };
+  "POST /v1/lists/{name}/revert": { body: S.ContentRevert; answer: S.ContentVersion };
+  "GET /v1/policies/{name}/versions": { query: Queries["page"]; answer: S.ContentVersions };
+  "GET /v1/policies/{name}/diff": { query: "from" | "to"; answer: S.ContentDiff };
+  "POST /v1/policies/{name}/revert": { body: S.ContentRevert; answer: S.ContentVersion };
+  "GET /v1/content/complete": { answer: S.ContentComplete };
+  "POST /v1/content/check": { body: S.ContentCheck; answer: S.ContentChecked };
+  "POST /v1/content/dry-run": { body: S.DryRun; answer: S.DryRunResult };
+}
