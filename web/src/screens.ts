@@ -33,4 +33,5 @@ export const navigation: ReadonlyArray<{ path: string; title: Key; icon: string 
   { path: "/lists", title: "nav.lists", icon: "M4 6h2v2H4zm4 0h12v2H8zM4 11h2v2H4zm4 0h12v2H8zM4 16h2v2H4zm4 0h12v2H8z" },
   { path: "/coverage", title: "nav.coverage",
     icon: "M12 5c5 0 8.500 4 10 7-1.500 3-5 7-10 7S3.500 15 2 12c1.500-3 5-7 10-7zm0 3a4 4 0 1 0 0 8 4 4 0 0 0 0-8z" },
+  { path: "/overview", title: "overview.title", load: lazy(() => import("./screens/overview")) },
 ];
