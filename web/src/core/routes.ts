@@ -85,6 +85,8 @@ export interface Routes {
   "GET /v1/content/complete": { answer: S.ContentComplete };
   "POST /v1/content/check": { body: S.ContentCheck; answer: S.ContentChecked };
   "POST /v1/content/dry-run": { body: S.DryRun; answer: S.DryRunResult };
+}
+
 /** Overview, coverage, activity, onboarding. */
 export interface Routes {
   "GET /v1/content/versions": { query: Queries["page"]; answer: S.ContentVersions };
