@@ -7,6 +7,7 @@ API's 200 each program touches a file of the new name every STEP_S until its age
 alert's own time, `stored` when its batch was at the server; both since the 200, of all agents and rounds.
 """
 import argparse
+import contextlib
 import json
 import os
 import sqlite3
@@ -72,7 +73,7 @@ def stored(server):
     """(list item, time, arrival) of each alert, from the store."""
     rows = []
     for day in Path(server.dir).rglob("*.db"):
-        with sqlite3.connect(f"file:{day}?mode=ro", uri=True) as db:
+        with contextlib.closing(sqlite3.connect(f"file:{day}?mode=ro", uri=True)) as db:
             if db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'alerts'").fetchone()[0]:
                 rows += db.execute("SELECT id, time_ms, received_ms FROM alerts").fetchall()
     return rows

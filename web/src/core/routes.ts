@@ -77,4 +77,15 @@ export interface Routes {
   "POST /v1/lists/{name}/revert": { body: S.ContentRevert; answer: S.ContentVersion };
   "POST /v1/lists/{name}/check": { body: S.ContentItemsCheck; answer: S.ContentItemsChecked };
   "POST /v1/content/check": { body: S.ContentCheck; answer: S.ContentChecked };
+/** Overview, coverage, activity, onboarding. */
+export interface Routes {
+  "GET /v1/content/versions": { query: Queries["page"]; answer: S.ContentVersions };
+  "GET /v1/activity": { query: Queries["page"] | "filter" | "from" | "to"; answer: S.Activity };
+  "GET /v1/agents/{id}": { answer: S.Agent };
+  "POST /v1/agents/{id}/revoke": { answer: S.Agent };
+  "POST /v1/agents/{id}/test": { answer: S.AgentTest };
+  "POST /v1/enrolments": { body: S.EnrolmentNew; answer: S.EnrolmentMade };
+  "GET /v1/enrolments/{id}": { answer: S.Enrolment };
+  "DELETE /v1/enrolments/{id}": { answer: void };
+  "POST /v1/tokens": { body: S.TokenNew; answer: S.Token };
 }
