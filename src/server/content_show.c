@@ -112,6 +112,27 @@ static void put_macro(struct jsonw *w, const struct content_set *set, struct str
     jsonw_u64(w, "rules_count", n);
 }
 
+static void put_actions(struct jsonw *w, uint8_t actions)
+{
+    jsonw_array(w, "actions");
+    for (unsigned bit = 0; bit < POLICY_ACTIONS; bit++) {
+        if (actions & 1u << bit) {
+            jsonw_strz(w, NULL, action_text((enum policy_action)(1u << bit)));
+        }
+    }
+    jsonw_end(w);
+}
+
+/* What some rule of it that is not switched off asks for. */
+static uint8_t actions_of(const struct policy *policy)
+{
+    uint8_t actions = 0;
+    for (uint32_t i = 0; i < policy->nrules; i++) {
+        actions |= policy->rules[i].enabled ? policy->rules[i].actions : 0;
+    }
+    return actions;
+}
+
 static void put_policy(struct jsonw *w, const struct content_set *set, struct str name)
 {
     const struct policy *policy = find_policy(set, name);
@@ -127,6 +148,7 @@ static void put_policy(struct jsonw *w, const struct content_set *set, struct st
     jsonw_str(w, "scope", policy->scope_text);
     jsonw_u64(w, "rules_count", policy->nrules);
     put_strs(w, "channels", policy->channels, policy->nchannels);
+    put_actions(w, actions_of(policy));
 }
 
 static void put_summary(struct jsonw *w, const struct content_set *set, const struct document *d)
@@ -189,15 +211,24 @@ static const struct document **collect(const struct content_set *set, enum conte
     return all;
 }
 
+static int count_items(struct content *content, struct str list, int64_t at, int64_t *ret,
+                       struct err *err)
+{
+    const struct store_items_filter filter = { .list = list, .at = at, .sign = 1 };
+    return content->ops->items_count(content->store, &filter, ret, err);
+}
+
 struct wanted {
     struct str search, origin, cursor;
     int64_t limit;
-    struct smap changes; /* the last of each, by name */
+    struct smap changes;  /* the last of each, by name */
+    struct smap appended; /* how many items each list was given, by name */
 };
 
 static void free_wanted(struct wanted *wanted)
 {
     smap_done(&wanted->changes);
+    smap_done(&wanted->appended);
 }
 
 static int read_changes(struct content *content, struct request *request, struct wanted *wanted,
@@ -209,6 +240,20 @@ static int read_changes(struct content *content, struct request *request, struct
     int r = content->ops->last_changes(content->store, kind, request->arena, &changes, &n, err);
     for (size_t i = 0; i < n && r == 0; i++) {
         r = smap_put(&wanted->changes, changes[i].name, &changes[i]);
+    }
+    return r == -ENOMEM ? err_set(err, r, "out of memory") : r;
+}
+
+static int count_appended(struct content *content, struct request *request, int64_t version,
+                          struct wanted *wanted, struct err *err)
+{
+    struct str *lists = NULL;
+    size_t n = 0;
+    int r = content->ops->items_lists(content->store, version, 1, request->arena, &lists, &n, err);
+    for (size_t i = 0; i < n && r == 0; i++) {
+        int64_t *count = ARENA_NEW(request->arena, int64_t);
+        r = count ? count_items(content, lists[i], version, count, err) : -ENOMEM;
+        r = r == 0 ? smap_put(&wanted->appended, lists[i], count) : r;
     }
     return r == -ENOMEM ? err_set(err, r, "out of memory") : r;
 }
@@ -255,6 +300,10 @@ static void put_page(struct jsonw *w, const struct content_set *set,
         jsonw_object(w, NULL);
         put_summary(w, set, all[i]);
         put_changed(w, smap_get(&wanted->changes, all[i]->name));
+        if (all[i]->kind == CONTENT_LIST) {
+            const int64_t *appended = smap_get(&wanted->appended, all[i]->name);
+            jsonw_i64(w, "appended_items", appended ? *appended : 0);
+        }
         jsonw_end(w);
         last = all[i]->name;
         shown++;
@@ -284,7 +333,13 @@ HANDLER(content_list_documents)
         return reply_error(reply, &err);
     }
     size_t n = 0;
-    struct content_set *set = content_hold(server->content, NULL);
+    int64_t version = 0;
+    struct content_set *set = content_hold(server->content, &version);
+    if (route_kind(request) == CONTENT_LIST &&
+        count_appended(server->content, request, version, &wanted, &err) < 0) {
+        set_drop(set);
+        return reply_error(reply, &err);
+    }
     const struct document **all = collect(set, route_kind(request), request->arena, &n);
     if (all) {
         put_page(reply_json(reply, 200), set, all, n, &wanted);
@@ -397,23 +452,10 @@ static void put_policy_details(struct jsonw *w, const struct content_set *set, s
         jsonw_object(w, NULL);
         jsonw_str(w, "name", r->rule->name);
         jsonw_bool(w, "enabled", r->enabled);
-        jsonw_array(w, "actions");
-        for (unsigned bit = 0; bit < POLICY_ACTIONS; bit++) {
-            if (r->actions & 1u << bit) {
-                jsonw_strz(w, NULL, action_text((enum policy_action)(1u << bit)));
-            }
-        }
-        jsonw_end(w);
+        put_actions(w, r->actions);
         jsonw_end(w);
     }
     jsonw_end(w);
-}
-
-static int count_items(struct content *content, struct str list, int64_t at, int64_t *ret,
-                       struct err *err)
-{
-    const struct store_items_filter filter = { .list = list, .at = at, .sign = 1 };
-    return content->ops->items_count(content->store, &filter, ret, err);
 }
 
 static enum http_result show(struct content *content, struct request *request, struct reply *reply,

@@ -96,6 +96,8 @@ static const struct route routes[] = {
       "Notes on a finding", NULL, NULL, "notes", 0 },
     { HTTP_POST, "/v1/findings/{id}/notes", MAY_TRIAGE, 0, findings_note_add, "findings",
       "Adds a note", NULL, "note-new", "note", 0 },
+    { HTTP_GET, "/v1/findings/{id}/audit", MAY_READ, 0, findings_history, "findings",
+      "What was done with a finding, newest first", "limit cursor", NULL, "finding-audit", 0 },
     { HTTP_GET, "/v1/findings/{id}/responses", MAY_READ, 0, findings_responses, "findings",
       "What was done from a finding, and what came of it", NULL, NULL, "responses", 0 },
     { HTTP_POST, "/v1/findings/{id}/respond", MAY_RESPOND, 0, findings_respond, "findings",

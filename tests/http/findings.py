@@ -314,6 +314,33 @@ class Findings(unittest.TestCase):
         self.assertEqual(self.ask("POST", "/v1/findings/f0/notes", {"text": "t"}, self.analyst)[0], 404)
         self.assertTrue(self.audited("finding.note"))
 
+    def test_history(self):
+        """What was done with one finding, and only with that one; without what only the audit log tells."""
+        one, other = self.finding("history1"), self.finding("history2")
+        path = "/v1/findings/" + one["id"]
+        for change in ({"status": "acknowledged"}, {"assignee": "anna"}, {"assignee": None}):
+            self.assertEqual(self.ask("PATCH", path, change, self.analyst)[0], 200)
+        self.ask("POST", path + "/notes", {"text": "seen"}, self.analyst)
+        self.ask("POST", "/v1/findings/bulk", {"ids": [one["id"], other["id"]], "status": "archived"})
+        status, answer = self.ask("GET", path + "/audit", None, self.viewer)
+        self.assertEqual(status, 200, answer)
+        self.assertEqual([(e["actor"], e["action"], e["detail"]) for e in answer["items"]],
+                         [("admin", "finding.status", {"status": "archived"}), ("anna", "finding.note", None),
+                          ("anna", "finding.assign", {"assignee": None}), ("anna", "finding.assign", {"assignee": "anna"}),
+                          ("anna", "finding.status", {"status": "acknowledged"})])
+        self.assertFalse({"address", "request"} & set(answer["items"][0]))
+        self.assertEqual(len(self.ask("GET", f"/v1/findings/{other['id']}/audit")[1]["items"]), 1)
+        first = self.ask("GET", path + "/audit?limit=3")[1]
+        rest = self.ask("GET", f"{path}/audit?limit=3&cursor={first['next']}")[1]
+        self.assertEqual([e["id"] for e in first["items"] + rest["items"]], [e["id"] for e in answer["items"]])
+        self.assertIsNone(rest["next"])
+        many = {"filter": "container.id startswith history", "expected": 2, "status": "new"}
+        self.assertEqual(self.ask("POST", "/v1/findings/bulk", many)[0], 200)
+        self.assertEqual([e["detail"] for e in self.audited("finding.status") if e["object"] == "finding:many"][0],
+                         {"status": "new", "count": 2})
+        self.assertEqual(self.ask("GET", "/v1/findings/f0/audit")[0], 404)
+        self.assertEqual(self.ask("GET", path + "/audit?cursor=x")[0], 400)
+
     def test_filters(self):
         """Somebody else's is not there, unless it is shared; and then it is not to be changed."""
         new = {"name": "mine", "filter": "severity >= 7.0 and status = new", "default": True}

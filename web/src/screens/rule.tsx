@@ -13,6 +13,7 @@ import { may } from "../core/session";
 import { Failure, Loading, Severity } from "../ui/parts";
 import { Tabs } from "../ui/tabs";
 import { Text } from "../ui/text";
+import "../styles/policies.css";
 import "../styles/rules.css";
 import { Rollout } from "./rollout";
 import { Overview } from "./rule-overview";

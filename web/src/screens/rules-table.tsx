@@ -32,8 +32,8 @@ export function RuleSwitch({ rule, onChanged }:
       onChanged(version);
     }, failed).finally(() => setBusy(false));
   };
-  return <Switch on={on} busy={busy} disabled={!may("content")} onChange={change}
-    label={t("rules.switch", { name: visibleText(rule.name) })} text={t(on ? "rules.state.on" : "rules.state.off")} />;
+  return <Switch on={on} disabled={busy || !may("content")} onChange={change}
+    label={t("rules.switch", { name: visibleText(rule.name) })} />;
 }
 
 export function Origin({ of }: { of: Pick<DocumentSummary, "origin" | "overridden" | "conflict"> }) {

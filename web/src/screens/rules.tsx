@@ -10,6 +10,7 @@ import { go, place, urlWith } from "../core/router";
 import { may } from "../core/session";
 import { now } from "../core/time";
 import { Button, Empty, Failure, Loading } from "../ui/parts";
+import "../styles/policies.css";
 import "../styles/rules.css";
 import { Filters } from "./rules-filter";
 import { MacroRows, RuleRows } from "./rules-table";
