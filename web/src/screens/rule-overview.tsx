@@ -25,9 +25,10 @@ function Texts({ of }: { of: Document }) {
     <>
       {texts?.title && <h2 class="rule-title"><Text of={texts.title} /></h2>}
       {of.description && <p class="lead"><Text of={of.description.trim()} /></p>}
-      {texts?.why && <section><h3>{t("rules.why")}</h3><p><Text of={texts.why.trim()} /></p></section>}
+      {texts?.why && <section><h2 class="sub">{t("rules.why")}</h2><p><Text of={texts.why.trim()} /></p></section>}
       {texts?.next && texts.next.length > 0 && (
-        <section><h3>{t("rules.next")}</h3><ol>{texts.next.map((step) => <li key={step}><Text of={step} /></li>)}</ol></section>
+        <section><h2 class="sub">{t("rules.next")}</h2>
+          <ol>{texts.next.map((step) => <li key={step}><Text of={step} /></li>)}</ol></section>
       )}
     </>
   );
@@ -104,12 +105,12 @@ export function Overview({ kind, of }: { kind: Kind; of: Document }) {
       <div class="rule-main">
         {kind === "rules" && <Texts of={of} />}
         <section>
-          <h3>{t("rules.condition")}</h3>
+          <h2 class="sub">{t("rules.condition")}</h2>
           {of.condition === undefined ? <p class="note warn">{t("rules.notLoaded")}</p>
             : <Condition of={of.condition} macros={of.uses?.macros ?? []} lists={of.uses?.lists ?? []} />}
           <p class="faint small">{t("rules.conditionHelp")}</p>
         </section>
-        {of.output && <section><h3>{t("rules.output")}</h3><Output of={of.output.trim()} /></section>}
+        {of.output && <section><h2 class="sub">{t("rules.output")}</h2><Output of={of.output.trim()} /></section>}
       </div>
       <aside class="stack">
         {kind === "rules" && <section class="panel"><h2>{t("rules.facts")}</h2><Facts of={of} /></section>}

@@ -20,13 +20,13 @@ function PartText({ part }: { part: Part }) {
   const name = NAMES.find((one) => one === part.part);
   return (
     <section>
-      <h3>{name ? t(`rules.text.${name}`) : part.part}
+      <h2 class="sub">{name ? t(`rules.text.${name}`) : part.part}
         {part.file && (
           <span class="plain"> · <Text of={part.file} mono />{" "}
             {part.line !== undefined && t("rules.line", { line: part.line })}</span>
         )}
         {!part.in_force && <span class="tag warn">{t("rules.notInForce")}</span>}
-      </h3>
+      </h2>
       <RuleText of={part.text} />
     </section>
   );

@@ -15,14 +15,16 @@ import { Tabs } from "../ui/tabs";
 import { Text } from "../ui/text";
 import "../styles/policies.css";
 import "../styles/rules.css";
+import "../styles/editor.css";
 import { Rollout } from "./rollout";
 import { Overview } from "./rule-overview";
 import { Source } from "./rule-source";
+import { Trial } from "./rule-trial";
 import { RuleSwitch } from "./rules-table";
 import { Versions } from "./versions";
 
-type Part = "overview" | "text" | "versions";
-const PARTS: readonly Part[] = ["overview", "text", "versions"];
+type Part = "overview" | "text" | "try" | "versions";
+const PARTS: readonly Part[] = ["overview", "text", "try", "versions"];
 
 export function savedVersion(): number | undefined {
   const saved = place.value.query.get("saved");
@@ -88,7 +90,8 @@ export function DocumentPage({ kind, name }: { kind: Kind; name: string }) {
             onChoose={(value) => go(urlWith({ part: value === "overview" ? undefined : value }), "replace")}>
             {part === "overview" ? <Overview kind={kind} of={of} />
               : part === "text" ? <Source kind={kind} of={of} onChanged={changed} />
-                : <Versions kind={kind} name={name} version={of.version} onSaved={changed} />}
+                : part === "try" ? <Trial kind={kind} name={name} />
+                  : <Versions kind={kind} name={name} version={of.version} onSaved={changed} />}
           </Tabs>
         </>
       )}
