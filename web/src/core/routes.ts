@@ -107,6 +107,8 @@ export interface Routes {
   "POST /v1/lists/{name}/revert": { body: S.ContentRevert; answer: S.ContentVersion };
   "POST /v1/lists/{name}/check": { body: S.ContentItemsCheck; answer: S.ContentItemsChecked };
   "POST /v1/content/check": { body: S.ContentCheck; answer: S.ContentChecked };
+}
+
 /** The findings' screen. */
 export interface Routes {
   "GET /v1/fields": { answer: S.Fields };
