@@ -127,7 +127,7 @@ export function HistogramChart({ histogram, view }: { histogram: Resource<Histog
   const told: Range | null = brush ?? (hover >= 0 && hover < n ? [hover, hover] : null);
   return (
     <figure class="histogram">
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="listbox" aria-multiselectable="true" tabIndex={0}
+      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="listbox" aria-multiselectable="true" tabindex={0}
         aria-label={`${t("findings.histogram")}. ${t("findings.histogramKeys")}`} onKeyDown={onKeyDown} onBlur={onBlur}
         {...(at >= 0 ? { "aria-activedescendant": `${id}-${at}` } : {})} {...pointer}>
         {data.buckets.map((bucket, i) => (

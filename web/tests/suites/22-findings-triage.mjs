@@ -40,7 +40,7 @@ async function groups({ page, server, check, accessible }, w) {
 }
 
 async function saved(w) {
-  const { page, server, check, accessible, until, pageAs } = w;
+  const { page, server, check, accessible, until } = w;
   await page.goto(here(server, "Triage", "&columns=what,user&q=box&sort=-severity"));
   await rows(page).first().waitFor();
   await page.getByRole("button", { name: "Saved filters" }).click();
@@ -59,12 +59,12 @@ async function saved(w) {
   await page.goto(`${server.url}/findings`);
   await page.waitForURL(/saved=\d+/);
   await until("its columns", async () => (await page.getByRole("columnheader").count()) === 3);
-  await page.getByLabel("Time").selectOption("30d");
+  await page.locator("label.select", { hasText: /^Time/ }).locator("select").selectOption("30d");
   await page.getByRole("button", { name: /^Saved filters: Boxes <b> \*/ }).click();
   await page.getByRole("menuitem", { name: "Update “Boxes <b>”" }).click();
   await until("it is kept anew", async () => (await server.must("GET", "/v1/filters", undefined, server.admin)).items
     .some((f) => f.view.includes("time=30d")));
-  const viewer = await pageAs("viewer");
+  const viewer = await w.pageAs("viewer");
   await viewer.goto(`${server.url}/findings?time=all`);
   await viewer.locator(".rows tbody tr").first().waitFor();
   check(await viewer.locator("input[type=checkbox]").count() === 0, "a viewer chooses nothing");
