@@ -123,7 +123,7 @@ async function bulk({ page, server, agents, alert, check, accessible, until }, w
   await page.keyboard.press("j");
   await page.keyboard.press("X");
   await page.getByText("3 chosen").waitFor();
-  await page.getByRole("button", { name: /^Assigned to: Assign/ }).click();
+  await page.getByRole("button", { name: "Assign", exact: true }).click();
   await page.getByRole("menuitem", { name: "admin" }).click();
   await page.getByText("3 findings changed: admin").waitFor();
   const assigned = await server.must("GET", `/v1/findings?filter=${encodeURIComponent('policy = "Triage" and assignee = admin')}`,
