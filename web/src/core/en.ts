@@ -616,7 +616,6 @@ export const en = {
   "findings.group.none": "Nothing",
   "findings.groupsBy": "Groups by {name}",
   "findings.groupAll": "All {count} {count|finding|findings} of this group",
-  "findings.groupShare": "{name}: {count} findings",
   "findings.groupRest": "The {most} largest groups are shown; {count} more {count|finding is|findings are} in smaller ones.",
   "findings.columns": "Columns",
   "findings.columnsHelp": "The choice is in the address, and is kept with a saved filter. Narrow screens show the usual ones.",

@@ -608,7 +608,6 @@ export const ja: Dictionary = {
   "findings.group.none": "なし",
   "findings.groupsBy": "{name}別のグループ",
   "findings.groupAll": "このグループの {count} 件をすべて表示",
-  "findings.groupShare": "{name}: {count} 件",
   "findings.groupRest": "件数の多い {most} グループを表示しています。ほかのグループに {count} 件あります。",
   "findings.columns": "列",
   "findings.columnsHelp": "列の選択はアドレスに含まれ、保存したフィルターにも残ります。狭い画面では標準の列を表示します。",
