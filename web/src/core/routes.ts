@@ -56,3 +56,18 @@ export type Answer<O extends Operation> = Routes[O]["answer"];
 export type Arguments<O extends Operation> = Record<string, never> extends Omit<Call<O>, "signal">
   ? [call?: Call<O>]
   : [call: Call<O>];
+
+// A finding.
+export interface Routes {
+  "GET /v1/activity": { query: Queries["page"] | "filter" | "from" | "to"; answer: S.Activity };
+  "GET /v1/alerts": { query: Queries["page"] | "filter" | "from" | "to"; answer: S.Alerts };
+  "GET /v1/findings/{id}/notes": { answer: S.Notes };
+  "POST /v1/findings/{id}/notes": { body: S.NoteNew; answer: S.Note };
+  "GET /v1/findings/{id}/audit": { query: Queries["page"]; answer: S.FindingAudit };
+  "GET /v1/findings/{id}/responses": { answer: S.Responses };
+  "POST /v1/findings/{id}/respond": { body: S.Respond; answer: S.Response };
+  "GET /v1/exceptions": { query: "active"; answer: S.Exceptions };
+  "POST /v1/exceptions": { body: S.ExceptionNew; answer: S.ExceptionMade };
+  "POST /v1/exceptions/preview": { body: S.ExceptionPreview; answer: S.ExceptionEffect };
+  "POST /v1/suppressions": { body: S.SuppressionNew; answer: S.SuppressionMade };
+}
