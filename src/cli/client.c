@@ -344,7 +344,7 @@ static void put_places(struct buf *buf, struct json_object *problem)
     static const char *const keys[] = { "diagnostics", "problems" };
     for (size_t k = 0; k < 2; k++) {
         struct json_object *all = client_member(problem, keys[k]);
-        size_t n = json_object_is_type(all, json_type_array) ? json_object_array_length(all) : 0;
+        size_t n = json_object_is_type(all, json_type_array) ? client_length(all) : 0;
         for (size_t i = 0; i < n && i < PLACES_SHOWN; i++) {
             put_place(buf, json_object_array_get_idx(all, i));
         }

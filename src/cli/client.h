@@ -114,8 +114,9 @@ int client_refused(const struct client *client);
 struct client_path {
     struct buf buf;
     char text[4096];
-    bool asks;  /* there is a "?" */
-    bool whole; /* the list comes as one: no pages are asked for */
+    bool asks;                                /* there is a "?" */
+    bool whole;                               /* the list comes as one: no pages are asked for */
+    void (*amend)(struct json_object *items); /* of a list, before it is shown; NULL: as they are */
 };
 
 void client_path(struct client_path *path, const char *text);

@@ -29,8 +29,8 @@ static int next_page(struct client *client, const struct client_path *base, int6
 static void join(struct json_object *all, struct json_object *page, int64_t limit)
 {
     struct json_object *items = client_member(page, "items");
-    for (size_t i = 0; i < json_object_array_length(items); i++) {
-        if ((int64_t)json_object_array_length(all) < limit) {
+    for (size_t i = 0; i < client_length(items); i++) {
+        if ((int64_t)client_length(all) < limit) {
             json_object_array_add(all, json_object_get(json_object_array_get_idx(items, i)));
         }
     }
@@ -44,7 +44,7 @@ static int gather(struct client *client, const struct client_path *path, int64_t
     char cursor[2048] = "";
     int status = EXIT_OK;
     for (bool more = true; more && status == EXIT_OK;) {
-        size_t before = json_object_array_length(all);
+        size_t before = client_length(all);
         status = next_page(client, path, limit - (int64_t)before, *cursor ? cursor : NULL);
         if (status != EXIT_OK) {
             break;
@@ -58,7 +58,7 @@ static int gather(struct client *client, const struct client_path *path, int64_t
         first = first ? first : json_object_get(client->json);
         json_object_object_add(first, "next", json_object_get(client_member(client->json, "next")));
         snprintf(cursor, sizeof(cursor), "%s", client_text(client->json, "next"));
-        size_t after = json_object_array_length(all);
+        size_t after = client_length(all);
         more = *cursor && after > before && (int64_t)after < limit;
     }
     if (status == EXIT_OK) {
@@ -74,7 +74,7 @@ static int show(struct json_object *page, const struct column *columns)
 {
     struct buf buf;
     struct json_object *items = client_member(page, "items");
-    size_t n = json_object_array_length(items);
+    size_t n = client_length(items);
     int64_t total = client_int(page, "total");
     buf_init(&buf, CLIENT_OUTPUT_MAX);
     if (n > 0) {
@@ -103,6 +103,9 @@ int client_list(struct client *client, const struct client_args *args, struct cl
         return EXIT_USAGE;
     }
     int status = gather(client, path, limit, &page);
+    if (status == EXIT_OK && path->amend) {
+        path->amend(client_member(page, "items"));
+    }
     if (status == EXIT_OK) {
         status = client_has(args, CLIENT_JSON) ? client_print_json(page) : show(page, columns);
     }
@@ -172,6 +175,27 @@ void client_put_words(struct json_object *body, const char *key, char *const *wo
         json_object_array_add(array, json_object_new_string(words[i]));
     }
     json_object_object_add(body, key, array);
+}
+
+bool client_reason(const struct client_args *args, struct json_object *body)
+{
+    if (!client_has(args, CLIENT_REASON)) {
+        fprintf(stderr, "%s: say why, with --reason\n", args->name);
+        return false;
+    }
+    client_put(body, "reason", args->values[CLIENT_REASON]);
+    return true;
+}
+
+int client_end(struct client *client, const struct client_args *args, const char *of,
+               const char *what)
+{
+    struct client_path path;
+    client_path(&path, of);
+    client_path_word(&path, args->words[0]);
+    int status = client_send(client, "DELETE", client_path_end(&path), NULL);
+    return status == EXIT_OK ? client_done(client, args, "%s %s is over", what, args->words[0])
+                             : status;
 }
 
 int64_t client_now_ms(void)

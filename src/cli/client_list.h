@@ -25,6 +25,11 @@ void client_put(struct json_object *body, const char *key, const char *value); /
 /* "key": [words] */
 void client_put_words(struct json_object *body, const char *key, char *const *words, int n);
 
+/* --reason, which has to be given; false after saying so. */
+bool client_reason(const struct client_args *args, struct json_object *body);
+/* DELETE of `of` and the first word, which is said to be over: "exception 3 is over". */
+int client_end(struct client *client, const struct client_args *args, const char *of,
+               const char *what);
 /* --expires as "expires_ms"; false after saying what is wrong. */
 bool client_expiry(const struct client_args *args, struct json_object *body);
 

@@ -27,6 +27,7 @@ void client_path(struct client_path *path, const char *text)
 {
     buf_init_fixed(&path->buf, path->text, sizeof(path->text));
     path->asks = path->whole = false;
+    path->amend = NULL;
     buf_putz(&path->buf, text);
 }
 

@@ -138,6 +138,11 @@ struct json_object *client_member(struct json_object *object, const char *key)
     return json_object_object_get_ex(object, key, &object) ? object : NULL;
 }
 
+size_t client_length(struct json_object *array)
+{
+    return json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
+}
+
 const char *client_text(struct json_object *object, const char *key)
 {
     struct json_object *member = client_member(object, key);
@@ -180,12 +185,12 @@ static struct str text_of(struct json_object *value)
 /* `key`: of each, which is an object; NULL: each as it is. */
 static void put_list(struct buf *buf, struct json_object *array, const char *key)
 {
-    for (size_t i = 0; i < json_object_array_length(array); i++) {
+    for (size_t i = 0; i < client_length(array); i++) {
         struct json_object *item = json_object_array_get_idx(array, i);
         buf_putz(buf, i ? ", " : "");
         buf_puts(buf, text_of(key ? client_member(item, key) : item));
     }
-    buf_putz(buf, json_object_array_length(array) ? "" : "-");
+    buf_putz(buf, client_length(array) ? "" : "-");
 }
 
 /* What a cell says, not yet made visible. */
@@ -201,7 +206,7 @@ static void put_value(struct buf *buf, struct json_object *value, enum column_ki
         double severity = json_object_get_double(value);
         buf_printf(buf, "%s %.1f", band_of(severity), severity);
     } else if (kind == COLUMN_COUNT) {
-        buf_u64(buf, array ? json_object_array_length(value) : 1);
+        buf_u64(buf, array ? client_length(value) : 1);
     } else if (array) {
         put_list(buf, value, kind == COLUMN_REASONS ? "text" : NULL);
     } else if (json_object_is_type(value, json_type_boolean)) {
@@ -250,7 +255,7 @@ static void measure(struct json_object *items, const struct column *columns, siz
     for (size_t c = 0; c < n; c++) {
         ret[c] = strlen(columns[c].title);
     }
-    for (size_t i = 0; i < json_object_array_length(items); i++) {
+    for (size_t i = 0; i < client_length(items); i++) {
         for (size_t c = 0; c < n; c++) {
             buf_clear(&text);
             size_t used = cell(&text, json_object_array_get_idx(items, i), &columns[c], 0);
@@ -319,7 +324,7 @@ void client_table(struct buf *buf, struct json_object *items, const struct colum
     measure(items, columns, n, widths);
     fit(columns, n, width, widths);
     put_row(buf, NULL, columns, n, widths);
-    for (size_t i = 0; i < json_object_array_length(items); i++) {
+    for (size_t i = 0; i < client_length(items); i++) {
         put_row(buf, json_object_array_get_idx(items, i), columns, n, widths);
     }
 }
@@ -352,7 +357,7 @@ static bool is_plain(struct json_object *value)
 
 static bool is_plain_list(struct json_object *value)
 {
-    for (size_t i = 0; i < json_object_array_length(value); i++) {
+    for (size_t i = 0; i < client_length(value); i++) {
         if (!is_plain(json_object_array_get_idx(value, i))) {
             return false;
         }
@@ -430,7 +435,7 @@ static void put_member(struct buf *buf, const char *key, struct json_object *val
         put_members(buf, value, NULL, depth + 1);
         return;
     }
-    for (size_t i = 0; i < json_object_array_length(value); i++) {
+    for (size_t i = 0; i < client_length(value); i++) {
         put_item(buf, json_object_array_get_idx(value, i), depth + 1);
     }
 }
@@ -447,8 +452,7 @@ static void put_members(struct buf *buf, struct json_object *object, const char 
     json_object_object_foreach(object, key, value)
     {
         bool empty =
-            !value ||
-            (json_object_is_type(value, json_type_array) && !json_object_array_length(value)) ||
+            !value || (json_object_is_type(value, json_type_array) && !client_length(value)) ||
             (json_object_is_type(value, json_type_object) && !json_object_object_length(value));
         if (!empty && !is_listed(skip, key)) {
             put_member(buf, key, value, depth);

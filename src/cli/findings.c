@@ -4,7 +4,7 @@
  * `set` changes the findings that are named, or all that a filter selects when their number is what the caller
  * expects.
  */
-#include "cli/client_list.h"
+#include "cli/respond.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -223,7 +223,7 @@ static int facets(struct client *client, const struct client_args *args)
     buf_init(&buf, CLIENT_OUTPUT_MAX);
     struct json_object *all = client_member(client->json, "facets");
     all = all ? all : client_member(client->json, "items");
-    for (size_t i = 0; i < json_object_array_length(all); i++) {
+    for (size_t i = 0; i < client_length(all); i++) {
         put_facet(&buf, json_object_array_get_idx(all, i));
     }
     status = client_print(&buf);
@@ -249,6 +249,10 @@ int cli_findings(int argc, char **argv)
           "change status or assignee", false },
         { "note", "ID TEXT", 2, 2, BIT(JSON), note, "write a note at one", false },
         { "notes", "ID", 1, 1, BIT(JSON), notes, "read them", false },
+        { "respond", "ID ACTION", 2, 2, BIT(REASON) | BIT(WAIT) | BIT(TIMEOUT) | BIT(JSON),
+          respond_order, "kill, stop, pause, capture or stop_task", false },
+        { "responses", "ID", 1, 1, BIT(JSON), respond_list, "what was done, and what came of it",
+          false },
         { "export", NULL, 0, 0, QUERY | BIT(SORT) | BIT(FORMAT) | BIT(OUTPUT), export,
           "all of them as CSV, NDJSON or Falco's JSON", false },
         { "facets", NULL, 0, 0, QUERY | BIT(FACETS) | BIT(JSON), facets,

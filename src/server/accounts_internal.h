@@ -28,7 +28,8 @@
 #define CREDENTIAL_OLD_MS  600000   /* after the first use of the new one */
 #define CREDENTIAL_LATE_MS 86400000 /* if the new one is never used */
 #define ADDRESS_TEXT_MAX   48
-#define REFUSALS_MAX       256 /* kinds and addresses counted in one minute */
+#define REFUSALS_MAX       256  /* kinds and addresses counted in one minute */
+#define SUCCESSES_MAX      4096 /* who did what, counted in one minute */
 #define TRUSTED_MAX        1024
 #define PAGE_DEFAULT       100
 
@@ -45,8 +46,9 @@ struct accounts {
     uint64_t trusted[TRUSTED_MAX]; /* names with addresses that they logged in from */
     size_t ntrusted;
     struct refusal refusals[REFUSALS_MAX];
-    int64_t refusals_ms; /* since when they are counted */
-    uint64_t refusals_left_out;
+    struct refusal successes[SUCCESSES_MAX];
+    int64_t counted_ms; /* since when they are */
+    uint64_t refusals_left_out, successes_left_out;
     struct bell *bell;
     struct hasher *hasher;
     struct signing signing;

@@ -1,9 +1,10 @@
 /*
  * Entries of the audit log, as requests make them.
  *
- * What strangers send goes into the log as data: cut, without control characters or bytes that are not UTF-8, and
- * refusals, which anybody can cause at will, are counted by kind and address: beyond AUDIT_SAME_MAX a minute only
- * their number is written, so that nobody fills the disk or hides between a million lines.
+ * What strangers send goes into the log as data: cut, without control characters or bytes that are not UTF-8. The log
+ * keeps a million entries, so nobody may write so many that the others go: refusals, which anybody can cause at will, are
+ * counted by kind and address, what somebody does by who it is, tokens being their owner's. Beyond so many a minute only
+ * their number is written.
  */
 #include "server/audit.h"
 
@@ -42,8 +43,8 @@ static struct str cleaned(const struct request *request, struct str text, size_t
     return copy;
 }
 
-struct store_audit audit_of(struct server *server, const struct request *request,
-                            const char *action, struct str object)
+static struct store_audit entry_of(struct server *server, const struct request *request,
+                                   const char *action, struct str object)
 {
     char address[ADDRESS_TEXT_MAX];
     accounts_address(request, address);
@@ -58,6 +59,91 @@ struct store_audit audit_of(struct server *server, const struct request *request
         .address = arena_str(request->arena, str_of(address)),
         .request = arena_str(request->arena, str_of(request->id)),
     };
+}
+
+/* Ends the minute: how many were left out of it, in all. */
+static void end_minute(struct accounts *accounts, int64_t now_ms, uint64_t *ret_refusals,
+                       uint64_t *ret_successes)
+{
+    int64_t age_ms = now_ms - accounts->counted_ms;
+    if (age_ms >= 0 && age_ms < MINUTE_MS) {
+        return;
+    }
+    *ret_refusals = accounts->refusals_left_out;
+    *ret_successes = accounts->successes_left_out;
+    memset(accounts->refusals, 0, sizeof(accounts->refusals));
+    memset(accounts->successes, 0, sizeof(accounts->successes));
+    accounts->refusals_left_out = accounts->successes_left_out = 0;
+    accounts->counted_ms = now_ms;
+}
+
+/* How many there were of the key before; when there is no room to count it, as if too many. */
+static unsigned count(struct refusal *counts, size_t max, uint64_t key)
+{
+    key = key ? key : 1;
+    for (size_t i = 0; i < max; i++) {
+        struct refusal *one = &counts[(key + i) % max];
+        if (one->key == 0) {
+            *one = (struct refusal){ .key = key };
+        }
+        if (one->key == key) {
+            return one->n++;
+        }
+    }
+    return UINT_MAX;
+}
+
+/* ---- successes */
+
+/* On the account of one's own, as an agent on its own, or as somebody who logs in. */
+static bool is_own(const struct request *request)
+{
+    unsigned may = request->route ? request->route->may : MAY_ANYONE;
+    return may == MAY_SELF || may == MAY_AGENT || may == MAY_ANYONE;
+}
+
+/* Whose it is: tokens ("owner/name") count as their owner, but for those that enrol. */
+static uint64_t key_of(const struct request *request, const char *action)
+{
+    const struct principal *who = request->principal;
+    struct str name = who ? who->name : (struct str){ 0 };
+    ptrdiff_t slash = who && who->kind == PRINCIPAL_TOKEN && !(who->may & MAY_ENROL)
+                          ? str_find_char(name, '/')
+                          : -1;
+    uint64_t key = str_hash(slash < 0 ? name : str_first(name, (size_t)slash));
+    uint64_t salt = who && who->kind == PRINCIPAL_AGENT ? 1 : who && who->may & MAY_ENROL ? 2 : 0;
+    return (key ^ (is_own(request) ? str_hash(str_of(action)) : 0)) + salt;
+}
+
+/* Whether it is to be written. The first that is not, of somebody in a minute, is told with the name. */
+static bool take_turn(struct server *server, const struct request *request,
+                      const struct store_audit *audit)
+{
+    struct accounts *accounts = server->accounts;
+    unsigned most = is_own(request) ? AUDIT_OWN_MAX : AUDIT_EACH_MAX;
+    if (!accounts) {
+        return true;
+    }
+    audit_tick(server);
+    pthread_mutex_lock(&accounts->lock);
+    unsigned before = count(accounts->successes, SUCCESSES_MAX, key_of(request, audit->action.p));
+    accounts->successes_left_out += before >= most;
+    pthread_mutex_unlock(&accounts->lock);
+    if (before == most) {
+        struct store_audit told = *audit;
+        told.object = audit_object(request, "action", audit->action);
+        told.action = STR("audit.suppressed");
+        audit_write(server, &told);
+    }
+    return before < most;
+}
+
+struct store_audit audit_of(struct server *server, const struct request *request,
+                            const char *action, struct str object)
+{
+    struct store_audit audit = entry_of(server, request, action, object);
+    audit.left_out = !take_turn(server, request, &audit);
+    return audit;
 }
 
 struct str audit_object(const struct request *request, const char *kind, struct str name)
@@ -84,43 +170,19 @@ void audit_write(struct server *server, const struct store_audit *audit)
     }
 }
 
-/* Ends the minute: how many were left out of it. */
-static uint64_t end_minute(struct accounts *accounts, int64_t now_ms)
-{
-    int64_t age_ms = now_ms - accounts->refusals_ms;
-    if (age_ms >= 0 && age_ms < MINUTE_MS) {
-        return 0;
-    }
-    uint64_t left_out = accounts->refusals_left_out;
-    memset(accounts->refusals, 0, sizeof(accounts->refusals));
-    accounts->refusals_left_out = 0;
-    accounts->refusals_ms = now_ms;
-    return left_out;
-}
+/* ---- refusals */
 
-static bool is_written(struct accounts *accounts, uint64_t key)
-{
-    key = key ? key : 1;
-    for (unsigned i = 0; i < REFUSALS_MAX; i++) {
-        struct refusal *refusal = &accounts->refusals[(key + i) % REFUSALS_MAX];
-        if (refusal->key == 0) {
-            *refusal = (struct refusal){ .key = key };
-        }
-        if (refusal->key == key) {
-            return refusal->n++ < AUDIT_SAME_MAX;
-        }
-    }
-    return false;
-}
-
-static void write_left_out(struct server *server, uint64_t n)
+static void write_left_out(struct server *server, uint64_t n, const char *result)
 {
     char detail[64];
+    if (n == 0) {
+        return;
+    }
     snprintf(detail, sizeof(detail), "{\"left_out\":%llu}", (unsigned long long)n);
     struct store_audit audit = { .time_ms = server->now_ms(),
                                  .kind = STR("server"),
                                  .action = STR("audit.suppressed"),
-                                 .result = STR("refused"),
+                                 .result = str_of(result),
                                  .detail = str_of(detail) };
     audit_write(server, &audit);
 }
@@ -128,12 +190,12 @@ static void write_left_out(struct server *server, uint64_t n)
 void audit_tick(struct server *server)
 {
     struct accounts *accounts = server->accounts;
+    uint64_t refusals = 0, successes = 0;
     pthread_mutex_lock(&accounts->lock);
-    uint64_t left_out = end_minute(accounts, server->now_ms());
+    end_minute(accounts, server->now_ms(), &refusals, &successes);
     pthread_mutex_unlock(&accounts->lock);
-    if (left_out > 0) {
-        write_left_out(server, left_out);
-    }
+    write_left_out(server, refusals, "refused");
+    write_left_out(server, successes, "ok");
 }
 
 void audit_refused(struct server *server, const struct request *request, const char *action,
@@ -142,11 +204,12 @@ void audit_refused(struct server *server, const struct request *request, const c
     struct accounts *accounts = server->accounts;
     audit_tick(server);
     pthread_mutex_lock(&accounts->lock);
-    bool written = is_written(accounts, accounts_address_key(request) ^ str_hash(str_of(action)));
+    bool written = count(accounts->refusals, REFUSALS_MAX,
+                         accounts_address_key(request) ^ str_hash(str_of(action))) < AUDIT_SAME_MAX;
     accounts->refusals_left_out += !written;
     pthread_mutex_unlock(&accounts->lock);
     if (written) {
-        struct store_audit audit = audit_of(server, request, action, object);
+        struct store_audit audit = entry_of(server, request, action, object);
         audit.result = STR("refused");
         audit_write(server, &audit);
     }

@@ -12,7 +12,8 @@
 
 #include <errno.h>
 
-#define ASSIGNEE_MAX 256
+#define ASSIGNEE_MAX  256
+#define TIME_TEXT_MAX 64
 /* findings of one request that have an entry each in the audit log */
 #define BULK_AUDITED_EACH 20
 
@@ -168,19 +169,32 @@ static bool rows_of_ids(struct server *server, struct request *request, struct j
     return true;
 }
 
+/* "filter" with "text", "from" and "to", as the list takes them. */
+static bool read_query(struct server *server, struct request *request, struct json_object *body,
+                       struct filter *filter, struct findings_query *query, struct reply *reply)
+{
+    struct str text, words = { 0 }, from = { 0 }, to = { 0 };
+    return request_member_text(request, body, "filter", true, FILTER_TEXT_MAX, &text, reply) &&
+           request_member_text(request, body, "text", false, FINDINGS_TEXT_MAX, &words, reply) &&
+           request_member_text(request, body, "from", false, TIME_TEXT_MAX, &from, reply) &&
+           request_member_text(request, body, "to", false, TIME_TEXT_MAX, &to, reply) &&
+           findings_words(request, text, words, &text, reply) &&
+           findings_time(server, from, "from", &query->from_ms, reply) &&
+           findings_time(server, to, "to", &query->to_ms, reply) &&
+           findings_filter(server, request, FILTER_FINDINGS, text, filter, reply);
+}
+
 /* Rows that the filter selects, exactly "expected" of them. */
 static bool rows_of_filter(struct server *server, struct request *request, struct json_object *body,
                            int64_t **ret, uint32_t *ret_n, struct reply *reply)
 {
     CLEANUP(filter_done) struct filter filter = { 0 };
     struct findings_query query = { .filter = &filter };
-    struct str text;
     int64_t expected;
     struct err err = { 0 };
-    if (!request_member_text(request, body, "filter", true, FILTER_TEXT_MAX, &text, reply) ||
-        !request_member_number(request, body, "expected", true, 0, FINDINGS_BULK_MAX, &expected,
+    if (!request_member_number(request, body, "expected", true, 0, FINDINGS_BULK_MAX, &expected,
                                reply) ||
-        !findings_filter(server, request, FILTER_FINDINGS, text, &filter, reply)) {
+        !read_query(server, request, body, &filter, &query, reply)) {
         return false;
     }
     int r = filter_context_new(&query.context);
@@ -210,7 +224,8 @@ enum http_result findings_bulk(struct server *server, struct request *request, s
     int64_t *rows = NULL;
     uint32_t n = 0;
     if (!body ||
-        !request_members_only(request, body, "ids filter expected status assignee", reply) ||
+        !request_members_only(request, body, "ids filter text from to expected status assignee",
+                              reply) ||
         !read_change(server, request, body, &change, reply)) {
         return HTTP_DONE;
     }

@@ -14,13 +14,14 @@
 
 #include <stddef.h>
 
-#define STORE_HASH_SIZE         32
-#define STORE_USERS_MAX         10000
-#define STORE_USER_SESSIONS_MAX 50  /* the oldest ends */
-#define STORE_USER_TOKENS_MAX   200 /* that are not revoked */
-#define STORE_ENROLMENTS_MAX    10000
-#define STORE_AGENTS_MAX        100000
-#define STORE_PAGE_MAX          1000
+#define STORE_HASH_SIZE          32
+#define STORE_USERS_MAX          10000
+#define STORE_USER_SESSIONS_MAX  50  /* the oldest ends */
+#define STORE_REVOKED_TOKENS_MAX 256 /* of a user: the newest */
+#define STORE_USER_TOKENS_MAX    64  /* that are not revoked */
+#define STORE_ENROLMENTS_MAX     10000
+#define STORE_AGENTS_MAX         100000
+#define STORE_PAGE_MAX           1000
 
 struct store_audit {
     int64_t id; /* of what was read */
@@ -33,6 +34,7 @@ struct store_audit {
     struct str address; /* of the actor */
     struct str request; /* the request's id */
     struct str detail;  /* a JSON object, or empty */
+    bool left_out;      /* counted elsewhere: it is not written */
 };
 
 struct store_user {

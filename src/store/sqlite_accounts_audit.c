@@ -17,7 +17,7 @@
 
 int sqlite_audit_add(struct sqlite3 *db, const struct store_audit *audit, struct err *err)
 {
-    if (!audit) {
+    if (!audit || audit->left_out) {
         return 0;
     }
     return sqlite_run(

@@ -163,7 +163,11 @@ static int add_token(void *data, struct sqlite3 *db, struct err *err)
         return r;
     }
     token->id = sqlite3_last_insert_rowid(db);
-    return sqlite_audit_add(db, writing->audit, err);
+    r = sqlite_run(db, err,
+                   "DELETE FROM tokens WHERE user = ?1 AND revoked_ms > 0 AND id NOT IN (SELECT id "
+                   "FROM tokens WHERE user = ?1 AND revoked_ms > 0 ORDER BY id DESC LIMIT ?2)",
+                   "ii", token->user, (int64_t)STORE_REVOKED_TOKENS_MAX);
+    return r < 0 ? r : sqlite_audit_add(db, writing->audit, err);
 }
 
 int sqlite_token_add(struct store *store, struct store_token *token,

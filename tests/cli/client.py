@@ -138,7 +138,20 @@ class Client(unittest.TestCase):
                             (("findings", "set", "x", "--filter", "a", "--status", "new"), "name findings"),
                             (("lists", "append", "x"), "it needs NAME ITEM"), (("lists", "revert", "x"), "--to-version"),
                             (("agents", "enrol", "--expires", "3y"), "m, h or d"), (("rules", "server", "put", "x"), "--file"),
-                            (("users", "set", "x"), "what is to be changed"), (("backup", "--wait"), "unrecognized option")):
+                            (("users", "set", "x"), "what is to be changed"), (("backup", "--wait"), "unrecognized option"),
+                            (("findings", "respond", "f"), "it needs ID ACTION"), (("findings", "respond", "f", "kill"), "--reason"),
+                            (("findings", "respond", "f", "kill", "--reason", "r", "--timeout", "-1"), "--timeout is a number"),
+                            (("exceptions", "preview", "proc.name=x"), "--finding or --rule"),
+                            (("exceptions", "preview", "--rule", "R", "--finding", "f"), "--finding or --rule"),
+                            (("exceptions", "preview", "--rule", "R", "--days", "32"), "--days is a number"),
+                            (("exceptions", "add", "--rule", "R", "a=b"), "--reason"), (("exceptions", "add", "--rule", "R"), "it needs"),
+                            (("exceptions", "add", "--rule", "R", *["a=b"] * 17), "too many"),
+                            *((("exceptions", "add", "--rule", "R", "--reason", "r", word), "FIELD=VALUE")
+                              for word in ("", "a", "a=", "=b", " = b", "a in", "a in ", "a!b")),
+                            (("exceptions", "end"), "it needs ID"), (("suppressions", "add", "n", "--reason", "r"), "--filter"),
+                            (("suppressions", "add", "n", "--filter", "a"), "--reason"), (("filters", "add", "n"), "--filter"),
+                            (("filters", "set", "1"), "what is to be changed"),
+                            (("filters", "set", "1", "--shared", "--private"), "not both")):
             status, out, err = self.run_it(*words)
             self.assertEqual((status, out), (2, ""), words)
             self.assertIn(said, err, words)
@@ -152,7 +165,22 @@ class Client(unittest.TestCase):
                 (("findings", "set", "a", "b", "--status", "new"), "POST", "/v1/findings/bulk", {"status": "new", "ids": ["a", "b"]}),
                 (("lists", "append", "..", "--", "-x", "y z"), "POST", "/v1/lists/%2E./append", {"items": ["-x", "y z"]}),
                 (("policies", "disable", "P q"), "PATCH", "/v1/policies/P%20q", {"enabled": False}),
-                (("agents", "revoke", "a1"), "POST", "/v1/agents/a1/revoke", None)):
+                (("agents", "revoke", "a1"), "POST", "/v1/agents/a1/revoke", None),
+                (("findings", "respond", "f1", "kill", "--reason", "r"), "POST", "/v1/findings/f1/respond", {"action": "kill", "reason": "r"}),
+                (("exceptions", "preview", "--finding", "f"), "POST", "/v1/exceptions/preview", {"finding": "f", "days": 7}),
+                (("exceptions", "add", "--rule", "R", "--reason", "r", "a=b=c d", "b != x", "c in x, y z,p\\,q,\\", "proc.aname[2] startswith  /x "),
+                 "POST", "/v1/exceptions", {"rule": "R", "reason": "r", "fields": [
+                     {"field": "a", "op": "=", "value": "b=c d"}, {"field": "b", "op": "!=", "value": "x"},
+                     {"field": "c", "op": "in", "value": ["x", "y z", "p,q", "\\"]},
+                     {"field": "proc.aname[2]", "op": "startswith", "value": "/x"}]}),
+                (("exceptions", "end", "7"), "DELETE", "/v1/exceptions/7", None),
+                (("suppressions", "add", "N", "--filter", "a = b", "--reason", "r", "--existing"), "POST", "/v1/suppressions",
+                 {"name": "N", "filter": "a = b", "reason": "r", "existing": True}),
+                (("suppressions", "end", "7"), "DELETE", "/v1/suppressions/7", None),
+                (("filters", "add", "N", "--filter", "", "--shared"), "POST", "/v1/filters", {"name": "N", "filter": "", "shared": True}),
+                (("filters", "set", "7", "--private", "--default", "--name", "M"), "PATCH", "/v1/filters/7",
+                 {"name": "M", "shared": False, "default": True}),
+                (("filters", "delete", "7"), "DELETE", "/v1/filters/7", None)):
             self.server.asked.clear()
             self.assertEqual(self.run_it(*words)[0], 0, words)
             asked = self.server.asked[0]
@@ -164,6 +192,52 @@ class Client(unittest.TestCase):
         status, out, _ = self.run_it("lists", "append", "l", "x", "--wait", "--timeout", "0")
         self.assertEqual(status, 1)
         self.assertIn("in force on 1 of 2 agents", out)
+
+    def test_respond(self):
+        states = iter(("queued", "delivered", "done", "queued", "failed"))
+
+        def answer(method, path, _query):
+            if method == "POST":
+                return 202, {"id": 3, "order": 9, "state": "queued"}, "application/json"
+            self.assertEqual(path, "/v1/findings/f1/responses")
+            one = {"id": 3, "state": next(states), "result": "why\x1b", "action": "kill", "created_ms": 1795350057460, "author": "me"}
+            return 200, {"items": [{**one, "id": 2, "state": "done"}, one]}, "application/json"
+        self.server.answer = answer
+        order = ("findings", "respond", "f1", "kill", "--reason", "r")
+        self.assertEqual(self.run_it(*order), (0, "kill: queued\n", ""))
+        self.assertEqual(self.run_it(*order, "--wait"), (0, "kill: done: why\\x1b\n", ""))
+        status, out, _ = self.run_it(*order, "--wait", "--timeout", "0", "--json")
+        self.assertEqual((status, json.loads(out)["state"]), (1, "queued"))
+        self.assertEqual(self.run_it(*order, "--wait")[:2], (1, "kill: failed: why\\x1b\n"))
+        states = iter(("done",))
+        self.assertRegex(self.run_it("findings", "responses", "f1")[1], r"(?s)^ID +ASKED +ACTION.*\n 3  2026-11-22 12:20:57  kill +done")
+
+    def test_exceptions(self):
+        fields = [{"field": "proc.name", "op": "=", "value": "x\x1b"}, {"field": "fd.name", "op": "in", "value": ["a", "b"]}]
+        self.answers({"items": [{"id": 3, "rule": "R", "fields": fields, "reason": "r", "author": "me", "state": "active",
+                                 "expires_ms": None}]})
+        out = self.run_it("exceptions")[1]
+        self.assertRegex(out, r' 3  active  R +proc\.name = x\\x1b and fd\.name in \["a","b"\]  r +me +-\n$')
+        self.assertEqual(self.server.asked[-1][1:3], ("/v1/exceptions", {"active": "true"}))
+        self.assertEqual(json.loads(self.run_it("exceptions", "--all", "--json")[1])["items"][0]["fields"], fields)
+        self.assertEqual(self.server.asked[-1][2], {})
+        effect = {"rule": "R", "alerts": 12, "hidden": 2, "undecided": 1, "complete": False, "condition": "c",
+                  "missing": [{"field": "proc.tty", "alerts": 1}], "proposed": [{"field": "proc.name", "value": "sh", "usual": True}],
+                  "samples": [{"id": "a", "time_ms": 1795350057460, "hidden": True, "output": "o\x1b"}]}
+        self.answers(effect)
+        out = self.run_it("exceptions", "preview", "--rule", "R", "a=b")[1]
+        for said in ("2 of 12 alerts would have been hidden; of 1 it is not known; not all", "  proc.tty is not in 1 of them\n",
+                     "2026-11-22 12:20:57     o\\x1b\n"):
+            self.assertIn(said, out)
+        self.assertRegex(self.run_it("exceptions", "preview", "--finding", "f")[1], r"proc\.name +sh +yes\n$")
+
+    def test_suppressions(self):
+        self.answers({"items": [{"id": 3, "name": "N", "filter": "a = b", "hits": 7, "last_hit_ms": None, "reason": "r", "author": "me",
+                                 "expires_ms": 1795350057460, "error": None}]})
+        self.assertRegex(self.run_it("suppressions")[1], r" 3  N +a = b +7  - +r +me +2026-11-22 12:20:57  -\n$")
+        self.answers({"items": [{"id": 3, "name": "N", "filter": "a = b", "shared": True, "default": False, "own": True, "owner": "me",
+                                 "updated_ms": 1795350057460}]})
+        self.assertRegex(self.run_it("filters")[1], r" 3  N +a = b +yes +no +me +2026-11-22 12:20:57\n$")
 
     def test_refusals(self):
         for status, text in ((401, "hinomi login"), (403, "(403 c)"), (409, "look at it again"), (429, "try again later"), (500, "(500 c)")):

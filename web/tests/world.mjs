@@ -7,6 +7,7 @@ import { join } from "node:path";
 
 export const PASSWORD = "correct horse battery staple";
 const LIMIT_MS = 60_000;
+const BEAT_MS = 5_000;
 
 export async function until(what, condition) {
   const end = Date.now() + LIMIT_MS;
@@ -98,10 +99,11 @@ export class Agent {
       containers: [{ id: "c1", name: "web", watched: true }], ...more }, this.headers);
   }
 
-  /** Until stop(): takes each new bundle, and says that it is in force. */
+  /** Until stop(): takes each new bundle, says that it is in force, and that it lives. */
   follow() {
     const abort = new AbortController();
     this.abort = abort;
+    this.beat = setInterval(() => { this.heartbeat().catch(() => undefined); }, BEAT_MS);
     this.following = (async () => {
       while (!this.ended) {
         const response = await fetch(`${this.server.url}/v1/agents/${this.id}/bundle?after=${this.version}`,
@@ -116,6 +118,7 @@ export class Agent {
 
   async stop() {
     this.ended = true;
+    clearInterval(this.beat);
     this.abort?.abort();
     await this.following;
   }

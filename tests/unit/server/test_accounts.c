@@ -167,6 +167,42 @@ static void refusals_do_not_fill_the_log(void **state)
     assert_non_null(strstr(f->answer.body.p, "\"left_out\":90"));
 }
 
+static void own_doings_do_not_fill_the_log(void **state)
+{
+    struct fixture *f = *state;
+    char viewer[SECRET_TEXT], token[SECRET_TEXT];
+    fixture_user(f, "eve", "viewer", viewer);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(ASK(f, "PATCH", "/v1/me", viewer, "{\"theme\":\"dark\"}"), 200);
+    }
+    size_t changes = fixture_audit(f, "user.change");
+    assert_true(changes >= AUDIT_OWN_MAX && changes <= AUDIT_OWN_MAX + 1);
+    assert_int_equal(fixture_audit(f, "audit.suppressed"), 1);
+    assert_non_null(strstr(f->answer.body.p, "\"actor\":\"eve\""));
+    assert_non_null(strstr(f->answer.body.p, "action:user.change"));
+    /* What others do is written all the same. */
+    fixture_token(f, f->admin, "\"read\"", token);
+    assert_int_equal(fixture_audit(f, "token.create"), 1);
+    fixture_now_ms += 61000;
+    audit_tick(&f->server);
+    assert_int_equal(fixture_audit(f, "audit.suppressed"), 2);
+    assert_non_null(strstr(f->answer.body.p, "\"left_out\":90"));
+    assert_int_equal(ASK(f, "PATCH", "/v1/me", viewer, "{\"theme\":\"dark\"}"), 200);
+    assert_int_equal(fixture_audit(f, "user.change"), changes + 1);
+}
+
+static void tokens_are_so_many(void **state)
+{
+    struct fixture *f = *state;
+    char token[SECRET_TEXT];
+    for (int i = 0; i < STORE_USER_TOKENS_MAX; i++) {
+        fixture_token(f, f->admin, "\"read\"", token);
+    }
+    assert_int_equal(fixture_audit(f, "token.create"), AUDIT_OWN_MAX);
+    assert_int_equal(
+        ASK(f, "POST", "/v1/tokens", f->admin, "{\"name\":\"t\",\"permissions\":[\"read\"]}"), 409);
+}
+
 static void sessions_end(void **state)
 {
     struct fixture *f = *state;
@@ -542,6 +578,8 @@ int main(void)
         TEST(log_ins_are_slowed_down),
         TEST(addresses_are_slowed_down),
         TEST(refusals_do_not_fill_the_log),
+        TEST(own_doings_do_not_fill_the_log),
+        TEST(tokens_are_so_many),
         TEST(sessions_end),
         TEST(use_is_noted),
         TEST(log_out),

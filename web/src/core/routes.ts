@@ -70,4 +70,15 @@ export interface Routes {
   "POST /v1/exceptions": { body: S.ExceptionNew; answer: S.ExceptionMade };
   "POST /v1/exceptions/preview": { body: S.ExceptionPreview; answer: S.ExceptionEffect };
   "POST /v1/suppressions": { body: S.SuppressionNew; answer: S.SuppressionMade };
+/** Overview, coverage, activity, onboarding. */
+export interface Routes {
+  "GET /v1/content/versions": { query: Queries["page"]; answer: S.ContentVersions };
+  "GET /v1/activity": { query: Queries["page"] | "filter" | "from" | "to"; answer: S.Activity };
+  "GET /v1/agents/{id}": { answer: S.Agent };
+  "POST /v1/agents/{id}/revoke": { answer: S.Agent };
+  "POST /v1/agents/{id}/test": { answer: S.AgentTest };
+  "POST /v1/enrolments": { body: S.EnrolmentNew; answer: S.EnrolmentMade };
+  "GET /v1/enrolments/{id}": { answer: S.Enrolment };
+  "DELETE /v1/enrolments/{id}": { answer: void };
+  "POST /v1/tokens": { body: S.TokenNew; answer: S.Token };
 }
