@@ -329,6 +329,7 @@ export const en = {
   "finding.note.noneViewer": "No notes yet.",
   "finding.sum.chain": "The chain of processes was {chain}.",
   "finding.sum.once": "It was seen once, at {time}.",
+  "finding.sum.atOnce": "It was seen {count} times at once, at {time}.",
   "finding.sum.times": "It was seen {count} times, from {first} to {last}.",
   "finding.sum.evidence": "{item} is an item of the list {list}.",
   "finding.sum.root": "The process ran as root.",

@@ -331,6 +331,7 @@ export const ja: Dictionary = {
   "finding.note.noneViewer": "メモはまだありません。",
   "finding.sum.chain": "プロセスの連鎖は {chain} です。",
   "finding.sum.once": "{time} に 1 回検出されました。",
+  "finding.sum.atOnce": "{time} に同時に {count} 回検出されました。",
   "finding.sum.times": "{first} から {last} までに {count} 回検出されました。",
   "finding.sum.evidence": "{item} はリスト {list} の項目です。",
   "finding.sum.root": "プロセスは root で実行されました。",

@@ -132,22 +132,26 @@ function Members({ of }: { of: Finding }) {
 export function Overview(props: Props) {
   const { of, texts, rule } = props;
   return (
-    <>
-      <Summary {...props} />
-      {of.sequence && <Members of={of} />}
-      <Advice texts={texts} />
-      {!of.sequence && (
-        <>
-          <section><h3>{t("finding.evidence")}</h3><EvidenceList finding={of} /></section>
-          <section>
-            <h3>{t("finding.lineage")}</h3>
-            <Processes of={of} lineage={lineageOf(of.last_alert)} />
-          </section>
-        </>
-      )}
-      <Attack tags={of.tags} />
-      <section><h3>{t("finding.facts")}</h3><Facts of={of} known={rule !== undefined} /></section>
-      {!of.sequence && <FieldGroups of={of.last_alert} />}
-    </>
+    <div class="finding-overview">
+      <div>
+        <Summary {...props} />
+        {of.sequence && <Members of={of} />}
+        {!of.sequence && (
+          <>
+            <section><h3>{t("finding.evidence")}</h3><EvidenceList finding={of} /></section>
+            <section>
+              <h3>{t("finding.lineage")}</h3>
+              <Processes of={of} lineage={lineageOf(of.last_alert)} />
+            </section>
+          </>
+        )}
+        <Advice texts={texts} />
+      </div>
+      <div class="beside">
+        <section><h3>{t("finding.facts")}</h3><Facts of={of} known={rule !== undefined} /></section>
+        <Attack tags={of.tags} />
+        {!of.sequence && <FieldGroups of={of.last_alert} />}
+      </div>
+    </div>
   );
 }

@@ -57,8 +57,9 @@ function Group({ of, relation }: { of: Finding; relation: Relation }) {
 }
 
 function Sequences({ of }: { of: Finding }) {
-  const place = of.container_id ? `container.id = ${quote(of.container_id)}` : `agent = ${quote(of.agent)}`;
-  const filter = `sequence = true and ${place}`;
+  const scopes = [["ecs.task.arn", of.task_arn], ["container.id", of.container_id], ["host", of.host]] as const;
+  const places = scopes.flatMap(([field, value]) => value ? [`${field} = ${quote(value)}`] : []);
+  const filter = `sequence = true and (${places.join(" or ") || `agent = ${quote(of.agent)}`})`;
   const found = useResource(`sequences ${of.id}`, (signal) => api("GET /v1/findings", { query: { filter, limit: 50 }, signal }));
   const part = (found.data?.items ?? []).filter((one) => one.members?.some((member) => member.id === of.id));
   if (part.length === 0) return null;

@@ -21,6 +21,9 @@ function chain(f: Finding): Line[] {
 }
 
 function times(f: Finding): Line {
+  if (f.count > 1 && exact(f.first_seen_ms) === exact(f.last_seen_ms)) {
+    return own(t("finding.sum.atOnce", { count: number(f.count), time: `${exact(f.last_seen_ms)} ${zoneName()}` }));
+  }
   if (f.count <= 1) return own(t("finding.sum.once", { time: `${exact(f.last_seen_ms)} ${zoneName()}` }));
   return own(t("finding.sum.times", {
     count: number(f.count), first: exact(f.first_seen_ms), last: `${exact(f.last_seen_ms)} ${zoneName()}`,

@@ -51,13 +51,14 @@ export function Copy({ of, what, word }: Props) {
   const label = t("copy.label", { what });
   return (
     <>
-      <button type="button" ref={button} class={`copy ${state}`} aria-label={label} title={label} onClick={() => {
+      <button type="button" ref={button} class={`copy ${state}`} title={label}
+        {...(word ? {} : { "aria-label": label })} onClick={() => {
         if (button.current) void copy(of, button.current).then((good) => setState(good ? "done" : "failed"));
       }}>
         <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
           <path d={PICTURES[state]} />
         </svg>
-        {word && <span>{word}</span>}
+        {word && <span>{word}<span class="unseen-label">: {what}</span></span>}
       </button>
       <span class="unseen-label" role="status">
         {state === "done" ? t("action.copied") : state === "failed" ? t("copy.failed") : ""}

@@ -28,11 +28,14 @@ function nameOf(node: ProcessNode): string {
   return node.name || node.exe || t("finding.unknownProcess");
 }
 
-function describe(node: ProcessNode): string {
-  return [
-    nameOf(node), node.pid !== null ? t("finding.pid", { pid: String(node.pid) }) : "",
-    node.culprit ? t("finding.culprit") : "", node.beside ? t("finding.beside") : "", commandOf(node),
-  ].filter(Boolean).map((part) => visibleText(part)).join(", ");
+interface Said { name: string; badge: string; command: string }
+
+/** What a row says; the same to eyes and to screen readers. */
+function sayOf(node: ProcessNode): Said {
+  const badge = [node.pid !== null ? t("finding.pid", { pid: String(node.pid) }) : "",
+    node.culprit ? t("finding.culprit") : node.beside ? t("finding.beside") : ""].filter(Boolean).join(" · ");
+  const shown = (text: string) => visibleText(text).slice(0, SHOWN_TEXT);
+  return { name: shown(nameOf(node)), badge, command: shown(commandOf(node)) };
 }
 
 interface RowProps {
@@ -56,11 +59,11 @@ function Marker({ node, x, y }: { node: ProcessNode; x: number; y: number }) {
 function Row({ node, at, x, width, closed, chosen, inOrder, onChoose, onToggle }: RowProps) {
   const y = at * ROW + ROW / 2;
   const siblings = node.parent?.children ?? [node];
-  const badge = [node.pid !== null ? t("finding.pid", { pid: String(node.pid) }) : "",
-    node.culprit ? t("finding.culprit") : node.beside ? t("finding.beside") : ""].filter(Boolean).join(" · ");
+  const { name, badge, command } = sayOf(node);
   return (
-    <g role="treeitem" data-key={node.key} aria-label={describe(node)} aria-level={node.level} aria-selected={chosen}
-      aria-setsize={siblings.length} aria-posinset={siblings.indexOf(node) + 1} tabIndex={inOrder ? 0 : -1}
+    <g role="treeitem" data-key={node.key} tabindex={inOrder ? 0 : -1} aria-level={node.level} aria-selected={chosen}
+      aria-label={[name, badge, command].filter(Boolean).join(" ")} aria-setsize={siblings.length}
+      aria-posinset={siblings.indexOf(node) + 1}
       {...(node.children.length > 0 ? { "aria-expanded": !closed } : {})} onClick={onChoose}>
       <rect class="row" x={x - 12} y={at * ROW + 2} width={Math.max(0, width - x + 10)} height={ROW - 4} rx={6} />
       <Marker node={node} x={x} y={y} />
@@ -71,9 +74,9 @@ function Row({ node, at, x, width, closed, chosen, inOrder, onChoose, onToggle }
         </g>
       )}
       <text x={x + 14} y={y - 4} class="name">
-        {visibleText(nameOf(node)).slice(0, SHOWN_TEXT)}<tspan class="badge" dx="10">{badge}</tspan>
+        {name}{" "}<tspan class="badge" dx="6">{badge}</tspan>{" "}
       </text>
-      <text x={x + 14} y={y + 13} class="command">{visibleText(commandOf(node)).slice(0, SHOWN_TEXT)}</text>
+      <text x={x + 14} y={y + 13} class="command">{command}</text>
     </g>
   );
 }
