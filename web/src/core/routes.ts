@@ -70,6 +70,8 @@ export interface Routes {
   "POST /v1/exceptions": { body: S.ExceptionNew; answer: S.ExceptionMade };
   "POST /v1/exceptions/preview": { body: S.ExceptionPreview; answer: S.ExceptionEffect };
   "POST /v1/suppressions": { body: S.SuppressionNew; answer: S.SuppressionMade };
+}
+
 /** The findings' screen. */
 export interface Routes {
   "GET /v1/fields": { answer: S.Fields };
