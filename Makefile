@@ -85,7 +85,7 @@ install: $(BUILD)/build.ninja
 # The console's tests with pictures of every screen, light, dark, Japanese and narrow.
 screenshots: all
 	@tools/deps.sh test
-	@node web/tests/e2e.mjs $(BUILD)/hinomi-server content docs/screenshots
+	@node web/tests/e2e.mjs $(BUILD)/hinomi-server content --pictures docs/screenshots
 
 demo:
 	@tools/deps.sh build demo

@@ -13,6 +13,7 @@
 
 #define NOTICE_SOURCE      "hinomi"
 #define NOTICE_GAP_RULE    "Hinomi gap"
+#define NOTICE_TEST_RULE   "Hinomi test detection"
 #define NOTICE_FIELDS_MAX  16
 #define NOTICE_TEXT_MAX    4096                 /* of a message or a field; the rest is cut */
 #define NOTICE_OPEN_GAP_NS UINT64_C(1000000000) /* an open gap is said when it is older */

@@ -89,12 +89,16 @@ static void do_one(const struct orders_to *to, struct json_object *object)
         .done = to->done,
         .data = to->data,
     };
-    if (!order.action) {
+    bool test = strcmp(text_of(object, "kind"), "test") == 0;
+    if (!order.action && !test) {
         log_warning("an order of a kind that is not known: %s", text_of(object, "kind"));
         to->done(to->data, order.id, false, "this agent does not know such an order");
     } else if (expires_ms && expires_ms < now_ms) {
         log_warning("an order came too late: %s", text_of(object, "kind"));
         to->done(to->data, order.id, false, "it came too late");
+    } else if (test) {
+        bool good = to->test(to->data, order.id);
+        to->done(to->data, order.id, good, good ? "an alert was made" : "no alert could be made");
     } else {
         respond_order(to->respond, &order);
     }

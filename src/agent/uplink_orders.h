@@ -1,5 +1,6 @@
 /*
- * uplink_orders: what the server's users ask for: processes killed, containers stopped or paused, captures.
+ * uplink_orders: what the server's users ask for: processes killed, containers stopped or paused, captures, and
+ * detections as a test.
  *
  * Done by the responses, within their limits, and reported as they are. Each order is done once: the last one's
  * number is kept in DIR/orders.
@@ -18,6 +19,7 @@ uint64_t orders_last(const char *dir);
 struct orders_to {
     struct respond *respond;
     void (*done)(void *data, uint64_t id, bool ok, const char *why); /* as of respond_order() */
+    bool (*test)(void *data, uint64_t id); /* makes an alert; false: it could not */
     void *data;
 };
 void orders_do(const struct orders_to *to, const char *dir, const char *agent, struct str json,

@@ -310,6 +310,8 @@ static const struct route routes[] = {
       "Orders to an agent and what became of them", "finding limit", NULL, NULL, 0 },
     { HTTP_POST, "/v1/agents/{id}/orders/{order}", MAY_AGENT, 0, content_finish_order, "agents",
       "Tells what became of an order", NULL, "order-result", NULL, 0 },
+    { HTTP_POST, "/v1/agents/{id}/test", MAY_RESPOND, 0, content_test_agent, "agents",
+      "Has the agent make a harmless detection", NULL, NULL, "agent-test", 0 },
     { HTTP_GET, "/v1/policies", MAY_READ, 0, content_list_documents, "policies", "All policies",
       "search origin limit cursor", NULL, NULL, 0 },
     { HTTP_POST, "/v1/policies", MAY_CONTENT, ROUTE_AUDIT, content_create_document, "policies",

@@ -19,7 +19,7 @@ int64_t content_version(const struct server *server);
 void content_sign_key(const struct server *server, struct buf *buf);
 
 struct order {
-    struct str agent, kind; /* kill, stop, pause, capture */
+    struct str agent, kind; /* kill, stop, pause, capture, test */
     struct str container, finding, author;
     int64_t pid, start_ns;
     int64_t expires_ms; /* 0: CONTENT_ORDER_LIFE_MS from now */

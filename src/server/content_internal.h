@@ -132,4 +132,5 @@ HANDLER(content_revert);
 HANDLER(content_get_rollout);
 HANDLER(content_poll);
 HANDLER(content_get_orders);
+HANDLER(content_test_agent);
 HANDLER(content_finish_order);

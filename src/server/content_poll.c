@@ -305,7 +305,7 @@ HANDLER(content_poll)
 int content_order(struct server *server, const struct order *order, const struct store_audit *audit,
                   int64_t *ret_id, struct err *err)
 {
-    static const char *const kinds[] = { "kill", "stop", "pause", "capture" };
+    static const char *const kinds[] = { "kill", "stop", "pause", "capture", "test" };
     struct content *content = server->content;
     size_t kind = 0;
     if (!content) {

@@ -28,8 +28,11 @@ void findings_asked_done(struct findings_asked *asked); /* also of a zeroed one 
 bool findings_filter(struct server *server, struct request *request, enum filter_over over,
                      struct str text, struct filter *ret, struct reply *reply);
 
-/* A time of the query; 0: absent. False: as above. */
-bool findings_time(struct server *server, struct request *request, const char *name, int64_t *ret,
+/* The filter's text with the words of `text` joined to it, in the request's arena. False: as above. */
+bool findings_words(struct request *request, struct str filter, struct str text, struct str *ret,
+                    struct reply *reply);
+/* A time, called `name` in what is said of it; empty: 0. False: as above. */
+bool findings_time(struct server *server, struct str text, const char *name, int64_t *ret,
                    struct reply *reply);
 /* As reply_error(); of a query that took too long 503 `query_too_slow`. */
 enum http_result findings_failed(struct reply *reply, const struct err *err);

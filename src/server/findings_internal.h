@@ -83,6 +83,7 @@ bool record_open(struct str body, struct json_object **ret, struct json_object *
 #define HANDLER(name)                                                                              \
     enum http_result name(struct server *server, struct request *request, struct reply *reply)
 HANDLER(findings_notes);
+HANDLER(findings_history);
 HANDLER(findings_note_add);
 HANDLER(findings_filters);
 HANDLER(findings_filter_add);

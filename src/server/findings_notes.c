@@ -87,6 +87,7 @@ static void put_filter(struct jsonw *w, const struct triage_filter *f, struct st
     jsonw_i64(w, "id", f->id);
     jsonw_str(w, "name", f->name);
     jsonw_str(w, "filter", f->filter);
+    jsonw_str(w, "view", f->view.p ? f->view : STR(""));
     jsonw_bool(w, "shared", f->shared);
     jsonw_bool(w, "default", own && f->preferred);
     jsonw_bool(w, "own", own);
@@ -133,7 +134,7 @@ static bool read_filter(struct server *server, struct request *request, struct j
 {
     CLEANUP(filter_done) struct filter compiled = { 0 };
     bool fresh = f->id == 0;
-    if (!request_members_only(request, body, "name filter shared default", reply)) {
+    if (!request_members_only(request, body, "name filter view shared default", reply)) {
         return false;
     }
     if ((fresh || json_object_object_get(body, "name")) &&
@@ -142,6 +143,7 @@ static bool read_filter(struct server *server, struct request *request, struct j
     }
     return request_member_text(request, body, "filter", fresh, FILTER_TEXT_MAX, &f->filter,
                                reply) &&
+           request_member_text(request, body, "view", false, FILTER_TEXT_MAX, &f->view, reply) &&
            request_member_bool(request, body, "shared", false, &f->shared, reply) &&
            request_member_bool(request, body, "default", false, &f->preferred, reply) &&
            findings_filter(server, request, FILTER_FINDINGS, f->filter, &compiled, reply);

@@ -77,9 +77,8 @@ static bool next_word(struct str *text, struct str *ret)
     return n > 0;
 }
 
-/* The filter with the words joined to it. */
-static bool join_words(struct request *request, struct str filter, struct str text, struct str *ret,
-                       struct reply *reply)
+bool findings_words(struct request *request, struct str filter, struct str text, struct str *ret,
+                    struct reply *reply)
 {
     struct buf buf;
     struct str word;
@@ -120,10 +119,9 @@ bool findings_filter(struct server *server, struct request *request, enum filter
     return r == 0;
 }
 
-bool findings_time(struct server *server, struct request *request, const char *name, int64_t *ret,
+bool findings_time(struct server *server, struct str text, const char *name, int64_t *ret,
                    struct reply *reply)
 {
-    struct str text = request_query(request, name);
     *ret = 0;
     if (text.n == 0 || filter_time(text, server->now_ms(), ret)) {
         return true;
@@ -169,18 +167,20 @@ static bool ask_page(struct request *request, struct columns_page *ret, struct r
 {
     const struct sort_name *sort = find_sort(request_query(request, "sort"));
     struct str cursor = request_query(request, "cursor");
-    int64_t limit;
+    int64_t limit, skip;
     if (!sort) {
         reply_problem(reply, 400, "bad_sort",
                       "sort is last_seen, first_seen, severity or count, with - before it for the "
                       "greatest first");
         return false;
     }
-    if (!request_number(request, "limit", 1, FINDINGS_PAGE_MAX, LIMIT_DEFAULT, &limit, reply)) {
+    if (!request_number(request, "limit", 1, FINDINGS_PAGE_MAX, LIMIT_DEFAULT, &limit, reply) ||
+        !request_number(request, "offset", 0, FINDINGS_SKIP_MAX, 0, &skip, reply)) {
         return false;
     }
     *ret = (struct columns_page){ .sort = sort->sort,
                                   .ascending = sort->ascending,
+                                  .skip = (uint32_t)skip,
                                   .limit = (uint32_t)limit };
     if (cursor.p && !read_cursor(cursor, ret)) {
         reply_problem(reply, 400, "bad_cursor",
@@ -207,10 +207,11 @@ bool findings_ask(struct server *server, struct request *request, struct finding
 {
     struct findings_asked asked = { 0 };
     struct str text;
-    if (!join_words(request, request_query(request, "filter"), request_query(request, "text"),
-                    &text, reply) ||
-        !findings_time(server, request, "from", &asked.query.from_ms, reply) ||
-        !findings_time(server, request, "to", &asked.query.to_ms, reply) ||
+    if (!findings_words(request, request_query(request, "filter"), request_query(request, "text"),
+                        &text, reply) ||
+        !findings_time(server, request_query(request, "from"), "from", &asked.query.from_ms,
+                       reply) ||
+        !findings_time(server, request_query(request, "to"), "to", &asked.query.to_ms, reply) ||
         !ask_page(request, &asked.page, reply) ||
         !findings_filter(server, request, FILTER_FINDINGS, text, &asked.filter, reply)) {
         return false;

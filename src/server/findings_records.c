@@ -57,8 +57,8 @@ static bool ask(struct server *server, struct request *request, enum filter_over
 {
     struct str cursor = request_query(request, "cursor");
     ret->over = over;
-    if (!findings_time(server, request, "from", &ret->from_ms, reply) ||
-        !findings_time(server, request, "to", &ret->to_ms, reply) ||
+    if (!findings_time(server, request_query(request, "from"), "from", &ret->from_ms, reply) ||
+        !findings_time(server, request_query(request, "to"), "to", &ret->to_ms, reply) ||
         !request_number(request, "limit", 1, RECORDS_PAGE_MAX, LIMIT_DEFAULT, ret_limit, reply)) {
         return false;
     }

@@ -12,7 +12,10 @@
 
 #include <errno.h>
 
-#define ASSIGNEE_MAX 256
+#define ASSIGNEE_MAX  256
+#define TIME_TEXT_MAX 64
+/* findings of one request that have an entry each in the audit log */
+#define BULK_AUDITED_EACH 20
 
 static bool is_status(struct str status)
 {
@@ -66,13 +69,47 @@ static void tell(struct server *server, const struct finding *finding)
     buf_done(&buf);
 }
 
+/* `count`: of "many" */
 static void audit_change(struct server *server, struct request *request, struct str id,
-                         const struct findings_change *change)
+                         const struct findings_change *change, uint32_t count)
 {
     struct store_audit audit =
         audit_of(server, request, change->set_status ? "finding.status" : "finding.assign",
                  audit_object(request, "finding", id));
+    struct buf detail;
+    struct jsonw w = { .buf = &detail };
+    buf_init(&detail, AUDIT_DETAIL_MAX);
+    jsonw_object(&w, NULL);
+    if (change->set_status) {
+        jsonw_str(&w, "status", change->status);
+    }
+    if (change->set_assignee && change->assignee.n > 0) {
+        jsonw_str(&w, "assignee", change->assignee);
+    } else if (change->set_assignee) {
+        jsonw_null(&w, "assignee");
+    }
+    if (count > 0) {
+        jsonw_u64(&w, "count", count);
+    }
+    jsonw_end(&w);
+    audit.detail = detail.failed ? (struct str){ 0 } : buf_str(&detail);
     audit_write(server, &audit);
+    buf_done(&detail);
+}
+
+/* Few findings have an entry each, so that each shows it; many have one together. */
+static void audit_bulk(struct server *server, struct request *request, struct json_object *ids,
+                       const struct findings_change *change, uint32_t changed)
+{
+    size_t n = ids ? json_object_array_length(ids) : 0;
+    if (n == 0 || n > BULK_AUDITED_EACH) {
+        audit_change(server, request, STR("many"), change, changed);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        audit_change(server, request,
+                     str_of(json_object_get_string(json_object_array_get_idx(ids, i))), change, 0);
+    }
 }
 
 enum http_result findings_patch(struct server *server, struct request *request, struct reply *reply)
@@ -95,7 +132,7 @@ enum http_result findings_patch(struct server *server, struct request *request, 
         ops->get(server->store, id, request->arena, &finding, &err) < 0) {
         return reply_error(reply, &err);
     }
-    audit_change(server, request, id, &change);
+    audit_change(server, request, id, &change, 0);
     tell(server, &finding);
     findings_write(reply_json(reply, 200), NULL, &finding);
     return HTTP_DONE;
@@ -132,19 +169,32 @@ static bool rows_of_ids(struct server *server, struct request *request, struct j
     return true;
 }
 
+/* "filter" with "text", "from" and "to", as the list takes them. */
+static bool read_query(struct server *server, struct request *request, struct json_object *body,
+                       struct filter *filter, struct findings_query *query, struct reply *reply)
+{
+    struct str text, words = { 0 }, from = { 0 }, to = { 0 };
+    return request_member_text(request, body, "filter", true, FILTER_TEXT_MAX, &text, reply) &&
+           request_member_text(request, body, "text", false, FINDINGS_TEXT_MAX, &words, reply) &&
+           request_member_text(request, body, "from", false, TIME_TEXT_MAX, &from, reply) &&
+           request_member_text(request, body, "to", false, TIME_TEXT_MAX, &to, reply) &&
+           findings_words(request, text, words, &text, reply) &&
+           findings_time(server, from, "from", &query->from_ms, reply) &&
+           findings_time(server, to, "to", &query->to_ms, reply) &&
+           findings_filter(server, request, FILTER_FINDINGS, text, filter, reply);
+}
+
 /* Rows that the filter selects, exactly "expected" of them. */
 static bool rows_of_filter(struct server *server, struct request *request, struct json_object *body,
                            int64_t **ret, uint32_t *ret_n, struct reply *reply)
 {
     CLEANUP(filter_done) struct filter filter = { 0 };
     struct findings_query query = { .filter = &filter };
-    struct str text;
     int64_t expected;
     struct err err = { 0 };
-    if (!request_member_text(request, body, "filter", true, FILTER_TEXT_MAX, &text, reply) ||
-        !request_member_number(request, body, "expected", true, 0, FINDINGS_BULK_MAX, &expected,
+    if (!request_member_number(request, body, "expected", true, 0, FINDINGS_BULK_MAX, &expected,
                                reply) ||
-        !findings_filter(server, request, FILTER_FINDINGS, text, &filter, reply)) {
+        !read_query(server, request, body, &filter, &query, reply)) {
         return false;
     }
     int r = filter_context_new(&query.context);
@@ -174,7 +224,8 @@ enum http_result findings_bulk(struct server *server, struct request *request, s
     int64_t *rows = NULL;
     uint32_t n = 0;
     if (!body ||
-        !request_members_only(request, body, "ids filter expected status assignee", reply) ||
+        !request_members_only(request, body, "ids filter text from to expected status assignee",
+                              reply) ||
         !read_change(server, request, body, &change, reply)) {
         return HTTP_DONE;
     }
@@ -189,7 +240,7 @@ enum http_result findings_bulk(struct server *server, struct request *request, s
     if (server->store->findings->change(server->store, rows, n, &change, &n, &err) < 0) {
         return reply_error(reply, &err);
     }
-    audit_change(server, request, STR("many"), &change);
+    audit_bulk(server, request, by_ids ? ids : NULL, &change, n);
     struct jsonw *w = reply_json(reply, 200);
     jsonw_object(w, NULL);
     jsonw_u64(w, "changed", n);

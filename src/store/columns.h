@@ -139,6 +139,7 @@ struct columns_page {
     bool ascending;
     bool resumed; /* after the place (value, row): where an earlier page ended */
     int64_t value, row;
+    uint32_t skip; /* of the store's list(): so many are left out before */
     uint32_t limit;
 };
 struct columns_place {

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #define FINDINGS_PAGE_MAX  500
+#define FINDINGS_SKIP_MAX  500000
 #define FINDINGS_FACET_MAX 100
 #define FINDINGS_BULK_MAX  100000
 

@@ -94,10 +94,10 @@ static int list_with(struct store *store, struct sqlite3 *db, const struct findi
                      struct findings_page *ret, struct err *err)
 {
     struct columns_page wider = *page;
-    wider.limit = page->limit + 1;
+    wider.limit = page->skip + page->limit + 1;
     struct columns_place *places = ARENA_ARRAY(arena, struct columns_place, wider.limit);
-    int64_t *rows = ARENA_ARRAY(arena, int64_t, wider.limit);
-    ret->v = ARENA_ARRAY(arena, struct finding, wider.limit);
+    int64_t *rows = ARENA_ARRAY(arena, int64_t, page->limit);
+    ret->v = ARENA_ARRAY(arena, struct finding, page->limit);
     if (!places || !rows || !ret->v) {
         return err_set(err, -ENOMEM, "out of memory");
     }
@@ -105,6 +105,8 @@ static int list_with(struct store *store, struct sqlite3 *db, const struct findi
     if (n < 0) {
         return n;
     }
+    places += page->skip;
+    n = n > (int)page->skip ? n - (int)page->skip : 0;
     ret->more = n > (int)page->limit;
     n = ret->more ? (int)page->limit : n;
     for (int i = 0; i < n; i++) {
@@ -119,8 +121,9 @@ static int findings_list(struct store *store, const struct findings_query *query
                          struct findings_page *ret, struct err *err)
 {
     struct sqlite3 *db;
-    if (page->limit > FINDINGS_PAGE_MAX) {
-        return err_set(err, -EINVAL, "at most %d findings in one page", FINDINGS_PAGE_MAX);
+    if (page->limit > FINDINGS_PAGE_MAX || page->skip > FINDINGS_SKIP_MAX) {
+        return err_set(err, -EINVAL, "at most %d findings in one page, after %d", FINDINGS_PAGE_MAX,
+                       FINDINGS_SKIP_MAX);
     }
     int r = sqlite_store_read_begin(store, &db, err);
     if (r == 0) {

@@ -162,9 +162,10 @@ static int insert_filter(struct sqlite3 *db, const struct triage_filter *f, int6
                  TRIAGE_FILTERS_MAX, err);
     r = r == 0 ? sqlite_run(db, err,
                             "INSERT INTO finding_filters (owner,owner_name,name,filter,shared,"
-                            "preferred,created_ms,updated_ms) VALUES (?1,?2,?3,?4,?5,?6,?7,?7)",
-                            "ttttiii", f->owner, f->owner_name, f->name, f->filter,
-                            (int64_t)f->shared, (int64_t)f->preferred, f->updated_ms)
+                            "preferred,created_ms,updated_ms,view) "
+                            "VALUES (?1,?2,?3,?4,?5,?6,?7,?7,coalesce(?8,''))",
+                            "ttttiiit", f->owner, f->owner_name, f->name, f->filter,
+                            (int64_t)f->shared, (int64_t)f->preferred, f->updated_ms, f->view)
                : r;
     *ret_id = sqlite3_last_insert_rowid(db);
     return r;
@@ -174,9 +175,9 @@ static int update_filter(struct sqlite3 *db, const struct triage_filter *f, stru
 {
     int r = sqlite_run(db, err,
                        "UPDATE finding_filters SET name=?3,filter=?4,shared=?5,preferred=?6,"
-                       "updated_ms=?7 WHERE id=?1 AND owner=?2",
-                       "itttiii", f->id, f->owner, f->name, f->filter, (int64_t)f->shared,
-                       (int64_t)f->preferred, f->updated_ms);
+                       "updated_ms=?7,view=coalesce(?8,'') WHERE id=?1 AND owner=?2",
+                       "itttiiit", f->id, f->owner, f->name, f->filter, (int64_t)f->shared,
+                       (int64_t)f->preferred, f->updated_ms, f->view);
     return r == 0 && sqlite3_changes(db) == 0 ? err_set(err, -ENOENT, "there is no such filter")
                                               : r;
 }
@@ -217,7 +218,8 @@ static int take_filter(sqlite3_stmt *s, struct content_array *all, struct err *e
                                  .shared = sqlite3_column_int64(s, 5) != 0,
                                  .preferred = sqlite3_column_int64(s, 6) != 0,
                                  .created_ms = sqlite3_column_int64(s, 7),
-                                 .updated_ms = sqlite3_column_int64(s, 8) };
+                                 .updated_ms = sqlite3_column_int64(s, 8),
+                                 .view = sqlite_text(s, 9, all->arena) };
     return f->filter.p ? 0 : full(err);
 }
 
@@ -227,7 +229,7 @@ static int filters(struct store *store, struct str owner, struct arena *arena,
     struct reader reader = READER(triage_filter, take_filter);
     int r = read_all(store, &reader,
                      "SELECT id,owner,owner_name,name,filter,shared,preferred,created_ms,"
-                     "updated_ms FROM finding_filters WHERE owner=?1 OR shared=1 "
+                     "updated_ms,view FROM finding_filters WHERE owner=?1 OR shared=1 "
                      "ORDER BY owner<>?1,name LIMIT 1000",
                      owner, err);
     *ret = reader.all.items;

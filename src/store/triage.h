@@ -24,6 +24,7 @@ struct triage_note {
 struct triage_filter {
     int64_t id; /* 0: a new one */
     struct str owner, owner_name, name, filter;
+    struct str view; /* how the console shows it: its own words */
     bool shared, preferred;
     int64_t created_ms, updated_ms;
 };

@@ -266,6 +266,41 @@ class Findings(unittest.TestCase):
         bulk = {"filter": "container.id = stale", "expected": 2, "status": "archived"}
         self.assertEqual(self.ask("POST", "/v1/findings/bulk", bulk)[1]["code"], "count_changed")
 
+    def test_bulk_of_words_and_times(self):
+        """What a list with words and times selects, many are changed by."""
+        ids = [self.finding(f"words{i}")["id"] for i in range(3)]
+        now = self.ask("GET", "/v1/findings/" + ids[2])[1]["last_seen_ms"]
+        new = {"filter": "status = new", "text": "words", "from": "-1h", "expected": 3, "status": "archived"}
+        self.assertEqual(self.ask("POST", "/v1/findings/bulk", {**new, "to": str(now - 3600000)}, self.analyst)[1]["code"],
+                         "count_changed")
+        for bad in ({"from": "soon"}, {"text": "a b c d e f g h"}, {"filter": "nonsense = 1"}):
+            self.assertEqual(self.ask("POST", "/v1/findings/bulk", {**new, **bad}, self.analyst)[0], 400, bad)
+        self.assertEqual(self.ask("POST", "/v1/findings/bulk", {**new, "text": 3}, self.analyst)[0], 422)
+        self.assertEqual(self.ask("POST", "/v1/findings/bulk", {**new, "text": "w" * 257}, self.analyst)[0], 422)
+        self.assertEqual(self.ask("POST", "/v1/findings/bulk", new, self.analyst), (200, {"changed": 3}))
+        for one in ids:
+            self.assertEqual(self.ask("GET", "/v1/findings/" + one)[1]["status"], "archived")
+
+    def test_offset(self):
+        """A page after so many is the page that cursors lead to."""
+        for i in range(7):
+            self.finding(f"offset{i}")
+        path = "/v1/findings?text=offset&limit=2"
+        status, all_of = self.ask("GET", "/v1/findings?text=offset&limit=500")
+        self.assertEqual((status, all_of["total"]), (200, 7))
+        ids = [f["id"] for f in all_of["items"]]
+        for at in range(9):
+            status, page = self.ask("GET", f"{path}&offset={at}")
+            self.assertEqual((status, page["total"]), (200, 7))
+            self.assertEqual([f["id"] for f in page["items"]], ids[at:at + 2], at)
+            self.assertEqual(page["next"] is not None, at + 2 < 7, at)
+            if page["next"]:
+                page = self.ask("GET", f"{path}&cursor={page['next']}")[1]
+                self.assertEqual([f["id"] for f in page["items"]], ids[at + 2:at + 4])
+        self.assertEqual(self.ask("GET", path + "&offset=500000")[1]["items"], [])
+        for bad in ("-1", "500001", "x"):
+            self.assertEqual(self.ask("GET", f"{path}&offset={bad}")[0], 400, bad)
+
     def test_notes(self):
         path = f"/v1/findings/{self.finding('notes')['id']}/notes"
         text = "<script>alert(1)</script>\nsecond line 火の見"
@@ -279,12 +314,43 @@ class Findings(unittest.TestCase):
         self.assertEqual(self.ask("POST", "/v1/findings/f0/notes", {"text": "t"}, self.analyst)[0], 404)
         self.assertTrue(self.audited("finding.note"))
 
+    def test_history(self):
+        """What was done with one finding, and only with that one; without what only the audit log tells."""
+        one, other = self.finding("history1"), self.finding("history2")
+        path = "/v1/findings/" + one["id"]
+        for change in ({"status": "acknowledged"}, {"assignee": "anna"}, {"assignee": None}):
+            self.assertEqual(self.ask("PATCH", path, change, self.analyst)[0], 200)
+        self.ask("POST", path + "/notes", {"text": "seen"}, self.analyst)
+        self.ask("POST", "/v1/findings/bulk", {"ids": [one["id"], other["id"]], "status": "archived"})
+        status, answer = self.ask("GET", path + "/audit", None, self.viewer)
+        self.assertEqual(status, 200, answer)
+        self.assertEqual([(e["actor"], e["action"], e["detail"]) for e in answer["items"]],
+                         [("admin", "finding.status", {"status": "archived"}), ("anna", "finding.note", None),
+                          ("anna", "finding.assign", {"assignee": None}), ("anna", "finding.assign", {"assignee": "anna"}),
+                          ("anna", "finding.status", {"status": "acknowledged"})])
+        self.assertFalse({"address", "request"} & set(answer["items"][0]))
+        self.assertEqual(len(self.ask("GET", f"/v1/findings/{other['id']}/audit")[1]["items"]), 1)
+        first = self.ask("GET", path + "/audit?limit=3")[1]
+        rest = self.ask("GET", f"{path}/audit?limit=3&cursor={first['next']}")[1]
+        self.assertEqual([e["id"] for e in first["items"] + rest["items"]], [e["id"] for e in answer["items"]])
+        self.assertIsNone(rest["next"])
+        many = {"filter": "container.id startswith history", "expected": 2, "status": "new"}
+        self.assertEqual(self.ask("POST", "/v1/findings/bulk", many)[0], 200)
+        self.assertEqual([e["detail"] for e in self.audited("finding.status") if e["object"] == "finding:many"][0],
+                         {"status": "new", "count": 2})
+        self.assertEqual(self.ask("GET", "/v1/findings/f0/audit")[0], 404)
+        self.assertEqual(self.ask("GET", path + "/audit?cursor=x")[0], 400)
+
     def test_filters(self):
         """Somebody else's is not there, unless it is shared; and then it is not to be changed."""
         new = {"name": "mine", "filter": "severity >= 7.0 and status = new", "default": True}
         status, mine = self.ask("POST", "/v1/filters", new, self.analyst)
-        self.assertEqual((status, mine["own"], mine["default"]), (201, True, True))
+        self.assertEqual((status, mine["own"], mine["default"], mine["view"]), (201, True, True, ""))
         path = f"/v1/filters/{mine['id']}"
+        self.assertEqual(self.ask("PATCH", path, {"view": "time=24h&columns=what"}, self.analyst)[1]["view"],
+                         "time=24h&columns=what")
+        self.assertEqual(self.ask("PATCH", path, {"shared": False}, self.analyst)[1]["view"], "time=24h&columns=what")
+        self.assertEqual(self.ask("GET", "/v1/filters", None, self.analyst)[1]["items"][0]["view"], "time=24h&columns=what")
         self.assertEqual(self.ask("GET", "/v1/filters", None, self.viewer)[1]["items"], [])
         for method, body in (("PATCH", {"name": "x"}), ("DELETE", None)):
             self.assertEqual(self.ask(method, path, body, self.viewer)[0], 404)
@@ -478,6 +544,24 @@ class Findings(unittest.TestCase):
         self.assertEqual((shown["action"], shown["author"], shown["state"], shown["result"]),
                          ("kill", "anna", "done", "killed 4711"))
         self.assertTrue(self.audited("finding.respond"))
+
+    def test_detection_on_purpose(self):
+        """An order that makes the agent alert; who may not respond may not, ten a minute, and it is in the audit log."""
+        path = f"/v1/agents/{self.agent.id}/test"
+        self.assertEqual(self.ask("POST", path, None, self.viewer)[0], 403)
+        self.assertEqual(self.ask("POST", "/v1/agents/a0000000000000000/test", None, self.analyst)[0], 404)
+        made = [self.ask("POST", path, None, self.analyst) for _ in range(11)]
+        self.assertEqual([status for status, _ in made], [202] * 10 + [429])
+        self.assertEqual(made[-1][1]["code"], "too_many_tests")
+        first = made[0][1]
+        self.assertEqual(first["rule"], "Hinomi test detection")
+        kinds = {o["id"]: o["kind"] for o in self.agent.orders()}
+        self.assertEqual(kinds[first["order"]], "test")
+        self.assertTrue(self.audited("agent.test"))
+        other = Agent(self.server)
+        self.assertEqual(self.ask("POST", f"/v1/agents/{other.id}/revoke")[0], 200)
+        status, answer = self.ask("POST", f"/v1/agents/{other.id}/test", None, self.analyst)
+        self.assertEqual((status, answer["code"]), (409, "not_active"))
 
     def test_stop_task(self):
         ecs = {"task_arn": TASK, "cluster": "blue"}

@@ -21,12 +21,6 @@ export const screens: readonly Screen[] = [
   { path: "/lists", title: "lists.title", load: lazy(() => import("./screens/lists")) },
   { path: "/lists/{name}", title: "lists.title", load: lazy(() => import("./screens/list")) },
   { path: "/coverage", title: "coverage.title", load: lazy(() => import("./screens/coverage")) },
-];
-
-/** The screens that can be gone to from everywhere, with the path of their picture (24 × 24). */
-export const navigation: ReadonlyArray<{ path: string; title: Key; icon: string }> = [
-  { path: "/findings", title: "nav.findings", icon: "M12 3l8 4v5c0 5-3.5 8-8 9-4.500-1-8-4-8-9V7zM11 8v5h2V8zm0 7v2h2v-2z" },
-  { path: "/lists", title: "nav.lists", icon: "M4 6h2v2H4zm4 0h12v2H8zM4 11h2v2H4zm4 0h12v2H8zM4 16h2v2H4zm4 0h12v2H8z" },
-  { path: "/coverage", title: "nav.coverage",
-    icon: "M12 5c5 0 8.500 4 10 7-1.500 3-5 7-10 7S3.500 15 2 12c1.500-3 5-7 10-7zm0 3a4 4 0 1 0 0 8 4 4 0 0 0 0-8z" },
+  { path: "/overview", title: "overview.title", load: lazy(() => import("./screens/overview")) },
+  { path: "/onboarding", title: "onboarding.title", load: lazy(() => import("./screens/onboarding")) },
 ];

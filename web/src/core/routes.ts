@@ -16,7 +16,7 @@ export interface Routes {
   "GET /v1/me": { answer: S.Me };
   "PATCH /v1/me": { body: S.MeChange; answer: S.Me };
   "GET /v1/users": { query: Queries["page"]; answer: S.Users };
-  "GET /v1/findings": { query: Queries["findings"]; answer: S.Findings };
+  "GET /v1/findings": { query: Queries["findings"] | "offset"; answer: S.Findings };
   "GET /v1/findings/facets": { query: Queries["findings"] | "facets" | "top"; answer: S.Facets };
   "GET /v1/findings/histogram": { query: Queries["findings"] | "width_ms"; answer: S.Histogram };
   "POST /v1/findings/bulk": { body: S.FindingsBulk; answer: S.Changed };
@@ -56,3 +56,25 @@ export type Answer<O extends Operation> = Routes[O]["answer"];
 export type Arguments<O extends Operation> = Record<string, never> extends Omit<Call<O>, "signal">
   ? [call?: Call<O>]
   : [call: Call<O>];
+
+/** The findings' screen. */
+export interface Routes {
+  "GET /v1/fields": { answer: S.Fields };
+  "GET /v1/filters": { answer: S.Filters };
+  "POST /v1/filters": { body: S.FilterNew; answer: S.Filter };
+  "PATCH /v1/filters/{id}": { body: S.FilterChange; answer: S.Filter };
+  "DELETE /v1/filters/{id}": { answer: void };
+}
+
+/** Overview, coverage, activity, onboarding. */
+export interface Routes {
+  "GET /v1/content/versions": { query: Queries["page"]; answer: S.ContentVersions };
+  "GET /v1/activity": { query: Queries["page"] | "filter" | "from" | "to"; answer: S.Activity };
+  "GET /v1/agents/{id}": { answer: S.Agent };
+  "POST /v1/agents/{id}/revoke": { answer: S.Agent };
+  "POST /v1/agents/{id}/test": { answer: S.AgentTest };
+  "POST /v1/enrolments": { body: S.EnrolmentNew; answer: S.EnrolmentMade };
+  "GET /v1/enrolments/{id}": { answer: S.Enrolment };
+  "DELETE /v1/enrolments/{id}": { answer: void };
+  "POST /v1/tokens": { body: S.TokenNew; answer: S.Token };
+}

@@ -8,9 +8,9 @@ import { go, place } from "../core/router";
 import { keep, logOut, me } from "../core/session";
 import { setTheme, theme, type Theme } from "../core/theme";
 import { setZone, zone, zoneName, type Zone } from "../core/time";
-import { navigation } from "../screens";
 import { Dialog } from "./dialog";
 import { Menu } from "./menu";
+import { isAt, navigation } from "./navigation";
 import { failed, Toasts } from "./toasts";
 
 function Icon({ path }: { path: string }) {
@@ -44,7 +44,7 @@ function Bar() {
   const who = me.value;
   return (
     <header class="bar">
-      <a class="brand" href="/findings"><img src="/favicon.svg" alt="" width="24" height="24" /><span>{t("app.name")}</span></a>
+      <a class="brand" href="/overview"><img src="/favicon.svg" alt="" width="24" height="24" /><span>{t("app.name")}</span></a>
       <span class="space" />
       <Live />
       <Menu<Zone> label={t("menu.zone")} button={zone.value === "utc" ? "UTC" : zoneName()} chosen={zone.value}
@@ -61,18 +61,22 @@ function Bar() {
 function Nav() {
   return (
     <nav class="nav" aria-label={t("app.nav")}>
-      <ul>
-        {navigation.map((entry) => {
-          const here = place.value.path === entry.path || place.value.path.startsWith(`${entry.path}/`);
-          return (
-            <li key={entry.path}>
-              <a href={entry.path} {...(here ? { "aria-current": "page" as const } : {})}>
-                <Icon path={entry.icon} /><span>{t(entry.title)}</span>
-              </a>
-            </li>
-          );
-        })}
-      </ul>
+      <div class="nav-inside">
+        {navigation().map((group) => (
+          <div key={group.title} class="nav-group">
+            <h2 id={`nav-${group.title}`}>{t(group.title)}</h2>
+            <ul aria-labelledby={`nav-${group.title}`}>
+              {group.entries.map((entry) => (
+                <li key={entry.path}>
+                  <a href={entry.path} {...(isAt(entry, place.value.path) ? { "aria-current": "page" as const } : {})}>
+                    <Icon path={entry.icon} /><span>{t(entry.title)}</span>
+                  </a>
+                </li>
+              ))}
+            </ul>
+          </div>
+        ))}
+      </div>
     </nav>
   );
 }
@@ -93,9 +97,8 @@ export function Layout({ children }: { children: ComponentChildren }) {
   const [help, setHelp] = useState(false);
   useKeys([
     { key: "?", label: t("keys.help"), run: () => setHelp(true) },
-    { key: "1", label: t("keys.goFindings"), run: () => go("/findings") },
-    { key: "2", label: t("keys.goLists"), run: () => go("/lists") },
-    { key: "3", label: t("keys.goCoverage"), run: () => go("/coverage") },
+    ...navigation().flatMap((group) => group.entries).map((entry, i) => (
+      { key: String(i + 1), label: t(entry.title), run: () => go(entry.path) })),
   ]);
   return (
     <>
