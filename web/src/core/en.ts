@@ -790,4 +790,13 @@ export const en = {
   "since.noneFell": "No agent became unhealthy",
   "since.content": "Changes of rules, policies and lists: {count}",
   "since.noContent": "No change of rules, policies or lists",
+  // settings: problems
+  "problem.exists": "There is one of that name already. Choose another name.",
+  "problem.lastAdmin": "This is the last administrator. Make another one first.",
+  "problem.ownAccount": "Another administrator has to do this to your user.",
+  "problem.limit": "There are as many as there may be. Remove some first.",
+  "problem.wrongPassword": "The current password is another one.",
+  "problem.tooMuch": "A token may not do more than you may.",
+  "problem.backupRunning": "A backup is being made; wait until it is complete.",
+  "problem.everything": "An empty filter would suppress everything. Say what is meant.",
 } as const;

@@ -401,7 +401,7 @@ export const ja: Dictionary = {
   "sessions.seen": "最終利用",
   "sessions.began": "ログイン",
   "sessions.end": "終了する",
-  "sessions.endOne": "終了: {program}",
+  "sessions.endOne": "終了する: {program}",
   "sessions.endOthers": "ほかをすべて終了",
   "sessions.endAll": "すべてのセッションを終了",
   "sessions.endAllAsk": "{name} のすべてのセッションを終了しますか？",
@@ -775,4 +775,13 @@ export const ja: Dictionary = {
   "since.noneFell": "異常になったエージェントはありません",
   "since.content": "ルール・ポリシー・リストの変更：{count} 件",
   "since.noContent": "ルール・ポリシー・リストの変更はありません",
+  // settings: problems
+  "problem.exists": "同じ名前のものがすでにあります。別の名前にしてください。",
+  "problem.lastAdmin": "最後の管理者です。先に別の管理者を作成してください。",
+  "problem.ownAccount": "自分のユーザーに対するこの操作は、ほかの管理者が行います。",
+  "problem.limit": "上限に達しています。先に不要なものを削除してください。",
+  "problem.wrongPassword": "現在のパスワードが違います。",
+  "problem.tooMuch": "トークンに自分以上の権限は付けられません。",
+  "problem.backupRunning": "バックアップを作成中です。完了までお待ちください。",
+  "problem.everything": "フィルターが空だとすべてが抑制されます。条件を入力してください。",
 };
