@@ -9,10 +9,12 @@ interface Props {
   children: ComponentChildren;
   /** At the side, as high as the window. */
   drawer?: boolean;
+  /** A click beside it does not close it: something would be lost. */
+  firm?: boolean;
   extra?: ComponentChildren;
 }
 
-export function Dialog({ title, onClose, children, drawer, extra }: Props) {
+export function Dialog({ title, onClose, children, drawer, firm, extra }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
@@ -23,7 +25,7 @@ export function Dialog({ title, onClose, children, drawer, extra }: Props) {
   return (
     <dialog ref={ref} class={drawer ? "drawer" : "box"} aria-labelledby={id}
       onCancel={(event) => { event.preventDefault(); onClose(); }}
-      onClick={(event) => { if (event.target === ref.current) onClose(); }}>
+      onClick={(event) => { if (!firm && event.target === ref.current) onClose(); }}>
       <div class="dialog-inside">
         <header>
           <h2 id={id}>{title}</h2>
