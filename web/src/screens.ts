@@ -34,4 +34,5 @@ export const screens: readonly Screen[] = [
   { path: "/settings/notifications", title: "settings.notifications",
     load: lazy(() => import("./screens/settings-notifications")) },
   { path: "/overview", title: "overview.title", load: lazy(() => import("./screens/overview")) },
+  { path: "/onboarding", title: "onboarding.title", load: lazy(() => import("./screens/onboarding")) },
 ];
