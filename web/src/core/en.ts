@@ -749,6 +749,8 @@ export const en = {
   "audit.do.agent.cloned": "An agent's identity was used twice",
   "audit.do.agent.impersonate": "An agent claimed to be another",
   "audit.do.agent.credential": "Renewed an agent's credential",
+  "audit.do.agent.test": "Asked an agent for a test detection",
+  "audit.do.finding.stop_task": "Stopped a task",
   "audit.do.finding.status": "Changed the status of findings",
   "audit.do.finding.assign": "Assigned findings",
   "audit.do.finding.note": "Wrote a note",

@@ -736,6 +736,8 @@ export const ja: Dictionary = {
   "audit.do.agent.cloned": "エージェントの重複使用",
   "audit.do.agent.impersonate": "エージェントのなりすまし",
   "audit.do.agent.credential": "エージェント認証情報の更新",
+  "audit.do.agent.test": "テスト検出の依頼",
+  "audit.do.finding.stop_task": "タスクの停止",
   "audit.do.finding.status": "検出の状態の変更",
   "audit.do.finding.assign": "検出の担当の変更",
   "audit.do.finding.note": "メモの追加",

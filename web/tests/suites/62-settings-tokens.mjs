@@ -51,7 +51,7 @@ async function enrolments(w) {
   await page.getByRole("button", { name: "I have it, close" }).click();
   check((await enrol(token, "batch-1")).status === 201, "an agent enrols");
   await page.getByRole("link", { name: "batch", exact: true }).click();
-  await page.getByRole("cell", { name: /batch-1/ }).waitFor();
+  await page.locator("dialog").getByRole("cell", { name: /batch-1/ }).waitFor();
   await page.getByText("1 of 2").first().waitFor();
   await page.getByText("tier=1").first().waitFor();
   await page.keyboard.press("Escape");
