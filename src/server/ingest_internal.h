@@ -228,6 +228,8 @@ enum http_result ingest_post_falco(struct server *server, struct request *reques
                                    struct reply *reply);
 enum http_result ingest_post_heartbeat(struct server *server, struct request *request,
                                        struct reply *reply);
+enum http_result ingest_get_containers(struct server *server, struct request *request,
+                                       struct reply *reply);
 enum http_result ingest_get_coverage(struct server *server, struct request *request,
                                      struct reply *reply);
 enum http_result ingest_get_gaps(struct server *server, struct request *request,

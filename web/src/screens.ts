@@ -22,4 +22,5 @@ export const screens: readonly Screen[] = [
   { path: "/lists/{name}", title: "lists.title", load: lazy(() => import("./screens/list")) },
   { path: "/coverage", title: "coverage.title", load: lazy(() => import("./screens/coverage")) },
   { path: "/overview", title: "overview.title", load: lazy(() => import("./screens/overview")) },
+  { path: "/onboarding", title: "onboarding.title", load: lazy(() => import("./screens/onboarding")) },
 ];
