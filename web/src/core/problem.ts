@@ -40,7 +40,8 @@ const ADVICE: Record<string, Key> = {
   offline: "problem.offline", unauthorized: "problem.unauthorized", forbidden: "problem.forbidden",
   wrong_credentials: "problem.login", too_many_requests: "problem.wait", changed_meanwhile: "problem.changed",
   busy: "problem.busy", setup_over: "problem.setupOver", bad_filter: "problem.filter", bad_password: "problem.password",
-  bad_name: "problem.name", query_too_slow: "problem.slow", content_invalid: "problem.content", changed: "problem.changed", count_changed: "problem.changed",
+  bad_name: "problem.name", query_too_slow: "problem.slow", content_invalid: "problem.content",
+  changed: "problem.changed", count_changed: "problem.changed",
 };
 
 function adviceKey(problem: Problem): Key {

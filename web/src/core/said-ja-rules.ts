@@ -96,8 +96,8 @@ export const ofRules: Sentences = [
   ["Value of 'override' is not a mapping and ignored", "override の値がキーと値の組ではないため、無視されます。"],
   ["'append' key is deprecated. Add an 'append' entry (e.g. 'condition: append') under 'override' instead.",
     "キー append は廃止予定です。代わりに override の下に append（例: condition: append）を書いてください。"],
-  ["Keys 'override' and 'append: true' cannot be used together. Add an 'append' entry (e.g. 'condition: append') under 'override' " +
-    "instead.",
+  ["Keys 'override' and 'append: true' cannot be used together. Add an 'append' entry " +
+    "(e.g. 'condition: append') under 'override' instead.",
     "override と append: true は一緒に使えません。代わりに override の下に append（例: condition: append）を書いてください。"],
   ["List has an invalid name. List names should match a regular expression: {}", "リストの名前が正しくありません。使える名前: {1}"],
   ["Macro has an invalid name. Macro names should match a regular expression: {}", "マクロの名前が正しくありません。使える名前: {1}"],
@@ -131,8 +131,8 @@ export const ofRules: Sentences = [
   ["An {} override for '{}' was specified but '{}' is not defined", "'{2}' に {1} の override がありますが、'{3}' が書かれていません。"],
   ["Unexpected key '{}': no corresponding entry under 'override' is defined.", "キー '{1}' に対応するものが override の下にありません。"],
   ["Appended rule must have exceptions or condition property", "追加するルールには exceptions か condition が必要です。"],
-  ["The standalone 'enabled' key usage is deprecated. The correct approach requires also a 'replace' entry under the 'override' key " +
-    "(i.e. 'enabled: replace').", "enabled だけを書く方法は廃止予定です。override の下に enabled: replace も書いてください。"],
+  ["The standalone 'enabled' key usage is deprecated. The correct approach requires also a 'replace' entry " +
+    "under the 'override' key (i.e. 'enabled: replace').", "enabled だけを書く方法は廃止予定です。override の下に enabled: replace も書いてください。"],
   ["Rule has been re-defined with a different source", "同じ名前のルールが、別の source で定義されています。"],
   ["Unknown source {}, skipping", "source {1} は知られていないため、読み飛ばします。"],
   ["the rules need more memory than allowed", "ルールに必要なメモリが上限を超えます。"],
