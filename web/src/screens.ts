@@ -18,6 +18,8 @@ const lazy = (load: () => Promise<{ default: unknown }>) => load as () => Promis
 export const screens: readonly Screen[] = [
   { path: "/findings", title: "findings.title", now: Findings as Props },
   { path: "/findings/{id}", title: "finding.title", load: lazy(() => import("./screens/finding")) },
+  { path: "/policies", title: "policies.title", load: lazy(() => import("./screens/policies")) },
+  { path: "/policies/{name}", title: "policies.title", load: lazy(() => import("./screens/policies-page")) },
   { path: "/lists", title: "lists.title", load: lazy(() => import("./screens/lists")) },
   { path: "/lists/{name}", title: "lists.title", load: lazy(() => import("./screens/list")) },
   { path: "/coverage", title: "coverage.title", load: lazy(() => import("./screens/coverage")) },

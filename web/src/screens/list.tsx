@@ -127,7 +127,8 @@ export default function List({ name }: { name: string }) {
       <Rollout version={saved} />
       <div class="columns reverse">
         <div class="results">
-          <Tabs<Tab> label={t("list.sections")} chosen={tab} tabs={TABS.map((value) => ({ value, label: t(`list.tab.${value}`) }))}
+          <Tabs<Tab> label={t("list.sections")} chosen={tab}
+            tabs={TABS.map((value) => ({ value, label: t(`list.tab.${value}`) }))}
             onChoose={(to) => go(urlWith({ tab: to === "items" ? undefined : to, cursor: undefined, q: undefined }), "replace")}>
             {tab === "items" && <Items name={name} items={items} onSaved={may("content") ? onSaved : undefined} />}
             {tab === "versions" && list.data && (
