@@ -63,8 +63,8 @@ export function Parts({ parts }: { parts: Document["parts"] }) {
         const known = PARTS.find((name) => name === part.part);
         return (
           <section key={i} class="part">
-            <h3>{known ? t(`part.${known}`) : part.part}
-              {!part.in_force && <span class="tag bad">{t("part.notInForce")}</span>}</h3>
+            <h2>{known ? t(`part.${known}`) : part.part}
+              {!part.in_force && <span class="tag bad">{t("part.notInForce")}</span>}</h2>
             <pre class="source" tabIndex={0}><Text of={part.text.trimEnd()} /></pre>
           </section>
         );

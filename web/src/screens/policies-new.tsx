@@ -1,4 +1,5 @@
-// A new policy: of rules that are chosen, or like one that there is. It begins switched off.
+// A new policy: of rules that are chosen, or like one that there is. One of chosen rules is on at once and only alerts:
+// switched off it would stop those that nothing else names. A copy begins switched off, as it may act.
 import { useState } from "preact/hooks";
 import { api } from "../core/api";
 import { t } from "../core/i18n";
@@ -15,7 +16,7 @@ import { Pick } from "./policies-pick";
 interface Props { taken: Policies["items"]; onClose: () => void }
 
 async function draftFor(name: string, from: string, rules: ReadonlySet<string>): Promise<Draft> {
-  const empty: Draft = { name, enabled: false, scope: "", severity: null, channels: [],
+  const empty: Draft = { name, enabled: true, scope: "", severity: null, channels: [],
     rules: [...rules].map((rule) => ({ name: rule, enabled: true, actions: [] })) };
   if (from === "") return empty;
   return { ...draftOf(await api("GET /v1/policies/{name}", { path: { name: from } })), name, enabled: false };
@@ -42,7 +43,7 @@ export function NewPolicy({ taken, onClose }: Props) {
     <Dialog title={t("policies.new")} onClose={onClose} wide>
       <form class="form" onSubmit={submit}>
         <Field label={t("lists.name")} name="name" value={name} onText={setName} maxLength={200} required autofocus fault={fault}
-          help={t("policies.newHelp")} />
+          help={t(from === "" ? "policies.newHelp" : "policies.copyHelp")} />
         <div class="kind-row">
           <Select label={t("policies.from")} value={from} onChoose={setFrom}
             choices={[{ value: "", label: t("policies.fromNothing") },

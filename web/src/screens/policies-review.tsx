@@ -67,7 +67,7 @@ export function Review({ policy, before, draft, version, onClose, onSaved }: Pro
     <Dialog title={t("policy.reviewTitle")} onClose={onClose} wide>
       <form class="form" onSubmit={submit}>
         <ul class="changes">{changes.map((change, i) => (
-          <li key={i} class={change.what}>
+          <li key={i} class={`change-${change.what}`}>
             <span class="sign" aria-hidden="true">{SIGNS[change.what]}</span>{changeText(change)}
           </li>
         ))}</ul>

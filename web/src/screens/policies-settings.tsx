@@ -81,18 +81,18 @@ function Scope({ draft, onChange }: { draft: Draft; onChange: ((draft: Draft) =>
   const fault = checked?.state === "bad"
     ? checked.faults.map((one) => [one.message, one.hint].filter(Boolean).join(" – ")).join("\n") : undefined;
   return (
-    <fieldset class="panel" disabled={!onChange}>
-      <legend>{t("policy.scope")}</legend>
+    <section class="panel">
       {onChange ? (
         <Field label={t("policy.scope")} name="scope" value={draft.scope} rows={3} fault={fault}
           onText={(to) => onChange({ ...draft, scope: to })} help={t("policy.scopeHelp")} />
-      ) : <p>{scope ? <Text of={scope} mono /> : t("policies.everywhere")}</p>}
+      ) : <><h2>{t("policy.scope")}</h2><p>{scope ? <Text of={scope} mono /> : t("policies.everywhere")}</p></>}
       <p class="engine" role="status">
-        {checked?.state === "checking" ? t("policy.checking") : checked?.state === "good" ? t("policy.scopeGood") : ""}
+        {checked?.state === "checking" && <span class="faint">{t("policy.checking")}</span>}
+        {checked?.state === "good" && <span class="good">✓ {t("policy.scopeGood")}</span>}
       </p>
       {onChange && (
         <>
-          <h3>{t("policy.scopeExamples")}</h3>
+          <p class="faint examples-title">{t("policy.scopeExamples")}</p>
           <ul class="plain examples">{EXAMPLES.map((example) => (
             <li key={example}>
               <button type="button" class="link mono" aria-label={t("policy.scopeUse", { text: example })}
@@ -101,21 +101,22 @@ function Scope({ draft, onChange }: { draft: Draft; onChange: ((draft: Draft) =>
           ))}</ul>
         </>
       )}
-    </fieldset>
+    </section>
   );
 }
 
 function Channels({ draft, onChange }: { draft: Draft; onChange: ((draft: Draft) => void) | undefined }) {
   const [text, setText] = useState(draft.channels.join(", "));
   return (
-    <fieldset class="panel" disabled={!onChange}>
-      <legend>{t("policy.channels")}</legend>
-      <Field label={t("policy.channels")} name="channels" value={text} help={t("policy.channelsHelp")} maxLength={2000}
-        onText={(to) => {
-          setText(to);
-          onChange?.({ ...draft, channels: [...new Set(to.split(",").map((one) => one.trim()).filter(Boolean))] });
-        }} />
-    </fieldset>
+    <section class="panel">
+      {onChange ? (
+        <Field label={t("policy.channels")} name="channels" value={text} help={t("policy.channelsHelp")} maxLength={2000}
+          onText={(to) => {
+            setText(to);
+            onChange({ ...draft, channels: [...new Set(to.split(",").map((one) => one.trim()).filter(Boolean))] });
+          }} />
+      ) : <><h2>{t("policy.channels")}</h2><p><Text of={text} /></p></>}
+    </section>
   );
 }
 
