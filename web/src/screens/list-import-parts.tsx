@@ -49,9 +49,11 @@ function Problems({ result }: { result: Result }) {
   );
 }
 
-export function Told({ result }: { result: Result }) {
-  const rows = (["lines", "added", "duplicates", "normalised", "comments", "empty", "invalid"] as const)
-    .filter((name) => name === "lines" || name === "added" || result[name] > 0);
+const COUNTS = ["lines", "added", "duplicates", "normalised", "comments", "empty", "invalid"] as const;
+
+export function Told({ result, refused }: { result: Result; refused: boolean }) {
+  const rows = refused ? (["lines", "invalid"] as const)
+    : COUNTS.filter((name) => name === "lines" || name === "added" || result[name] > 0);
   return (
     <>
       <dl class="tiles small">

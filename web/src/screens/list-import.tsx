@@ -141,6 +141,9 @@ export function Import({ name, kind, onClose, onSaved }: Props) {
     <Dialog title={t("import.title", { name: visibleText(name) })} onClose={onClose} wide>
       <form class="form" onSubmit={submit}>
         {phase !== "told" && <Chooser file={file} busy={busy} onChoose={(to) => { forget(); choose(to); }} />}
+        {result && phase === "choose" && <p class="failure" role="alert">{t("import.refused", { count: result.invalid })}</p>}
+        {result && <Told result={result} refused={phase === "choose"} />}
+        {error !== undefined && <Failure error={error} />}
         {phase === "choose" && chosen && (
           <>
             <Form feed={chosen.feed} options={chosen.options} onShape={shape} onChange={change} />
@@ -149,9 +152,6 @@ export function Import({ name, kind, onClose, onSaved }: Props) {
           </>
         )}
         {busy && <Progress phase={phase} share={share} />}
-        {result && phase === "choose" && <p class="failure" role="alert">{t("import.refused", { count: result.invalid })}</p>}
-        {result && <Told result={result} />}
-        {error !== undefined && <Failure error={error} />}
         <div class="buttons">
           {phase === "told" ? <Button kind="primary" onClick={onClose}>{t("action.close")}</Button> : (
             <>

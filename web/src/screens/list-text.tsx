@@ -9,7 +9,6 @@ import type { Document } from "../generated/schemas";
 import { Dialog } from "../ui/dialog";
 import { Field } from "../ui/field";
 import { Button, Failure } from "../ui/parts";
-import { Text } from "../ui/text";
 import { done } from "../ui/toasts";
 
 interface EditProps { document: Document; onClose: () => void; onSaved: (version: number) => void }
@@ -65,7 +64,9 @@ export function Parts({ parts }: { parts: Document["parts"] }) {
           <section key={i} class="part">
             <h2>{known ? t(`part.${known}`) : part.part}
               {!part.in_force && <span class="tag bad">{t("part.notInForce")}</span>}</h2>
-            <pre class="source" tabIndex={0}><Text of={part.text.trimEnd()} /></pre>
+            <pre class="source" tabIndex={0}>{part.text.trimEnd().split("\n").map((line, k) => (
+              <span key={k} class="line">{visibleText(line)}{"\n"}</span>
+            ))}</pre>
           </section>
         );
       })}

@@ -12,7 +12,8 @@ import { Parts } from "./list-text";
 import { textOf } from "./policies-review";
 import { useEngine, type Checked } from "./policies-settings";
 
-export function Faults({ checked }: { checked: Checked | undefined }) {
+/** Without places where the engine did not see the text as it is written. */
+export function Faults({ checked, places }: { checked: Checked | undefined; places: boolean }) {
   const faults = checked?.state === "bad" ? checked.faults : [];
   return (
     <div class="engine" role="status">
@@ -23,7 +24,7 @@ export function Faults({ checked }: { checked: Checked | undefined }) {
           <p class="fault">× {t("policy.yamlBad", { count: faults.length })}</p>
           <ul>{faults.map((fault, i) => (
             <li key={i}>
-              {fault.line !== undefined && (
+              {places && fault.line !== undefined && (
                 <span class="faint">{t("policy.at", { line: fault.line, column: fault.column ?? 1 })} </span>
               )}
               <Text of={fault.message} />{fault.hint && <span class="faint"> <Text of={fault.hint} /></span>}
@@ -58,7 +59,7 @@ function Editor({ policy, onSaved }: { policy: Policy; onSaved: (version: number
     <form class="form" onSubmit={submit}>
       <Field label={t("policy.yaml")} name="yaml" value={text} onText={setText}
         rows={Math.min(40, before.split("\n").length + 3)} />
-      <Faults checked={checked} />
+      <Faults checked={checked} places={!policy.parts.some((part) => part.part === "toggle")} />
       {changed && (
         <>
           {policy.origin === "managed" && !policy.overridden && <p class="note">{t("policy.copyNote")}</p>}
