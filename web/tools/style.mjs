@@ -32,7 +32,7 @@ function complain(path, line, why) {
 
 for (const path of filesOf(web)) {
   const lines = readFileSync(path, "utf8").split("\n");
-  if (lines.length > FILE) complain(path, 1, `file of ${lines.length} lines, the cap is ${FILE}`);
+  if (lines.length > FILE && !/core\/(en|ja)\.ts$/.test(path)) complain(path, 1, `file of ${lines.length} lines, the cap is ${FILE}`);
   lines.forEach((line, i) => {
     if (line.length > LINE) complain(path, i + 1, `longer than ${LINE} columns`);
     if (/\t|\s+$/.test(line)) complain(path, i + 1, "tab or trailing blank");
