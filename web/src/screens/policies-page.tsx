@@ -18,13 +18,13 @@ import { Tabs } from "../ui/tabs";
 import { Text } from "../ui/text";
 import { done } from "../ui/toasts";
 import { Conflict } from "./list-text";
-import { Versions } from "./list-versions";
 import { ActionNames, PolicySeverity, PolicySwitch } from "./policies-parts";
 import { Review } from "./policies-review";
 import { PolicyRules } from "./policies-rules";
 import { PolicySettings } from "./policies-settings";
 import { PolicyYaml } from "./policies-yaml";
 import { Rollout } from "./rollout";
+import { Versions } from "./versions";
 import "../styles/policies.css";
 
 const TABS = ["rules", "settings", "yaml", "versions"] as const;
@@ -140,8 +140,8 @@ function Body({ policy, onSaved }: BodyProps) {
         {tab === "settings" && <PolicySettings key={changes === 0 ? policy.version : "held"} draft={draft} onChange={onChange} />}
         {tab === "yaml" && <PolicyYaml policy={policy} onSaved={saved} />}
         {tab === "versions" && (
-          <Versions onSaved={saved}
-            subject={{ kind: "policy", name: policy.name, version: policy.version, managed: policy.origin === "managed" }} />
+          <Versions kind="policies" name={policy.name} version={policy.version} managed={policy.origin === "managed"}
+            onSaved={saved} />
         )}
       </Tabs>
       {changes > 0 && (

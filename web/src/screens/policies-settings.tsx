@@ -17,10 +17,10 @@ const EXAMPLES = [
   "k8s.ns.name in (default, web)",
 ];
 
-export interface Checked { state: "checking" | "good" | "bad"; faults: ContentChecked["diagnostics"] }
+interface Checked { state: "checking" | "good" | "bad"; faults: ContentChecked["diagnostics"] }
 
 /** What the engine says of a text, a moment after it last changed; undefined: there is none. */
-export function useEngine(text: string | undefined): Checked | undefined {
+function useEngine(text: string | undefined): Checked | undefined {
   const [checked, setChecked] = useState<Checked>();
   useEffect(() => {
     if (text === undefined) {
@@ -35,7 +35,7 @@ export function useEngine(text: string | undefined): Checked | undefined {
       }, (error: unknown) => {
         if (control.signal.aborted) return;
         const told = tell(error);
-        setChecked({ state: "bad", faults: [{ message: told.detail || told.advice }] });
+        setChecked({ state: "bad", faults: [{ severity: "error", message: told.detail || told.advice }] });
       });
     }, WAIT_MS);
     return () => { window.clearTimeout(timer); control.abort(); };

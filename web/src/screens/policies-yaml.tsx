@@ -1,52 +1,25 @@
 // A policy as YAML, with the engine's word while one types.
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { api } from "../core/api";
 import { t } from "../core/i18n";
+import { useResource } from "../core/resource";
 import { may } from "../core/session";
 import type { Policy } from "../generated/schemas";
+import { Diagnostics, summaryOf, useCheck } from "../ui/diagnostics";
+import { Editor } from "../ui/editor";
 import { Field } from "../ui/field";
 import { Button, Failure } from "../ui/parts";
-import { Text } from "../ui/text";
 import { done } from "../ui/toasts";
 import { Parts } from "./list-text";
 import { textOf } from "./policies-review";
-import { useEngine, type Checked } from "./policies-settings";
+import "../styles/rules.css";
+import "../styles/editor.css";
 
-/** Without places where the engine did not see the text as it is written. */
-export function Faults({ checked, places }: { checked: Checked | undefined; places: boolean }) {
-  const faults = checked?.state === "bad" ? checked.faults : [];
-  return (
-    <div class="engine" role="status">
-      {checked?.state === "checking" && <p class="faint">{t("policy.checking")}</p>}
-      {checked?.state === "good" && <p class="good">✓ {t("policy.yamlGood")}</p>}
-      {faults.length > 0 && (
-        <>
-          <p class="fault">× {t("policy.yamlBad", { count: faults.length })}</p>
-          <ul>{faults.map((fault, i) => (
-            <li key={i}>
-              {places && fault.line !== undefined && (
-                <span class="faint">{t("policy.at", { line: fault.line, column: fault.column ?? 1 })} </span>
-              )}
-              <Text of={fault.message} />{fault.hint && <span class="faint"> <Text of={fault.hint} /></span>}
-            </li>
-          ))}</ul>
-        </>
-      )}
-    </div>
-  );
-}
-
-function Editor({ policy, onSaved }: { policy: Policy; onSaved: (version: number) => void }) {
-  const before = textOf(policy);
+function useSave(policy: Policy, onSaved: (version: number) => void) {
   const [version] = useState(policy.version);
-  const [text, setText] = useState(before);
-  const [comment, setComment] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
-  const changed = text !== before;
-  const checked = useEngine(changed ? text : undefined);
-  const submit = (event: Event) => {
-    event.preventDefault();
+  const save = (text: string, comment: string) => {
     setBusy(true);
     setError(undefined);
     const body = { text, version, ...(comment ? { comment } : {}) };
@@ -55,22 +28,34 @@ function Editor({ policy, onSaved }: { policy: Policy; onSaved: (version: number
       onSaved(made.version);
     }, (e: unknown) => { setError(e); setBusy(false); });
   };
+  return { busy, error, save };
+}
+
+function YamlEditor({ policy, onSaved }: { policy: Policy; onSaved: (version: number) => void }) {
+  const before = textOf(policy);
+  const [text, setText] = useState(before);
+  const [comment, setComment] = useState("");
+  const { busy, error, save } = useSave(policy, onSaved);
+  const goTo = useRef<(line: number, column: number) => void>();
+  const complete = useResource("complete", (signal) => api("GET /v1/content/complete", { signal }));
+  const check = useCheck(text);
+  const changed = text !== before;
+  const run = () => { if (changed && check.ok && !busy) save(text, comment); };
   return (
-    <form class="form" onSubmit={submit}>
-      <Field label={t("policy.yaml")} name="yaml" value={text} onText={setText}
-        rows={Math.min(40, before.split("\n").length + 3)} />
-      <Faults checked={checked} places={!policy.parts.some((part) => part.part === "toggle")} />
+    <form class="form" onSubmit={(event) => { event.preventDefault(); run(); }}>
+      <Editor value={text} onChange={setText} onSave={run} label={t("policy.yaml")} complete={complete.data}
+        diagnostics={check.diagnostics} onReady={(go) => { goTo.current = go; }} />
+      <p class={`check-state ${check.state}`} role="status">{summaryOf(check)}</p>
+      <Diagnostics check={check} text={text} onGo={(line, column) => goTo.current?.(line, column)} />
+      {changed && policy.origin === "managed" && !policy.overridden && <p class="note">{t("policy.copyNote")}</p>}
       {changed && (
-        <>
-          {policy.origin === "managed" && !policy.overridden && <p class="note">{t("policy.copyNote")}</p>}
-          <Field label={t("history.comment")} name="comment" value={comment} onText={setComment} maxLength={1000}
-            help={t("history.commentHelp")} />
-        </>
+        <Field label={t("history.comment")} name="comment" value={comment} onText={setComment} maxLength={1000}
+          help={t("history.commentHelp")} />
       )}
       {error !== undefined && <Failure error={error} />}
       <div class="buttons">
         {changed && <Button onClick={() => setText(before)}>{t("policy.discard")}</Button>}
-        <Button kind="primary" submit busy={busy} disabled={!changed}>{t("policy.yamlSave")}</Button>
+        <Button kind="primary" submit busy={busy} disabled={!changed || !check.ok}>{t("policy.yamlSave")}</Button>
       </div>
     </form>
   );
@@ -80,7 +65,7 @@ export function PolicyYaml({ policy, onSaved }: { policy: Policy; onSaved: (vers
   const others = policy.parts.filter((part) => part.text !== textOf(policy) || !may("content"));
   return (
     <>
-      {may("content") ? <Editor key={policy.version} policy={policy} onSaved={onSaved} />
+      {may("content") ? <YamlEditor key={policy.version} policy={policy} onSaved={onSaved} />
         : <p class="faint">{t("policy.yamlRead")}</p>}
       <Parts parts={others} />
     </>

@@ -84,17 +84,16 @@ async function exportIt(w, page, server) {
 
 async function versions(w, page, server) {
   await page.getByRole("tab", { name: "Versions" }).click();
-  await page.getByRole("button", { name: /^Changes of version/ }).first().click();
-  await page.getByText("+ .host0.evil.example").waitFor();
-  await page.keyboard.press("Escape");
+  await page.locator(".diff .new", { hasText: ".host0.evil.example" }).waitFor();
   await w.inspect("list-versions", async () => {
     await page.goto(`${server.url}/lists/${NAME}?tab=versions`);
-    await page.locator(".history li").first().waitFor();
+    await page.locator(".diff").first().waitFor();
   });
   await page.goto(`${server.url}/lists/${NAME}?tab=versions`);
-  await page.getByRole("button", { name: /^Restore version/ }).last().click();
-  await page.getByRole("dialog").getByText("- .host0.evil.example").waitFor();
-  await page.getByRole("dialog").getByRole("button", { name: "Restore" }).click();
+  await page.getByRole("button", { name: "Revert to it" }).last().click();
+  const dialog = page.getByRole("dialog");
+  await dialog.locator(".diff .gone", { hasText: ".host0.evil.example" }).waitFor();
+  await dialog.getByRole("button", { name: "Revert to it" }).click();
   await w.until("the items are as at first", async () =>
     (await server.must("GET", `${path}/items`, undefined, server.admin)).total === 2);
 }

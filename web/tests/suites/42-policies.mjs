@@ -71,15 +71,13 @@ async function yamlAndBack(w, page, server) {
   await page.getByRole("button", { name: "Save the YAML" }).click();
   await w.until("the text is kept", async () => (await get(server, NAME)).parts.some((part) => part.text.startsWith("# kept")));
   await page.getByRole("tab", { name: "Versions" }).click();
-  await page.getByRole("button", { name: /^Changes of version/ }).first().click();
-  await page.locator(".unified .minus").first().waitFor();
-  await w.accessible("policy, difference");
-  await w.picture("policy-difference-light");
-  await page.keyboard.press("Escape");
+  await page.locator(".diff .gone", { hasText: "Malicious filenames written" }).waitFor();
   await w.accessible("policy, versions");
   await w.picture("policy-versions-light");
-  await page.getByRole("button", { name: /^Restore version/ }).last().click();
-  await page.getByRole("dialog").getByRole("button", { name: "Restore" }).click();
+  await page.getByRole("button", { name: "Revert to it" }).last().click();
+  await page.getByRole("dialog").locator(".diff .new").first().waitFor();
+  await w.picture("policy-revert-light");
+  await page.getByRole("dialog").getByRole("button", { name: "Revert to it" }).click();
   await w.until("it is as it was made", async () => {
     const now = await get(server, NAME);
     return now.rules.length === 2 && now.severity === null;
