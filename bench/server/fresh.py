@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "e2e"))
 from place import LIMIT_S, Agent, Programs, Server, check, clean_environment, remove, until  # noqa: E402
 
-STEP_S = 0.02
+STEP_S = 0.1
 LIST = "malicious_filenames"
 
 
@@ -42,11 +42,12 @@ class Watched:
         self.program.stdin.write(f"{self.folder}/{name}\n".encode())
         self.program.stdin.flush()
 
-    def found(self):
-        size = os.path.getsize(self.agent.out)
-        grown = size > self.seen
-        self.seen = size
-        return grown
+    def found(self, name):
+        with open(self.agent.out, encoding="utf-8") as file:
+            file.seek(self.seen)
+            text = file.read()
+        self.seen += len(text.rpartition("\n")[0])
+        return f"/{name}" in text
 
     def end(self):
         self.program.kill()
@@ -64,19 +65,24 @@ def one_round(server, watched, name):
         for one in left:
             one.touch(name)
         time.sleep(STEP_S)
-        left = [one for one in left if not one.found()]
+        left = [one for one in left if not one.found(name)]
     check(not left, f"{len(left)} agents do not find {name}")
     return answered * 1000
 
 
-def stored(server):
-    """(list item, time, arrival) of each alert, from the store."""
-    rows = []
+def stored(server, name):
+    """{agent: (time, arrival) of its first alert of that name}"""
+    arrivals, first = {}, {}
     for day in Path(server.dir).rglob("*.db"):
         with contextlib.closing(sqlite3.connect(f"file:{day}?mode=ro", uri=True)) as db:
             if db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'alerts'").fetchone()[0]:
-                rows += db.execute("SELECT id, time_ms, received_ms FROM alerts").fetchall()
-    return rows
+                arrivals.update({row[0]: row[1:] for row in db.execute("SELECT id, time_ms, received_ms FROM alerts")})
+    for alert in server.all("/v1/alerts"):
+        ident = alert["hinomi"]["id"]
+        if alert["output_fields"]["fd.name"].endswith(f"/{name}") and ident in arrivals:
+            agent = ident.split(":")[0]
+            first[agent] = min(first.get(agent, arrivals[ident]), arrivals[ident])
+    return first
 
 
 def spread(values):
@@ -88,17 +94,12 @@ def spread(values):
 def measure(server, watched, rounds):
     detected, arrived = [], []
     for i in range(rounds):
-        before = {row[0] for row in stored(server)}
-        began = one_round(server, watched, f"fresh-{i}.bin")
-        until("all alerts are stored", lambda: len({r[0].split(":")[0] for r in stored(server) if r[0] not in before}) >=
-              len(watched))
-        first = {}
-        for ident, at, received in stored(server):
-            if ident not in before:
-                agent = ident.split(":")[0]
-                first[agent] = min(first.get(agent, (at, received)), (at, received))
-        detected += [at - began for at, _ in first.values()]
-        arrived += [received - began for _, received in first.values()]
+        name = f"fresh-{i}.bin"
+        began = one_round(server, watched, name)
+        until("all alerts are stored", lambda n=name: len(stored(server, n)) == len(watched), LIMIT_S)
+        first = stored(server, name).values()
+        detected += [at - began for at, _ in first]
+        arrived += [received - began for _, received in first]
     return detected, arrived
 
 

@@ -6,6 +6,8 @@ import { Agent, alert, findings, HOSTILE, PASSWORD, Server, until } from "./worl
 
 const require = createRequire(import.meta.url);
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+const WIDE = { width: 1360, height: 860 };
+const NARROW = { width: 390, height: 844 };
 const LOOKS = [
   { name: "light", colorScheme: "light" },
   { name: "dark", colorScheme: "dark" },
@@ -35,6 +37,7 @@ export class World {
   failures = 0;
   faults = [];
   agents = [];
+  Agent = Agent;
   alert = alert;
   findings = findings;
   HOSTILE = HOSTILE;
@@ -87,7 +90,7 @@ export class World {
   /** A page of its own; what its scripts or the policy complain of fails the suite. */
   async newPage(context = this.#context) {
     const page = await context.newPage();
-    page.setViewportSize({ width: 1360, height: 860 });
+    await page.setViewportSize(WIDE);
     page.on("pageerror", (error) => this.faults.push(`script: ${error.message}`));
     page.on("console", (message) => {
       if (/Content Security Policy|Trusted ?Type/i.test(message.text())) this.faults.push(message.text());
@@ -151,6 +154,12 @@ export class World {
     return items[0];
   }
 
+  /** Until the screen is loaded, and its first answers have come. */
+  async ready(page = this.page) {
+    await page.waitForFunction(() => document.querySelector("h1, h2, .failure") && !document.querySelector(".loading"));
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 30))));
+  }
+
   async accessible(screen, page = this.page) {
     await page.evaluate(this.tools.axe);
     const violations = await page.evaluate(violationsOf, RULES);
@@ -159,12 +168,17 @@ export class World {
 
   async pose(look, page = this.page) {
     await page.emulateMedia({ colorScheme: look.colorScheme });
-    await page.setViewportSize(look.narrow ? { width: 390, height: 844 } : { width: 1360, height: 860 });
+    await page.setViewportSize(look.narrow ? NARROW : WIDE);
     await page.evaluate((language) => localStorage.setItem("hinomi.language", language), look.language ?? "en");
   }
 
   async picture(name, page = this.page) {
     if (this.pictures) await page.screenshot({ path: join(this.pictures, `${name}.png`) });
+  }
+
+  async #fits(where, page) {
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    this.check(over <= 0, `${where}: ${over} px wider than the window`);
   }
 
   /** A screen in light and dark under axe-core and not wider than the window; with pictures also ja and narrow. */
@@ -175,9 +189,12 @@ export class World {
       await open();
       await page.waitForTimeout(150);
       await this.accessible(`${name} (${look.name})`, page);
-      const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      this.check(over <= 0, `${name} (${look.name}): ${over} px wider than the window`);
+      await this.#fits(`${name} (${look.name})`, page);
       await this.picture(`${name}-${look.name}`, page);
+      if (look.name !== "dark") continue;
+      await page.setViewportSize(NARROW);
+      await page.waitForTimeout(100);
+      await this.#fits(`${name} (narrow)`, page);
     }
     await this.pose(LOOKS[0], page);
   }

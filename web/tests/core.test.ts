@@ -63,7 +63,7 @@ test("choices go into the address and back, and into the filter", () => {
   assert.equal(parseChoice("1=2; drop"), null);
   assert.equal(quote("a\"b\\"), "\"a\\\"b\\\\\"");
   assert.equal(filterText("open", choices.slice(0, 3), "count > 3 or count = 1"),
-    "status in (new, acknowledged) and (rule = \"A = \\\"b\\\" \\\\ c\" or rule = \"B\") and host != \"x\" " +
+    "status in (new, acknowledged) and (rule = \"A = \\\"b\\\" \\\\ c\" or rule = \"B\") and not host = \"x\" " +
     "and (count > 3 or count = 1)");
   assert.equal(filterText("all", [], " severity >= 7 "), "severity >= 7");
   assert.equal(filterText("all", [], ""), "");

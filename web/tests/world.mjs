@@ -8,6 +8,7 @@ import { join } from "node:path";
 export const PASSWORD = "correct horse battery staple";
 const LIMIT_MS = 60_000;
 const BEAT_MS = 5_000;
+let instances = 0x1000;
 
 export async function until(what, condition) {
   const end = Date.now() + LIMIT_MS;
@@ -73,24 +74,43 @@ export class Server {
 /** Speaks as an agent does: sends alerts, waits for rules and says which it has. */
 export class Agent {
   static async enrol(server, name, number) {
-    const agent = new Agent();
     const instance = number.toString(16).padStart(16, "0");
     const enrolment = await server.must("POST", "/v1/enrolments", { name, cluster: "shop-production" }, server.admin);
-    const made = await server.must("POST", "/v1/agents",
-      { name, instance, version: "0.1.0", kernel: "6.1.0", hostname: name, sensor: "notify" },
-      { Authorization: `Bearer ${enrolment.token}` });
-    Object.assign(agent, { server, id: made.id, sent: 0, spool: instance, version: 0, ended: false,
-      headers: { Authorization: `Bearer ${made.credential}`, "Hinomi-Instance": instance } });
+    const agent = await Agent.join(server, enrolment.token, { name, instance, version: "0.1.0", kernel: "6.1.0", hostname: name,
+      sensor: "notify" });
+    if (!agent) throw new Error(`${name} was refused`);
     return agent;
   }
 
-  async send(alerts) {
+  /** With the token of an enrolment; null: refused. */
+  static async join(server, token, self) {
+    const instance = self.instance ?? (++instances).toString(16).padStart(16, "0");
+    const made = await server.ask("POST", "/v1/agents", { ...self, instance }, { Authorization: `Bearer ${token}` });
+    if (made.status >= 300) return null;
+    return Object.assign(new Agent(), { server, id: made.body.id, sent: 0, spool: instance, version: 0, order: 0, ended: false,
+      headers: { Authorization: `Bearer ${made.body.credential}`, "Hinomi-Instance": instance } });
+  }
+
+  /** Records as they are, numbered; whether the server took them. */
+  async tryRecords(records) {
     const first = this.sent + 1;
-    const lines = alerts.map((alert, i) => JSON.stringify({ n: first + i, alert: {
-      ...alert, hinomi: { ...alert.hinomi, id: `${this.id}:b007:${first + i}` } } }));
-    await this.server.must("POST", `/v1/agents/${this.id}/batches`, `${lines.join("\n")}\n`, { ...this.headers,
-      "Content-Type": "application/x-ndjson", "Hinomi-Spool": this.spool, "Hinomi-First": String(first) });
-    this.sent += alerts.length;
+    const lines = records.map((record, i) => JSON.stringify({ n: first + i, ...record }));
+    const { status, body } = await this.server.ask("POST", `/v1/agents/${this.id}/batches`, `${lines.join("\n")}\n`, {
+      ...this.headers, "Content-Type": "application/x-ndjson", "Hinomi-Spool": this.spool, "Hinomi-First": String(first) });
+    if (status >= 500 || status === 429) throw new Error(`batch: ${status} ${JSON.stringify(body)}`);
+    if (status >= 300) return false;
+    this.sent += records.length;
+    return true;
+  }
+
+  async trySend(alerts) {
+    const first = this.sent + 1;
+    return this.tryRecords(alerts.map((alert, i) => ({ alert: {
+      ...alert, hinomi: { ...alert.hinomi, id: `${this.id}:b007:${first + i}` } } })));
+  }
+
+  async send(alerts) {
+    if (!await this.trySend(alerts)) throw new Error("the server refused alerts");
   }
 
   async heartbeat(more = {}) {
@@ -101,19 +121,31 @@ export class Agent {
 
   /** Until stop(): takes each new bundle, says that it is in force, and that it lives. */
   follow() {
-    const abort = new AbortController();
-    this.abort = abort;
     this.beat = setInterval(() => { this.heartbeat().catch(() => undefined); }, BEAT_MS);
     this.following = (async () => {
-      while (!this.ended) {
-        const response = await fetch(`${this.server.url}/v1/agents/${this.id}/bundle?after=${this.version}`,
-          { headers: this.headers, signal: abort.signal });
-        await response.arrayBuffer();
-        if (response.status !== 200) continue;
-        this.version = Number(response.headers.get("Hinomi-Version"));
-        await this.heartbeat();
-      }
+      while (!this.ended) await this.poll();
     })().catch((error) => { if (!this.ended) throw error; });
+  }
+
+  /** Waits for rules, a change of them, or orders; orders it calls done. */
+  async poll() {
+    this.abort = new AbortController();
+    const response = await fetch(`${this.server.url}/v1/agents/${this.id}/bundle?after=${this.version}&orders=${this.order}`,
+      { headers: this.headers, signal: this.abort.signal });
+    if (response.headers.get("content-type")?.includes("orders")) {
+      for (const { id } of (await response.json()).orders) {
+        this.order = Math.max(this.order, id);
+        await this.server.ask("POST", `/v1/agents/${this.id}/orders/${id}`, { ok: true, result: "as ordered" }, this.headers);
+      }
+      return;
+    }
+    await response.arrayBuffer();
+    if (response.status !== 200) {
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      return;
+    }
+    this.version = Number(response.headers.get("Hinomi-Version"));
+    await this.heartbeat();
   }
 
   async stop() {

@@ -21,13 +21,20 @@ export function shortcuts(): Shortcut[] {
 }
 
 function isTyping(target: EventTarget | null): boolean {
+  if (target instanceof HTMLInputElement && /^(checkbox|radio)$/.test(target.type)) return false;
   return target instanceof HTMLElement &&
     (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 }
 
+/** Enter and space do what the focused button or link does. */
+function takesIt(event: KeyboardEvent): boolean {
+  return (event.key === "Enter" || event.key === " ") && event.target instanceof Element &&
+    event.target.closest("a, button, summary, [role=button], [role=listbox], [role=tab]") !== null;
+}
+
 export function handleKey(event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
-  if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
+  if (isTyping(event.target) || takesIt(event) || document.querySelector("dialog[open]")) return;
   for (const layer of [...layers].reverse()) {
     const found = layer.current.find((s) => s.key === event.key);
     if (found) {

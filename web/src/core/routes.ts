@@ -16,7 +16,7 @@ export interface Routes {
   "GET /v1/me": { answer: S.Me };
   "PATCH /v1/me": { body: S.MeChange; answer: S.Me };
   "GET /v1/users": { query: Queries["page"]; answer: S.Users };
-  "GET /v1/findings": { query: Queries["findings"]; answer: S.Findings };
+  "GET /v1/findings": { query: Queries["findings"] | "offset"; answer: S.Findings };
   "GET /v1/findings/facets": { query: Queries["findings"] | "facets" | "top"; answer: S.Facets };
   "GET /v1/findings/histogram": { query: Queries["findings"] | "width_ms"; answer: S.Histogram };
   "POST /v1/findings/bulk": { body: S.FindingsBulk; answer: S.Changed };
@@ -56,6 +56,15 @@ export type Answer<O extends Operation> = Routes[O]["answer"];
 export type Arguments<O extends Operation> = Record<string, never> extends Omit<Call<O>, "signal">
   ? [call?: Call<O>]
   : [call: Call<O>];
+
+/** The findings' screen. */
+export interface Routes {
+  "GET /v1/fields": { answer: S.Fields };
+  "GET /v1/filters": { answer: S.Filters };
+  "POST /v1/filters": { body: S.FilterNew; answer: S.Filter };
+  "PATCH /v1/filters/{id}": { body: S.FilterChange; answer: S.Filter };
+  "DELETE /v1/filters/{id}": { answer: void };
+}
 
 /** Overview, coverage, activity, onboarding. */
 export interface Routes {

@@ -29,6 +29,10 @@ export function failed(error: unknown): void {
   show("failed", told.advice, told.detail);
 }
 
+export function failedText(text: string): void {
+  show("failed", text, "");
+}
+
 export function Toasts() {
   return (
     <div class="toasts" role="region" aria-live="polite" aria-label={t("app.notify")}>
