@@ -1,0 +1,82 @@
+// Activity: the place in the address, what the server is asked, and what of a record says what happened.
+import type { Activity, ActivityHistogram } from "../generated/schemas";
+import { quote } from "./filter";
+import { place } from "./router";
+
+export const KINDS = ["exec", "connect", "dns", "write"] as const;
+export type Kind = (typeof KINDS)[number];
+export const SPANS = ["15m", "1h", "6h", "24h", "7d"] as const;
+export type Span = (typeof SPANS)[number];
+export type Item = Activity["items"][number];
+
+const MINUTE_MS = 60_000;
+const LENGTHS: Record<Span, number> = { "15m": 15 * MINUTE_MS, "1h": 60 * MINUTE_MS, "6h": 360 * MINUTE_MS,
+  "24h": 1440 * MINUTE_MS, "7d": 7 * 1440 * MINUTE_MS };
+
+export interface View {
+  span: Span;
+  kind: Kind | undefined;
+  filter: string;
+  /** Chosen in the histogram; without it the time up to now. */
+  from: number | undefined;
+  to: number | undefined;
+  cursor: string | undefined;
+}
+
+function moment(text: string | null): number | undefined {
+  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+export function readView(query = place.value.query): View {
+  const from = moment(query.get("from"));
+  const to = moment(query.get("to"));
+  const whole = from !== undefined && to !== undefined && from < to;
+  return {
+    span: SPANS.find((span) => span === query.get("time")) ?? "24h",
+    kind: KINDS.find((kind) => kind === query.get("kind")),
+    filter: query.get("filter") ?? "",
+    from: whole ? from : undefined,
+    to: whole ? to : undefined,
+    cursor: query.get("cursor") ?? undefined,
+  };
+}
+
+/** The times that the server is asked for; `now`: when the reader asked. */
+export function timesOf(view: View, now: number): { from: number; to: number } {
+  if (view.from !== undefined && view.to !== undefined) return { from: view.from, to: view.to };
+  return { from: now - LENGTHS[view.span], to: now };
+}
+
+export function filterOf(view: View): string {
+  const parts = [view.kind ? `kind = ${view.kind}` : "", view.filter.trim()].filter(Boolean);
+  return parts.length > 1 ? `${parts[0] ?? ""} and (${parts[1] ?? ""})` : parts.join("");
+}
+
+/** A condition joined to those that there are. */
+export function joined(filter: string, field: string, value: string, not: boolean): string {
+  const condition = `${field} ${not ? "!=" : "="} ${quote(value)}`;
+  return filter.trim() ? `${filter.trim()} and ${condition}` : condition;
+}
+
+export function field(item: Item, name: string): string | null {
+  const value = item.fields[name];
+  return typeof value === "string" && value !== "" ? value
+    : typeof value === "number" || typeof value === "boolean" ? String(value) : null;
+}
+
+/** What was started, connected to, asked for or written. */
+export function objectOf(item: Item): { name: string; value: string } | null {
+  const names: Record<Kind, readonly string[]> = {
+    exec: ["proc.cmdline", "proc.exepath", "proc.name"], connect: ["fd.name", "fd.sip"],
+    dns: ["dns.question", "dns.domain", "dns.name", "fd.name"], write: ["fd.name"],
+  };
+  for (const name of names[item.kind]) {
+    const value = field(item, name);
+    if (value) return { name, value };
+  }
+  return null;
+}
+
+export function sumOf(bucket: ActivityHistogram["buckets"][number]): number {
+  return KINDS.reduce((all, kind) => all + bucket[kind], 0);
+}
