@@ -22,6 +22,7 @@ export const screens: readonly Screen[] = [
   { path: "/lists/{name}", title: "lists.title", load: lazy(() => import("./screens/list")) },
   { path: "/coverage", title: "coverage.title", load: lazy(() => import("./screens/coverage")) },
   { path: "/overview", title: "overview.title", load: lazy(() => import("./screens/overview")) },
+  { path: "/activity", title: "activity.title", load: lazy(() => import("./screens/activity")) },
   { path: "/coverage/{agent}", title: "coverage.title", load: lazy(() => import("./screens/coverage-agent")) },
   { path: "/onboarding", title: "onboarding.title", load: lazy(() => import("./screens/onboarding")) },
 ];

@@ -1,5 +1,5 @@
 // Activity: the place in the address, what the server is asked, and what of a record says what happened.
-import type { Activity, ActivityHistogram } from "../generated/schemas";
+import type { Activity } from "../generated/schemas";
 import { quote } from "./filter";
 import { place } from "./router";
 
@@ -41,10 +41,19 @@ export function readView(query = place.value.query): View {
   };
 }
 
-/** The times that the server is asked for; `now`: when the reader asked. */
-export function timesOf(view: View, now: number): { from: number; to: number } {
-  if (view.from !== undefined && view.to !== undefined) return { from: view.from, to: view.to };
-  return { from: now - LENGTHS[view.span], to: now };
+const WIDTHS = [1, 5, 15, 60, 300, 900, 1800, 3600, 10_800, 21_600, 86_400].map((seconds) => seconds * 1000);
+const BARS = 80;
+
+export interface Times { from: number; to: number; width: number }
+
+/** The times that the server is asked for, in whole bars; `now`: when the reader asked. */
+export function timesOf(view: View, now: number): Times {
+  const whole = view.from !== undefined && view.to !== undefined;
+  const from = whole ? view.from ?? 0 : now - LENGTHS[view.span];
+  const to = whole ? view.to ?? 0 : now;
+  const width = WIDTHS.find((one) => (to - from) / one <= BARS) ?? Math.ceil((to - from) / BARS);
+  if (whole) return { from, to, width };
+  return { from: Math.floor(from / width) * width, to: Math.ceil(to / width) * width, width };
 }
 
 export function filterOf(view: View): string {
@@ -68,15 +77,11 @@ export function field(item: Item, name: string): string | null {
 export function objectOf(item: Item): { name: string; value: string } | null {
   const names: Record<Kind, readonly string[]> = {
     exec: ["proc.cmdline", "proc.exepath", "proc.name"], connect: ["fd.name", "fd.sip"],
-    dns: ["dns.question", "dns.domain", "dns.name", "fd.name"], write: ["fd.name"],
+    dns: ["dns.question.name"], write: ["fd.name"],
   };
   for (const name of names[item.kind]) {
     const value = field(item, name);
     if (value) return { name, value };
   }
   return null;
-}
-
-export function sumOf(bucket: ActivityHistogram["buckets"][number]): number {
-  return KINDS.reduce((all, kind) => all + bucket[kind], 0);
 }
