@@ -236,6 +236,10 @@ static void say_ready(const struct daemon *d)
     sensors_describe(&d->sensors, &sensors);
     log_info("ready: %u of %u rules; sensors: %.*s", d->rules->enabled, d->rules->ruleset->nrules,
              STR_ARG(buf_str(&sensors)));
+    if (d->rules->enabled == 0) {
+        log_warning("there are no rules: nothing is detected%s",
+                    d->config.server_url ? " until the server sends some" : "");
+    }
 }
 
 /* SIGHUP reloads; returns at SIGTERM or SIGINT. */

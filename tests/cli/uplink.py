@@ -331,6 +331,54 @@ class Delivery(Base):
         second.until_said("is another agent's, which is running")
 
 
+class FirstStart(Base):
+    """An agent that was never enrolled begins while there is no server."""
+    tls = False
+
+    def setUp(self):
+        super().setUp()
+        self.away()
+
+    def away(self):
+        self.server.http.shutdown()
+        self.server.http.server_close()
+
+    def appear(self):
+        self.server = stub.UplinkServer(self.folder, False, self.server.port)
+        self.addCleanup(self.server.__exit__)
+        self.server.offer_rules(3, {"rules/10-x.yaml": rules()})
+
+    @unittest.skipUnless(HAS_SHIM, "there is no shim")
+    def test_without_rules(self):
+        """It says that it detects nothing, and then gets rules, also for a program that began before them."""
+        go = os.path.join(self.folder, "go")
+        agent = self.agent(rules_too=False)
+        agent.until_said("there are no rules: nothing is detected until the server sends some")
+        agent.until_said("the server cannot be reached")
+        with subprocess.Popen([SHIM, "--socket", agent.socket, "--", "/bin/sh", "-c",
+                               f"while [ ! -e {go} ]; do sleep 0.1; done; : > {self.folder}/marker"],
+                              stdin=subprocess.DEVNULL) as early:
+            self.appear()
+            agent.until_said("rules of the server, version 3, are in force")
+            self.server.wait(lambda s: any(b["rules"] == 1 and b["health"]["ok"] for b in s.heartbeats))
+            self.touch(agent, 1)
+            self.arrived()
+            self.write("go", "")
+            self.made += 1
+            self.assertEqual(early.wait(LIMIT_S), 0)
+        self.arrived()
+
+    def test_with_rules(self):
+        agent = self.agent()
+        agent.until_said("the server cannot be reached")
+        self.assertNotIn("there are no rules", agent.said())
+        self.touch(agent, 2)
+        until(lambda: self.printed(agent) == 2)
+        self.appear()
+        agent.until_said("rules of the server, version 3, are in force")
+        self.arrived()
+
+
 class Certificates(Base):
     def test_wrong_ca(self):
         agent = self.agent(HINOMI_SERVER_CA_SHA256="0" * 64)
