@@ -393,13 +393,24 @@ class Findings(unittest.TestCase):
         self.assertEqual((status, other["changed"]), (201, 2))
         self.assertEqual(self.ask("GET", "/v1/findings/" + before["id"])[1]["status"], "suppressed")
         path = f"/v1/suppressions/{made['id']}"
+        for body, status in (({"filter": ""}, 422), ({"filter": "proc.nam = x"}, 400), ({"name": "all of them"}, 409),
+                             ({"reason": ""}, 422), ({"expires_ms": 1}, 422), ({"author": "x"}, 422)):
+            self.assertEqual(self.ask("PATCH", path, body, self.analyst)[0], status, body)
+        self.assertEqual(self.ask("PATCH", path, {"reason": "x"}, self.viewer)[0], 403)
+        self.assertEqual(self.ask("PATCH", "/v1/suppressions/99999", {"reason": "x"}, self.analyst)[0], 404)
+        later = int(time.time() * 1000) + 60_000
+        status, changed = self.ask("PATCH", path, {"filter": new["filter"] + " and count >= 0", "expires_ms": later}, self.analyst)
+        self.assertEqual((status, changed["name"], changed["expires_ms"], changed["reason"]), (200, new["name"], later, "known"))
+        status, changed = self.ask("PATCH", path, {"expires_ms": None, "reason": "still"}, self.analyst)
+        self.assertEqual((status, changed["expires_ms"], changed["reason"], changed["hits"] >= 1), (200, None, "still", True))
         self.assertEqual(self.ask("DELETE", path, None, self.viewer)[0], 403)
         self.assertEqual(self.ask("DELETE", path, None, self.analyst)[0], 204)
         self.assertEqual(self.ask("DELETE", path, None, self.analyst)[0], 404)
         self.assertEqual(self.finding("quiet4")["status"], "suppressed")
         until(lambda: [s for s in self.ask("GET", "/v1/suppressions")[1]["items"] if s["expired"]])
         self.assertEqual(self.finding("quiet5", fields={"proc.pid": 7})["status"], "new")
-        self.assertEqual(len(self.audited("suppression")), 3)
+        self.assertEqual([e["action"] for e in self.audited("suppression")].count("suppression.change"), 2)
+        self.assertEqual(len(self.audited("suppression")), 5)
 
     def rule_text(self):
         status, answer = self.ask("GET", "/v1/rules/" + urllib.parse.quote(RULE))
@@ -452,6 +463,15 @@ class Findings(unittest.TestCase):
                        if e["id"] == brief["id"] and e["state"] == "expired"])
         self.assertIn(item["name"], self.rule_text())
         path = f"/v1/exceptions/{made['id']}"
+        self.assertEqual(self.ask("PATCH", path, {"reason": "x"}, self.viewer)[0], 403)
+        for body, status in (({"reason": ""}, 422), ({"expires_ms": 1}, 422), ({"fields": []}, 422)):
+            self.assertEqual(self.ask("PATCH", path, body, self.analyst)[0], status, body)
+        later = int(time.time() * 1000) + 60_000
+        for body, wanted in (({"expires_ms": later}, (later, save["reason"])), ({"reason": "longer"}, (later, "longer")),
+                             ({"expires_ms": None}, (None, "longer"))):
+            status, changed = self.ask("PATCH", path, body, self.analyst)
+            self.assertEqual((status, changed["expires_ms"], changed["reason"]), (200, *wanted))
+        self.assertEqual(self.ask("PATCH", f"/v1/exceptions/{brief['id']}", {"reason": "x"}, self.analyst)[0], 404)
         self.assertEqual(self.ask("DELETE", path, None, self.viewer)[0], 403)
         self.assertEqual(self.ask("DELETE", path, None, self.analyst)[0], 204)
         self.assertEqual(self.ask("DELETE", path, None, self.analyst)[0], 404)
@@ -463,7 +483,7 @@ class Findings(unittest.TestCase):
         self.assertIn(item["name"], self.rule_text())
         until(lambda: item["name"] not in self.rule_text())
         self.assertEqual({e["action"] for e in self.audited("exception")},
-                         {"exception.create", "exception.remove", "exception.expire"})
+                         {"exception.create", "exception.change", "exception.remove", "exception.expire"})
 
     def test_dry_run(self):
         now = int(time.time() * 1000)

@@ -7,7 +7,7 @@ import { quote } from "../core/filter";
 import { t, type Key } from "../core/i18n";
 import { useResource } from "../core/resource";
 import type { Document, Finding, Finding as Row, RuleText } from "../generated/schemas";
-import { Copy } from "../ui/copy";
+import { CopyIcon } from "../ui/copy-icon";
 import { Text } from "../ui/text";
 import { EvidenceList, FieldGroups } from "./finding-evidence";
 import { Facts } from "./finding-facts";
@@ -39,7 +39,7 @@ function Summary({ of, rule }: Props) {
       <div class="title-row">
         <h3>{t("finding.summary")}</h3>
         <span class="space" />
-        <Copy of={lines.map(plain).join("\n")} what={t("finding.summary")} word={t("action.copy")} />
+        <CopyIcon of={lines.map(plain).join("\n")} what={t("finding.summary")} word={t("action.copy")} />
       </div>
       <ul>{lines.map((line, i) => <li key={i}>{woven(line)}</li>)}</ul>
     </section>

@@ -9,10 +9,12 @@ interface Props {
   children: ComponentChildren;
   /** At the side, as high as the window. */
   drawer?: boolean;
+  /** For differences and tables. */
+  wide?: boolean;
   extra?: ComponentChildren;
 }
 
-export function Dialog({ title, onClose, children, drawer, extra }: Props) {
+export function Dialog({ title, onClose, children, drawer, wide, extra }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
@@ -21,7 +23,7 @@ export function Dialog({ title, onClose, children, drawer, extra }: Props) {
     return () => dialog?.close();
   }, []);
   return (
-    <dialog ref={ref} class={drawer ? "drawer" : "box"} aria-labelledby={id}
+    <dialog ref={ref} class={drawer ? "drawer" : wide ? "box wide" : "box"} aria-labelledby={id}
       onCancel={(event) => { event.preventDefault(); onClose(); }}
       onClick={(event) => { if (event.target === ref.current) onClose(); }}>
       <div class="dialog-inside">

@@ -1,37 +1,53 @@
-// Until when: a few spans, or for good.
-import { useState } from "preact/hooks";
+// When something ends: the choice of it, and how it is shown.
+import { useId, useState } from "preact/hooks";
+import { ahead, endOf, endOfDay, type Span } from "../core/expiry";
 import { t } from "../core/i18n";
-import { exact } from "../core/time";
+import { exact, now, zoneName } from "../core/time";
 import { Select } from "./field";
+import { Time } from "./parts";
+import "../styles/once.css";
 
-const DAY_MS = 86_400_000;
-const SPANS = { "1": DAY_MS, "7": 7 * DAY_MS, "30": 30 * DAY_MS, "90": 90 * DAY_MS, "365": 365 * DAY_MS, never: 0 } as const;
-export type Span = keyof typeof SPANS;
+type Choice = Span | "date" | "keep";
 
-const ALL: readonly Span[] = ["1", "7", "30", "90", "365", "never"];
-
-/** null: never */
-export function expiryOf(span: Span, now: number): number | null {
-  return SPANS[span] === 0 ? null : now + SPANS[span];
+interface Props {
+  label: string;
+  spans: readonly Span[];
+  first: Choice;
+  /** null: never; undefined: as it is; NaN: not chosen yet. */
+  onEnd: (ms: number | null | undefined) => void;
 }
 
-export function useSpan(first: Span): [Span, (span: Span) => void] {
-  return useState<Span>(first);
-}
-
-function labelOf(span: Span): string {
-  return span === "never" ? t("finding.expires.never") : t("finding.expires.days", { n: Number(span) });
-}
-
-export function Expiry({ span, onSpan }: { span: Span; onSpan: (span: Span) => void }) {
-  const at = expiryOf(span, Date.now());
+/** A span from now, or a day of one's own. */
+export function ExpirySelect({ label, spans, first, onEnd }: Props) {
+  const id = useId();
+  const [choice, setChoice] = useState<Choice>(first);
+  const [date, setDate] = useState("");
+  const choices: Choice[] = [...(first === "keep" ? ["keep" as const] : []), ...spans, "date"];
+  const choose = (value: Choice) => {
+    setChoice(value);
+    onEnd(value === "keep" ? undefined : value === "date" ? endOfDay(date) ?? NaN : endOf(value));
+  };
+  const setDay = (text: string) => {
+    setDate(text);
+    onEnd(endOfDay(text) ?? NaN);
+  };
   return (
-    <div class="expiry">
-      <Select<Span> label={t("finding.expires")} value={span} onChoose={onSpan}
-        choices={ALL.map((value) => ({ value, label: labelOf(value) }))} />
-      <span class="faint">
-        {at === null ? t("finding.expires.neverHelp") : t("finding.expires.at", { time: exact(at).slice(0, 16) })}
-      </span>
+    <div class="field expiry">
+      <Select<Choice> label={label} value={choice} onChoose={choose}
+        choices={choices.map((value) => ({ value, label: t(`expiry.${value}`) }))} />
+      {choice === "date" && (
+        <>
+          <label for={id} class="unseen-label">{t("expiry.day")}</label>
+          <input id={id} type="date" required value={date} onInput={(event) => setDay(event.currentTarget.value)} />
+        </>
+      )}
     </div>
   );
+}
+
+/** "in 3 days", "3 days ago", "never". */
+export function Expires({ ms }: { ms: number | null }) {
+  if (ms === null) return <span class="faint">{t("expiry.never")}</span>;
+  if (ms <= now.value) return <Time ms={ms} />;
+  return <time dateTime={new Date(ms).toISOString()} title={`${exact(ms)} ${zoneName()}`}>{ahead(ms, now.value)}</time>;
 }
