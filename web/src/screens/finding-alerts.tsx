@@ -6,7 +6,7 @@ import { allFields, asText } from "../core/evidence";
 import { t } from "../core/i18n";
 import { useResource } from "../core/resource";
 import type { Finding } from "../generated/schemas";
-import { CopyIcon } from "../ui/copy-icon";
+import { Copy } from "../ui/copy";
 import { Button, Failure, Loading, Time } from "../ui/parts";
 import { Text } from "../ui/text";
 import { failed } from "../ui/toasts";
@@ -21,7 +21,7 @@ function Alert({ of: alert }: { of: unknown }) {
     <li>
       {ms !== null && <Time ms={ms} full />}
       <div><Text of={outputOf(alert)} /></div>
-      {command && <div class="command-line"><Text of={command} mono /><CopyIcon of={command} what={t("finding.command")} /></div>}
+      {command && <div class="command-line"><Text of={command} mono /><Copy of={command} what={t("finding.command")} /></div>}
     </li>
   );
 }
@@ -63,7 +63,7 @@ export function Raw({ of }: { of: Finding }) {
             {t(`finding.raw.${value}`)}
           </Button>
         ))}
-        <CopyIcon of={text} what={t("finding.raw")} word={t("action.copy")} />
+        <Copy of={text} what={t("finding.raw")} word={t("action.copy")} />
       </div>
       <pre class="raw" tabIndex={0} aria-label={t("finding.raw")}>
         {lines.slice(0, LINES_MAX).map((line, i) => <span key={i}><Text of={line} />{"\n"}</span>)}

@@ -4,7 +4,7 @@ import { allFields, cutAt, groupsOf, placeOf, type Field } from "../core/evidenc
 import { t } from "../core/i18n";
 import { visibleText } from "../core/visible";
 import type { Finding } from "../generated/schemas";
-import { CopyIcon } from "../ui/copy-icon";
+import { Copy } from "../ui/copy";
 import { Text } from "../ui/text";
 
 export function Marked({ value, item }: { value: string; item: string }) {
@@ -25,7 +25,7 @@ function Match({ of, fields }: { of: Evidence; fields: Record<string, unknown> }
     <li class="match">
       <div class="match-value">
         {place ? <Marked value={place[1]} item={of.item} /> : <mark><Text of={of.item} mono /></mark>}
-        <CopyIcon of={of.item} what={visibleText(of.item)} />
+        <Copy of={of.item} what={visibleText(of.item)} />
       </div>
       <p class="faint">
         {of.field && <><span class="mono"><Text of={of.field} /></span>{" "}</>}
@@ -53,7 +53,7 @@ export function EvidenceList({ finding: f }: { finding: Finding }) {
       {items.length > 0 && <ul class="matches">{items.map((item, i) => <Match key={i} of={item} fields={fields} />)}</ul>}
       <dl class="facts">
         {rows.map(([name, value]) => value && (
-          <div key={name}><dt>{name}</dt><dd class="copied"><Text of={value} mono /><CopyIcon of={value} what={name} /></dd></div>
+          <div key={name}><dt>{name}</dt><dd class="copied"><Text of={value} mono /><Copy of={value} what={name} /></dd></div>
         ))}
       </dl>
     </>
@@ -66,7 +66,7 @@ function Rows({ of }: { of: Field[] }) {
       {of.map(([name, value]) => (
         <div key={name}>
           <dt class="mono"><Text of={name} /></dt>
-          <dd class="copied"><Text of={value} mono /><CopyIcon of={value} what={visibleText(name)} /></dd>
+          <dd class="copied"><Text of={value} mono /><Copy of={value} what={visibleText(name)} /></dd>
         </div>
       ))}
     </dl>

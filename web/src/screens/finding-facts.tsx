@@ -4,7 +4,7 @@ import { number, t } from "../core/i18n";
 import { findingsWith } from "../core/links";
 import { visibleText } from "../core/visible";
 import type { Finding } from "../generated/schemas";
-import { CopyIcon } from "../ui/copy-icon";
+import { Copy } from "../ui/copy";
 import { Time } from "../ui/parts";
 import { Text } from "../ui/text";
 
@@ -17,7 +17,7 @@ function Value({ of: { name, value, field, mono, show } }: { of: Fact }) {
   return (
     <dd class="copied">
       {show ?? <Text of={value} {...(mono ? { mono } : {})} />}
-      <CopyIcon of={value} what={name} />
+      <Copy of={value} what={name} />
       {url && (
         <a class="copy" href={url} aria-label={label} title={label}>
           <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true"><path d="M2 3h12l-4.5 5.5V13l-3 1.5v-6z" /></svg>

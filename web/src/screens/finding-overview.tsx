@@ -7,7 +7,7 @@ import { quote } from "../core/filter";
 import { t, type Key } from "../core/i18n";
 import { useResource } from "../core/resource";
 import type { Document, Finding, Finding as Row, RuleText } from "../generated/schemas";
-import { CopyIcon } from "../ui/copy-icon";
+import { Copy } from "../ui/copy";
 import { Text } from "../ui/text";
 import { EvidenceList, FieldGroups } from "./finding-evidence";
 import { Facts } from "./finding-facts";
@@ -35,11 +35,11 @@ function useRarity(of: Finding): { rule: number; image: number } | undefined {
 function Summary({ of, rule }: Props) {
   const lines = summaryOf(of, useRarity(of), rule !== undefined);
   return (
-    <section class="summary">
+    <section class="finding-summary">
       <div class="title-row">
         <h3>{t("finding.summary")}</h3>
         <span class="space" />
-        <CopyIcon of={lines.map(plain).join("\n")} what={t("finding.summary")} word={t("action.copy")} />
+        <Copy of={lines.map(plain).join("\n")} what={t("finding.summary")} word={t("action.copy")} />
       </div>
       <ul>{lines.map((line, i) => <li key={i}>{woven(line)}</li>)}</ul>
     </section>
@@ -54,7 +54,7 @@ function Advice({ texts }: { texts: RuleText | undefined }) {
       {texts.next && texts.next.length > 0 && (
         <section>
           <h3>{t("finding.next")}</h3>
-          <ol class="next">{texts.next.map((step) => <li key={step}>{step}</li>)}</ol>
+          <ol class="finding-next">{texts.next.map((step) => <li key={step}>{step}</li>)}</ol>
         </section>
       )}
     </>
@@ -80,7 +80,7 @@ function Attack({ tags }: { tags: string[] }) {
   return (
     <section>
       <h3>{t("attack.title")}</h3>
-      <ul class="attack">
+      <ul class="finding-attack">
         {attack.techniques.map((one) => <TechniqueCard key={one.id} of={one} />)}
         {attack.tactics.filter((tactic) => !covered.has(tactic)).map((tactic) => (
           <li key={tactic} class="technique">
@@ -117,7 +117,7 @@ function Members({ of }: { of: Finding }) {
   return (
     <section>
       <h3>{t("finding.members")}</h3>
-      <ol class="members">
+      <ol class="finding-members">
         {membersOf(of).map((one) => (
           <li key={one.id}>
             <span class="tags">{one.stages.map((stage) => <span key={stage} class="tag">{stageName(stage)}</span>)}</span>

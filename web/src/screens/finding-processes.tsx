@@ -11,7 +11,7 @@ import { useResource } from "../core/resource";
 import { exact } from "../core/time";
 import { visibleText } from "../core/visible";
 import type { Finding } from "../generated/schemas";
-import { CopyIcon } from "../ui/copy-icon";
+import { Copy } from "../ui/copy";
 import { Button } from "../ui/parts";
 import { ProcessTree } from "../ui/process-tree";
 import { Text } from "../ui/text";
@@ -42,7 +42,7 @@ function Detail({ of: node }: { of: ProcessNode }) {
             node.uid !== null ? t("finding.uid", { uid: String(node.uid) }) : "",
             Number.isNaN(start) ? "" : t("finding.started", { time: exact(start) })].filter(Boolean).join(" · ")}
         </span></p>
-      {command && <div class="command-line"><Text of={command} mono /><CopyIcon of={command} what={t("finding.command")} /></div>}
+      {command && <div class="command-line"><Text of={command} mono /><Copy of={command} what={t("finding.command")} /></div>}
       {node.parent && <p class="faint">{t("finding.startedBy")} <Text of={node.parent.name || node.parent.exe} /></p>}
       {node.exe && (
         <p><a href={findingsWith("proc.exepath", node.exe)}>{t("finding.ofProgram", { exe: visibleText(node.exe) })}</a></p>

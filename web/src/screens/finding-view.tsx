@@ -7,7 +7,7 @@ import { findingUrl } from "../core/links";
 import { useResource } from "../core/resource";
 import { go, place, urlWith } from "../core/router";
 import type { Document, Finding, RuleText } from "../generated/schemas";
-import { CopyIcon } from "../ui/copy-icon";
+import { Copy } from "../ui/copy";
 import { Severity, Time } from "../ui/parts";
 import { Tabs } from "../ui/tabs";
 import { Text } from "../ui/text";
@@ -73,7 +73,7 @@ function Head({ of: f, texts, ...rest }: { of: Finding; texts: RuleText | undefi
         <Severity band={f.band} score={f.severity} />
         {f.type && <span class="faint mono type"><Text of={f.type} /></span>}
         <span class="space" />
-        <CopyIcon of={window.location.origin + findingUrl(f.id)} what={t("finding.link")} word={t("finding.copyLink")} />
+        <Copy of={window.location.origin + findingUrl(f.id)} what={t("finding.link")} word={t("finding.copyLink")} />
       </div>
       <h2 class="finding-title">{texts?.title ?? <Text of={f.title} />}</h2>
       <p class="sentence" aria-label={plain(line)}>{woven(line)}</p>

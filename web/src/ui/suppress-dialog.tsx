@@ -58,13 +58,13 @@ function Parts({ parts, onParts }: { parts: Part[]; onParts: (parts: Part[]) => 
 
 function Preview({ of, waiting }: { of: Resource<Findings | undefined>; waiting: boolean }) {
   return (
-    <section class={waiting ? "effect asking" : "effect"} aria-busy={waiting} aria-label={t("finding.exc.preview")}>
+    <section class={waiting ? "exception-effect asking" : "exception-effect"} aria-busy={waiting} aria-label={t("finding.exc.preview")}>
       <h3>{t("finding.exc.preview")}</h3>
       {of.error !== undefined && !waiting ? <Failure error={of.error} />
         : of.data === undefined ? <p class="faint">{t("finding.exc.counting")}</p> : (
           <>
             <p class="headline" role="status"><strong>{t("finding.sup.count", { count: of.data.total })}</strong></p>
-            <ul class="samples">
+            <ul class="exception-samples">
               {of.data.items.map((row) => (
                 <li key={row.id}><Severity band={row.band} score={row.severity} /> <Text of={row.title} /></li>
               ))}
