@@ -74,9 +74,15 @@ async function made(w) {
   check(at > 40_000 && at < 60_000, `the middle is row ${at}`);
   check(asked.length - before < 12, `a jump asks for few pages: ${asked.length - before}`);
   await page.locator(`tr[data-row="${at}"]`, { hasText: `container-${at}` }).waitFor();
+  await page.locator(`tr[data-row="${at + 14}"] a`).click();
+  await page.locator("dialog.drawer").waitFor();
+  await page.keyboard.press("Escape");
+  await until("the list is where it was", async () => await page.locator(`tr[data-row="${at + 14}"][aria-current]`).count() === 1);
   await page.evaluate(() => window.scrollTo(0, document.documentElement.scrollHeight));
   await page.locator(`tr[data-row="${TOTAL - 1}"]`, { hasText: `container-${TOTAL - 1}` }).waitFor();
   await scrolled(w, "up from the end", -3500);
+  await page.getByRole("button", { name: "Severity", exact: true }).click();
+  await until("another list begins at its top", async () => await page.locator("tr[data-row=\"0\"]").count() === 1);
   await page.unroute(/\/v1\/findings\?/);
 }
 
