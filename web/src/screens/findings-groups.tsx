@@ -31,7 +31,9 @@ function Inside({ view, choice, count }: { view: FindingsView; choice: Choice; c
         {page.data.items.map((row) => (
           <li key={row.id}>
             <Severity band={row.band} score={row.severity} />
-            <a href={urlWith({ open: row.id })} onClick={inPlace(() => go(urlWith({ open: row.id })))}><Said of={shorten(row.title)} /></a>
+            <a href={urlWith({ open: row.id })} onClick={inPlace(() => go(urlWith({ open: row.id })))}>
+              <Said of={shorten(row.title)} />
+            </a>
             <span class="faint one-line"><Text of={shorten(row.proc_cmdline ?? row.output ?? "")} mono /></span>
             <span class="number">×{number(row.count)}</span>
             <StatusMark status={row.status} />
