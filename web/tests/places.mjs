@@ -18,7 +18,7 @@ const FAVOURITE = {
 };
 
 /** Parts of addresses that no collection of the API has, with what may stand for them. */
-const WORDS = { kind: ["rules", "lists", "macros", "policies"] };
+const WORDS = { kind: ["rule", "macro", "import"] };
 
 async function collection(w, name) {
   const { server } = w;
