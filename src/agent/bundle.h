@@ -39,6 +39,11 @@ int bundle_delta(const char *dir, uint64_t have, uint64_t version, struct str bo
 /* DIR/bundle.new becomes DIR/bundle. */
 int bundle_keep(const char *dir, struct err *err);
 void bundle_forget(const char *dir);
+/* The newest version of that server (its key) that was in force, in DIR/bundle.newest: what is older is never taken
+ * again, whatever becomes of the files. 0: none; *ret_other: it is another server's. */
+uint64_t bundle_newest(const char *dir, const uint8_t key[BUNDLE_KEY], bool *ret_other);
+int bundle_note_newest(const char *dir, const uint8_t key[BUNDLE_KEY], uint64_t version,
+                       struct err *err);
 /* Of DIR/bundle. -ENOENT: there is none. */
 int bundle_version(const char *dir, uint64_t *ret);
 

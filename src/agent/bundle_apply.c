@@ -38,6 +38,7 @@ struct bundles {
     uint8_t key[BUNDLE_KEY];
     struct arrival arrival; /* while `waiting` it is the thread's */
     struct bundles_stats stats;
+    uint64_t newest; /* that was in force: nothing older is taken, also when that is lost */
     uint64_t stalls; /* refusals after which the same would be sent again */
 };
 
@@ -63,7 +64,12 @@ static void refuse(struct bundles *b, uint64_t version, const char *why, const s
 
 static void in_force(struct bundles *b, const struct arrival *a)
 {
+    struct err err = { 0 };
+    if (bundle_note_newest(b->config.dir, b->key, a->version, &err) < 0) {
+        log_warning("an older version would be taken after a start: %s", err.message);
+    }
     pthread_mutex_lock(&b->lock);
+    b->newest = a->version;
     b->stats.version = b->stats.want = a->version;
     b->stats.ok = true;
     b->stats.error[0] = '\0';
@@ -96,9 +102,12 @@ static void apply_rules(struct bundles *b, const struct arrival *a)
     uint64_t have = b->stats.version;
     buf_init(&text, DIAGNOSTICS_MAX);
     snprintf(path, sizeof(path), "%s/bundle.new", b->config.dir);
-    int r = a->version > have ? prepare(b, a, have, &err)
-                              : err_set(&err, -EALREADY, "not newer than version %llu, in force",
-                                        (unsigned long long)have);
+    int r = a->version <= have ? err_set(&err, -EALREADY, "not newer than version %llu, in force",
+                                         (unsigned long long)have)
+            : a->version < b->newest
+                ? err_set(&err, -EALREADY, "older than version %llu, which was in force",
+                          (unsigned long long)b->newest)
+                : prepare(b, a, have, &err);
     if (r == -ESTALE) { /* everything, next time */
         pthread_mutex_lock(&b->lock);
         b->stats.want = 0;
@@ -164,9 +173,14 @@ int bundles_new(const struct bundles_config *config, struct bundles **ret, struc
     pthread_mutex_init(&b->lock, NULL);
     pthread_cond_init(&b->wake, NULL);
     bundle_forget(config->dir);
-    bundle_version(config->dir, &b->stats.version);
+    int r = bundle_version(config->dir, &b->stats.version);
+    if (r < 0 && r != -ENOENT) {
+        log_error("the server's rules that were kept cannot be used: %s", strerror(-r));
+        snprintf(b->stats.error, sizeof(b->stats.error), "the kept version: %s", strerror(-r));
+        b->stats.ok = false;
+    }
     b->stats.want = b->stats.version;
-    int r = -pthread_create(&b->thread, NULL, work, b);
+    r = -pthread_create(&b->thread, NULL, work, b);
     if (r < 0) {
         return err_set(err, r, "no thread for rules of the server: %s", strerror(-r));
     }
@@ -197,9 +211,16 @@ void bundles_free(struct bundles *b)
 
 void bundles_set_key(struct bundles *b, const uint8_t key[IDENTITY_KEY])
 {
+    bool other;
     pthread_mutex_lock(&b->lock);
     memcpy(b->key, key, sizeof(b->key));
     b->has_key = true;
+    b->newest = bundle_newest(b->config.dir, key, &other);
+    if (other) { /* whose numbers mean nothing here */
+        b->stats.version = b->stats.want = 0;
+    } else if (b->stats.version > b->newest) {
+        b->newest = b->stats.version;
+    }
     pthread_mutex_unlock(&b->lock);
 }
 

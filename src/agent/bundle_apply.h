@@ -41,5 +41,5 @@ struct bundles_stats {
     char error[BUNDLES_ERROR_MAX];
 };
 void bundles_get_stats(struct bundles *bundles, struct bundles_stats *ret);
-/* The kept one could not be loaded at the start: it counts as not there. */
+/* The kept one could not be loaded at the start: it counts as not there, but for older ones, which are not taken. */
 void bundles_reject_kept(struct bundles *bundles, const char *why);

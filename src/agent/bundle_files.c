@@ -91,6 +91,59 @@ int bundle_keep(const char *dir, struct err *err)
                : 0;
 }
 
+/* ---- the newest: "VERSION KEY\n", the key in hexadecimal digits */
+
+#define NEWEST_MAX (24 + 2 * BUNDLE_KEY)
+
+static struct str newest_text(char *storage, const uint8_t key[BUNDLE_KEY], uint64_t version)
+{
+    int n = snprintf(storage, NEWEST_MAX, "%llu ", (unsigned long long)version);
+    for (size_t i = 0; i < BUNDLE_KEY; i++) {
+        n += snprintf(storage + n, (size_t)(NEWEST_MAX - n), "%02x", key[i]);
+    }
+    storage[n] = '\n';
+    return str_from(storage, (size_t)n + 1);
+}
+
+uint64_t bundle_newest(const char *dir, const uint8_t key[BUNDLE_KEY], bool *ret_other)
+{
+    char path[BUNDLE_PATH_MAX], storage[NEWEST_MAX + 1], wanted[NEWEST_MAX];
+    struct buf text;
+    uint64_t version = 0;
+    *ret_other = false;
+    buf_init_fixed(&text, storage, sizeof(storage));
+    snprintf(path, sizeof(path), "%s/bundle.newest", dir);
+    struct err err = { 0 };
+    ptrdiff_t blank = file_read(path, &text, &err) < 0 ? -1 : str_find_char(buf_str(&text), ' ');
+    for (ptrdiff_t i = 0; i < blank; i++) {
+        if (storage[i] < '0' || storage[i] > '9' || version > UINT64_MAX / 10 - 1) {
+            return 0;
+        }
+        version = version * 10 + (uint64_t)(storage[i] - '0');
+    }
+    if (blank <= 0) {
+        return 0;
+    }
+    *ret_other = !str_eq(buf_str(&text), newest_text(wanted, key, version));
+    return *ret_other ? 0 : version;
+}
+
+int bundle_note_newest(const char *dir, const uint8_t key[BUNDLE_KEY], uint64_t version,
+                       struct err *err)
+{
+    char path[BUNDLE_PATH_MAX], fresh[BUNDLE_PATH_MAX], storage[NEWEST_MAX];
+    struct str text = newest_text(storage, key, version);
+    snprintf(path, sizeof(path), "%s/bundle.newest", dir);
+    snprintf(fresh, sizeof(fresh), "%s/bundle.newest.new", dir);
+    CLEANUP(cleanup_close)
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int r = fd < 0 ? -errno : fd_write_all(fd, text.p, text.n);
+    if (r == 0 && rename(fresh, path) < 0) {
+        r = -errno;
+    }
+    return r < 0 ? err_set(err, r, "%s cannot be written: %s", path, strerror(-r)) : 0;
+}
+
 /* ---- deltas */
 
 struct delta {

@@ -160,7 +160,8 @@ static int make_engine(struct daemon *d)
                                   .clock = clock_of_costs },
                      .format = { .json = d->config.output == CONFIG_OUTPUT_JSON,
                                  .hinomi = &d->hinomi },
-                     .hooks = server_hooks(&d->server) },
+                     .hooks = server_hooks(&d->server),
+                     .more_fields = d->config.server_url },
         .all_calls = d->config.calls == CONFIG_CALLS_ALL,
         .names = d->config.dns,
         .output = d->output < 0 ? STDOUT_FILENO : d->output,
@@ -236,6 +237,10 @@ static void say_ready(const struct daemon *d)
     sensors_describe(&d->sensors, &sensors);
     log_info("ready: %u of %u rules; sensors: %.*s", d->rules->enabled, d->rules->ruleset->nrules,
              STR_ARG(buf_str(&sensors)));
+    if (d->rules->enabled == 0) {
+        log_warning("there are no rules: nothing is detected%s",
+                    d->config.server_url ? " until the server sends some" : "");
+    }
 }
 
 /* SIGHUP reloads; returns at SIGTERM or SIGINT. */

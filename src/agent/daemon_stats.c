@@ -97,6 +97,16 @@ static size_t what_fails(struct daemon *d, struct engine_stats *stats, const cha
     return n;
 }
 
+static const char no_rules[] = "there are no rules: nothing is detected";
+
+static uint32_t rules_in_force(struct daemon *d)
+{
+    pthread_mutex_lock(&d->rules_lock);
+    uint32_t n = d->rules->enabled;
+    pthread_mutex_unlock(&d->rules_lock);
+    return n;
+}
+
 void daemon_describe(void *data, struct heartbeat *heartbeat)
 {
     struct daemon *d = data;
@@ -109,9 +119,11 @@ void daemon_describe(void *data, struct heartbeat *heartbeat)
     heartbeat->sensor = buf_str(&sensors);
     heartbeat->ok = n == 0 && !d->sensors.lacking[0];
     heartbeat->reason = n ? failing[0] : d->sensors.lacking;
-    pthread_mutex_lock(&d->rules_lock);
-    heartbeat->rules = d->rules->enabled;
-    pthread_mutex_unlock(&d->rules_lock);
+    heartbeat->rules = rules_in_force(d);
+    if (heartbeat->ok && heartbeat->rules == 0) {
+        heartbeat->ok = false;
+        heartbeat->reason = no_rules;
+    }
 }
 
 bool daemon_health(void *data, struct buf *buf)
@@ -138,6 +150,9 @@ bool daemon_health(void *data, struct buf *buf)
     }
     if (d->sensors.lacking[0]) {
         jsonw_strz(&w, NULL, d->sensors.lacking);
+    }
+    if (rules_in_force(d) == 0) {
+        jsonw_strz(&w, NULL, no_rules);
     }
     if (stats.dropped_alerts) {
         jsonw_strz(&w, NULL, "alerts were lost: their reader is too slow");

@@ -8,8 +8,9 @@
  * Between two batches the server holds one connection for each agent: a poll waits until the next heartbeat is due, so
  * that both use the same one in turn, and the worker closes a connection that nothing has used for a few seconds.
  *
- * Failures double the time, up to a minute, with jitter, so that agents do not come back all at once; a server
- * that says when is believed, up to five minutes. A worker that comes anew knows nothing: all is asked again.
+ * Failures double the time, up to a minute, with jitter, so that agents do not come back all at once; not beyond ten
+ * seconds while the server answers something else: then answers were lost. A server that says when is believed, up to five
+ * minutes. A worker that comes anew knows nothing: all is asked again.
  */
 #include "agent/uplink.h"
 
@@ -30,6 +31,7 @@
 #include <sys/random.h>
 
 #define RETRY_MOST_S 300
+#define HEARD_S      30     /* ago: it is there */
 #define LOST_MS      120000 /* without an answer of the worker; its own limits are shorter */
 #define TOLD_AGAIN_S 600    /* the same trouble, in the log */
 #define TOLD_OTHER_S 10     /* another text of the same trouble */
@@ -57,6 +59,7 @@ struct uplink {
     bool started, ready;
     _Atomic bool stopping, beat, applied;
     bool applying;
+    uint64_t heard_ns;         /* it answered an errand well, whichever; 0: never */
     _Atomic uint32_t refusals; /* of bundles, in a row */
     struct errand_state errands[ERRANDS];
     uint64_t gather_ns; /* since when something waits; 0: nothing */
@@ -122,8 +125,16 @@ static uint64_t jitter(uint64_t ms)
     return ms / 2 + ms * random / UINT16_MAX;
 }
 
+uint64_t uplink_back_off_ms(uint32_t failures, bool heard)
+{
+    uint64_t ms = (uint64_t)UPLINK_BACKOFF_MS << (failures < 7 ? failures : 7);
+    uint64_t most = heard ? UPLINK_BACKOFF_HEARD : UPLINK_BACKOFF_MOST;
+    return ms < most ? ms : most;
+}
+
 static void succeed(struct uplink *u, enum errand errand)
 {
+    u->heard_ns = clock_boot_ns();
     u->errands[errand].failures = 0;
     u->errands[errand].after_ns = 0;
     pthread_mutex_lock(&u->lock);
@@ -141,9 +152,9 @@ static void wait_for(struct uplink *u, enum errand errand, uint64_t ms)
 static void back_off(struct uplink *u, enum errand errand, uint32_t retry_s)
 {
     struct errand_state *e = &u->errands[errand];
-    uint64_t ms = (uint64_t)UPLINK_BACKOFF_MS << (e->failures < 7 ? e->failures : 7);
+    bool heard = u->heard_ns && clock_boot_ns() - u->heard_ns < HEARD_S * NS_PER_S;
+    uint64_t ms = uplink_back_off_ms(e->failures, heard);
     e->failures++;
-    ms = ms < UPLINK_BACKOFF_MOST ? ms : UPLINK_BACKOFF_MOST;
     if (retry_s) {
         ms = 1000 * (uint64_t)(retry_s < RETRY_MOST_S ? retry_s : RETRY_MOST_S);
     }

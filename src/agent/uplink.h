@@ -17,11 +17,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define UPLINK_HEARTBEAT_S  10
-#define UPLINK_GATHER_MS    20 /* records are waited for that long before a batch is sent */
-#define UPLINK_BACKOFF_MS   500
-#define UPLINK_BACKOFF_MOST 60000
-#define UPLINK_REVOKED_S    300 /* between attempts of one that was refused */
+#define UPLINK_HEARTBEAT_S   10
+#define UPLINK_GATHER_MS     20 /* records are waited for that long before a batch is sent */
+#define UPLINK_BACKOFF_MS    500
+#define UPLINK_BACKOFF_MOST  60000
+#define UPLINK_BACKOFF_HEARD 6500 /* while it answers other errands; up to half more by chance */
+#define UPLINK_REVOKED_S     300  /* between attempts of one that was refused */
 
 enum uplink_state {
     UPLINK_STARTING,  /* not enrolled, or no answer yet */
@@ -78,4 +79,6 @@ struct uplink_stats {
     char error[256];        /* of the last failure, until an answer comes */
 };
 void uplink_get_stats(struct uplink *uplink, struct uplink_stats *ret);
+/* How long nothing is asked after so many failures in a row, before chance makes it half less to half more. */
+uint64_t uplink_back_off_ms(uint32_t failures, bool heard);
 const char *uplink_state_text(enum uplink_state state);

@@ -25,7 +25,8 @@ static struct json_object *parse(struct str text)
     return object;
 }
 
-static void take_text(struct json_object *object, const char *key, char *to, size_t size)
+/* What people are told is cut; what goes into paths, headers and keys is whole, or the answer is none. */
+static void take_words(struct json_object *object, const char *key, char *to, size_t size)
 {
     struct json_object *member = json_object_object_get(object, key);
     if (json_object_is_type(member, json_type_string)) {
@@ -34,6 +35,23 @@ static void take_text(struct json_object *object, const char *key, char *to, siz
         memcpy(to, json_object_get_string(member), n);
         to[n] = '\0';
     }
+}
+
+static bool take_text(struct json_object *object, const char *key, size_t size, char *to,
+                      struct uplink_message *ret)
+{
+    struct json_object *member = json_object_object_get(object, key);
+    size_t n = json_object_is_type(member, json_type_string)
+                   ? (size_t)json_object_get_string_len(member)
+                   : 0;
+    if (n < size) {
+        take_words(object, key, to, size);
+        return true;
+    }
+    ret->status = 0;
+    snprintf(ret->text, sizeof(ret->text), "the answer's `%s` has %zu bytes, %zu are the most", key,
+             n, size - 1);
+    return false;
 }
 
 static void take_number(struct json_object *object, const char *key, uint64_t *ret)
@@ -54,10 +72,11 @@ void uplink_read_answer(struct str json, struct uplink_message *ret)
     for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers) && ret->number == 0; i++) {
         take_number(object, numbers[i], &ret->number);
     }
-    take_text(object, "code", ret->code, sizeof(ret->code));
-    take_text(object, "detail", ret->text, sizeof(ret->text));
-    take_text(object, "id", ret->id, sizeof(ret->id));
-    take_text(object, "credential", ret->secret, sizeof(ret->secret));
-    take_text(object, "sign_key", ret->text, sizeof(ret->text));
+    take_words(object, "code", ret->code, sizeof(ret->code));
+    take_words(object, "detail", ret->text, sizeof(ret->text));
+    if (take_text(object, "id", sizeof(ret->id), ret->id, ret) &&
+        take_text(object, "credential", sizeof(ret->secret), ret->secret, ret)) {
+        take_text(object, "sign_key", UPLINK_SECRET_MAX, ret->text, ret);
+    }
     json_object_put(object);
 }

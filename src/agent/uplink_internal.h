@@ -63,4 +63,5 @@ void uplink_take_ca(struct uplink_worker *worker, struct str pem, bool answered)
 int uplink_batch_body(const struct uplink_message *batch, int fd, struct str agent,
                       struct buf *plain, struct buf *body);
 /* uplink_answer.c: numbers and words of an answer. */
+/* An answer with a member that is too long is none: status 0, and text says why. */
 void uplink_read_answer(struct str json, struct uplink_message *ret);

@@ -2,13 +2,15 @@
  * uplink_process: forks, and gives up everything but the network before the first byte is read from it.
  *
  * Landlock names what may be read; what the kernel has no word for is left out. The seccomp program refuses
- * calls by name with EPERM: those that start programs, trace, mount, load code into the kernel or hide calls.
+ * calls by name with EPERM: those that start programs, trace, mount, load code into the kernel, hide calls, or reach
+ * other processes: where the user could not be changed, it is the agent's own. A worker may signal itself, for abort().
  *
  * Sources: landlock(7), seccomp(2), capabilities(7).
  */
 #include "agent/uplink_process.h"
 
 #include "base/cleanup.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +23,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -62,8 +65,10 @@ int uplink_check_url(const char *url, struct err *err)
                          "`server.url` is https://HOST[:PORT] (http:// on the loopback only)");
 }
 
+/* Where the agent is root it is not root itself. */
 static void drop_rights(void)
 {
+    bool root = geteuid() == 0;
     struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
     struct __user_cap_data_struct none[2] = { 0 };
     for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0 && cap < 64; cap++) {
@@ -72,7 +77,11 @@ static void drop_rights(void)
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     syscall(SYS_setgroups, 0, NULL);
     syscall(SYS_setresgid, UPLINK_UID, UPLINK_UID, UPLINK_UID);
-    syscall(SYS_setresuid, UPLINK_UID, UPLINK_UID, UPLINK_UID);
+    if (syscall(SYS_setresuid, UPLINK_UID, UPLINK_UID, UPLINK_UID) < 0 && root) {
+        log_warning("the uplink's process stays root, without capabilities: it may not become "
+                    "user %d: %s",
+                    UPLINK_UID, strerror(errno));
+    }
     syscall(SYS_capset, &header, none);
 }
 
@@ -110,17 +119,32 @@ static void close_files(void)
     }
 }
 
-#define REFUSE(call)                                                                               \
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##call, 0, 1),                                         \
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
+#define LOAD(member)                                                                               \
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offsetof(struct seccomp_data, member))
+#define ALLOW        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+#define EPERMS       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
+#define REFUSE(call) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##call, 0, 1), EPERMS
+/* Of what was loaded: the low half of an argument, on machines that are little-endian. */
+#define REFUSE_ARGUMENT(value) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), 0, 1), EPERMS
 
+static int filter_calls(struct sock_filter *code, size_t n)
+{
+    struct sock_fprog program = { .len = (unsigned short)n, .filter = code };
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+}
+
+/*
+ *     calls by name: EPERM
+ *     fcntl, ioctl: EPERM for those that have the kernel send signals
+ *     prlimit64: EPERM of another process
+ */
 static void close_calls(void)
 {
     struct sock_filter code[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offsetof(struct seccomp_data, arch)),
+        LOAD(arch),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offsetof(struct seccomp_data, nr)),
+        LOAD(nr),
 #if defined(__x86_64__)
         BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
@@ -132,6 +156,12 @@ static void close_calls(void)
         REFUSE(process_vm_writev),
         REFUSE(pidfd_getfd),
         REFUSE(pidfd_open),
+        REFUSE(pidfd_send_signal),
+        REFUSE(kill),
+        REFUSE(tkill),
+        REFUSE(rt_sigqueueinfo),
+        REFUSE(rt_tgsigqueueinfo),
+        REFUSE(setpriority),
         REFUSE(mount),
         REFUSE(umount2),
         REFUSE(unshare),
@@ -145,10 +175,35 @@ static void close_calls(void)
         REFUSE(init_module),
         REFUSE(finit_module),
         REFUSE(kexec_load),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fcntl, 0, 8),
+        LOAD(args[1]),
+        REFUSE_ARGUMENT(F_SETOWN),
+        REFUSE_ARGUMENT(F_SETOWN_EX),
+        REFUSE_ARGUMENT(F_SETSIG),
+        ALLOW,
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 6),
+        LOAD(args[1]),
+        REFUSE_ARGUMENT(FIOSETOWN),
+        REFUSE_ARGUMENT(SIOCSPGRP),
+        ALLOW,
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prlimit64, 0, 3),
+        LOAD(args[0]),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0),
+        EPERMS,
+        ALLOW,
     };
-    struct sock_fprog program = { .len = sizeof(code) / sizeof(*code), .filter = code };
-    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+    filter_calls(code, sizeof(code) / sizeof(*code));
+}
+
+/* tgkill: only of itself. */
+static void close_tgkill(void)
+{
+    struct sock_filter code[] = {
+        LOAD(nr),      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_tgkill, 0, 3),
+        LOAD(args[0]), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)getpid(), 1, 0),
+        EPERMS,        ALLOW,
+    };
+    filter_calls(code, sizeof(code) / sizeof(*code));
 }
 
 static void confine(void)
@@ -173,6 +228,7 @@ static _Noreturn void work_and_exit(const struct uplink_settings *settings, pid_
     if (getppid() == keeper) {
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
+        close_tgkill();
         uplink_work(settings, SOCKET_FD);
     }
     _exit(0);

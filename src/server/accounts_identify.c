@@ -9,16 +9,22 @@
 
 #include <errno.h>
 
-#define COOKIE     "hinomi_session="
 #define LOAD_TRIES 8
 
-static struct str cookie_session(struct str cookies)
+const char *accounts_cookie(const struct request *request)
 {
+    return request_secure(request) ? "__Host-hinomi_session=" : "hinomi_session=";
+}
+
+static struct str cookie_session(const struct request *request)
+{
+    struct str cookies = request_header(request, "Cookie");
+    struct str name = str_of(accounts_cookie(request));
     while (cookies.n > 0) {
         ptrdiff_t end = str_find_char(cookies, ';');
         struct str one = str_trim(end < 0 ? cookies : str_first(cookies, (size_t)end));
-        if (str_starts(one, STR(COOKIE))) {
-            return str_from_offset(one, sizeof(COOKIE) - 1);
+        if (str_starts(one, name)) {
+            return str_from_offset(one, name.n);
         }
         cookies = end < 0 ? (struct str){ 0 } : str_from_offset(cookies, (size_t)end + 1);
     }
@@ -36,7 +42,7 @@ enum credential accounts_credential(const struct request *request, struct str *r
                      secret_looks_right(*ret, "he_") || secret_looks_right(*ret, "ha_"));
         return good ? CREDENTIAL_BEARER : CREDENTIAL_BAD;
     }
-    *ret = cookie_session(request_header(request, "Cookie"));
+    *ret = cookie_session(request);
     if (ret->n == 0) {
         return CREDENTIAL_NONE;
     }
@@ -189,7 +195,7 @@ int accounts_still(struct server *server, const struct request *request)
 
 bool accounts_csrf(struct server *server, const struct request *request, struct str token)
 {
-    struct str secret = cookie_session(request_header(request, "Cookie"));
+    struct str secret = cookie_session(request);
     (void)server;
     return secret_looks_right(secret, "hs_") && secret_csrf_ok(secret, token);
 }

@@ -66,6 +66,9 @@ static inline const struct store_accounts_ops *accounts_ops(const struct server 
 
 /* accounts_identify.c */
 enum credential { CREDENTIAL_NONE, CREDENTIAL_BAD, CREDENTIAL_BEARER, CREDENTIAL_COOKIE };
+/* "NAME=" of the session's cookie. Over TLS a name that browsers take from this host alone: a host beside it, or somebody
+ * on the way who answers for one, cannot set it. */
+const char *accounts_cookie(const struct request *request);
 enum credential accounts_credential(const struct request *request, struct str *ret);
 /* Forgets what the wish matches: after the store took the change, before the answer. */
 void accounts_forget(struct server *server, const struct cache_wish *wish);

@@ -38,9 +38,9 @@ static void set_cookie(const struct request *request, struct reply *reply, const
                        int64_t seconds)
 {
     char text[COOKIE_MAX];
-    snprintf(text, sizeof(text),
-             "hinomi_session=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%lld%s", secret,
-             (long long)seconds, request_secure(request) ? "; Secure" : "");
+    snprintf(text, sizeof(text), "%s%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%lld%s",
+             accounts_cookie(request), secret, (long long)seconds,
+             request_secure(request) ? "; Secure" : "");
     reply_header(reply, "Set-Cookie", str_of(text));
 }
 

@@ -647,6 +647,42 @@ static const struct triage_exception *find(const struct triage_exception *all, s
     return NULL;
 }
 
+/* What it ignores stays: another condition is another exception. */
+HANDLER(findings_exception_change)
+{
+    struct json_object *body = request_json(request, reply);
+    struct triage_exception *all = NULL;
+    struct err err = { 0 };
+    size_t n = 0;
+    int64_t id;
+    if (!body || !findings_number(request, &id, reply) ||
+        !request_members_only(request, body, "reason expires_ms", reply)) {
+        return HTTP_DONE;
+    }
+    if (server->store->triage->exceptions(server->store, true, request->arena, &all, &n, &err) <
+        0) {
+        return reply_error(reply, &err);
+    }
+    const struct triage_exception *found = find(all, n, id);
+    if (!found) {
+        return reply_problem(reply, 404, "not_found", "There is no such exception in force.");
+    }
+    struct triage_exception e = *found;
+    if ((json_object_object_get(body, "reason") &&
+         !findings_reason(request, body, &e.reason, reply)) ||
+        (json_object_object_get_ex(body, "expires_ms", NULL) &&
+         !findings_expires(server, request, body, &e.expires_ms, reply))) {
+        return HTTP_DONE;
+    }
+    if (server->store->triage->exception_change(server->store, &e, &err) < 0) {
+        return reply_error(reply, &err);
+    }
+    findings_audit(server, request, "exception.change", findings_object(request, "exception", id),
+                   e.rule);
+    put_exception(reply_json(reply, 200), &e);
+    return HTTP_DONE;
+}
+
 HANDLER(findings_exception_remove)
 {
     struct triage_exception *all = NULL;

@@ -552,6 +552,69 @@ HANDLER(findings_suppression_add)
     return HTTP_DONE;
 }
 
+/* Of the members that are there; the others stay as they are. */
+static bool read_change(struct server *server, struct request *request, struct json_object *body,
+                        struct triage_suppression *s, struct reply *reply)
+{
+    CLEANUP(filter_done) struct filter filter = { 0 };
+    bool filter_given = json_object_object_get(body, "filter");
+    if (!request_members_only(request, body, "name filter reason expires_ms", reply) ||
+        (json_object_object_get(body, "name") &&
+         !findings_text(request, body, "name", FINDINGS_NAME_MAX, false, &s->name, reply)) ||
+        (json_object_object_get(body, "reason") &&
+         !findings_reason(request, body, &s->reason, reply)) ||
+        (json_object_object_get_ex(body, "expires_ms", NULL) &&
+         !findings_expires(server, request, body, &s->expires_ms, reply)) ||
+        !request_member_text(request, body, "filter", false, FILTER_TEXT_MAX - 64, &s->filter,
+                             reply) ||
+        (filter_given &&
+         !findings_filter(server, request, FILTER_FINDINGS, s->filter, &filter, reply))) {
+        return false;
+    }
+    if (filter_given && !filter.cond) {
+        reply_problem(reply, 422, "everything", "An empty filter would suppress everything.");
+        return false;
+    }
+    return true;
+}
+
+static enum http_result keep_change(struct server *server, struct request *request,
+                                    const struct triage_suppression *s, struct reply *reply)
+{
+    struct err err = { 0 };
+    if (server->store->triage->suppression_change(server->store, s, &err) < 0 ||
+        renew(server->findings->suppress, &err) < 0) {
+        return findings_failed(reply, &err);
+    }
+    findings_audit(server, request, "suppression.change",
+                   findings_object(request, "suppression", s->id), s->filter);
+    put_suppression(server, request, reply_json(reply, 200), s);
+    return HTTP_DONE;
+}
+
+HANDLER(findings_suppression_change)
+{
+    struct json_object *body = request_json(request, reply);
+    struct triage_suppression *all = NULL;
+    struct err err = { 0 };
+    size_t n = 0;
+    int64_t id;
+    if (!body || !findings_number(request, &id, reply)) {
+        return HTTP_DONE;
+    }
+    if (server->store->triage->suppressions(server->store, request->arena, &all, &n, &err) < 0) {
+        return reply_error(reply, &err);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (all[i].id == id) {
+            return read_change(server, request, body, &all[i], reply)
+                       ? keep_change(server, request, &all[i], reply)
+                       : HTTP_DONE;
+        }
+    }
+    return reply_problem(reply, 404, "not_found", "There is no such suppression.");
+}
+
 HANDLER(findings_suppression_remove)
 {
     struct err err = { 0 };

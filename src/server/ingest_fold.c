@@ -48,6 +48,7 @@ struct fold {
     struct slab slab;
     struct entry *newest, *oldest;
     struct chain *chains;
+    struct quota *quota;
     int64_t next_row; /* 0: to be asked */
     uint32_t commit;
 
@@ -74,8 +75,9 @@ int fold_new(const struct fold_config *config, struct fold **ret)
     fold->config = *config;
     slab_init(&fold->slab, sizeof(struct entry), INGEST_CACHE);
     fold->chains = mem_zalloc(INGEST_SCOPES * sizeof(*fold->chains));
-    if (!fold->chains) {
-        return -ENOMEM;
+    int r = fold->chains ? quota_new(config->new_max, &fold->quota) : -ENOMEM;
+    if (r < 0) {
+        return r;
     }
     *ret = TAKE(fold);
     return 0;
@@ -96,6 +98,7 @@ void fold_free(struct fold *fold)
     if (fold) {
         drop_memory(fold);
         slab_done(&fold->slab);
+        quota_free(fold->quota);
         free(fold->chains);
         free(fold);
     }
@@ -116,6 +119,7 @@ void fold_begin(struct fold *fold, struct ingest_tx *tx, struct arena *arena, in
     fold->dirty = NULL;
     fold->ndirty = fold->nchanges = 0;
     fold->commit++;
+    quota_begin(fold->quota, now_ms);
 }
 
 static uint64_t map_key(const uint8_t key[INGEST_KEY])
@@ -240,6 +244,9 @@ static int load_entry(struct fold *fold, const struct ingest_finding *f, struct 
     if (r != -ENOENT) {
         return r;
     }
+    if (!f->too_many && !quota_take(fold->quota, f->agent)) {
+        return -EDQUOT;
+    }
     e->fresh = true;
     e->opened_ms = f->opened_ms;
     ingest_new_id(fold->now_ms, e->id);
@@ -269,6 +276,8 @@ static int find_entry(struct fold *fold, const struct ingest_finding *f, struct 
     int r = load_entry(fold, f, e, err);
     if (r == 0) {
         *ret = e;
+    } else if (r == -EDQUOT) {
+        drop_entry(fold, e);
     }
     return r;
 }
@@ -302,6 +311,11 @@ int fold_alert(struct fold *fold, struct parsed_alert *alert, struct err *err)
 {
     struct entry *e = NULL;
     int r = find_entry(fold, &alert->finding, &e, err);
+    if (r == -EDQUOT) {
+        quota_instead(&alert->finding, fold->now_ms);
+        alert->finding.suppressed = ingest_is_suppressed(fold->config.judge, &alert->finding);
+        r = find_entry(fold, &alert->finding, &e, err);
+    }
     if (r != 0) {
         return r;
     }
@@ -529,6 +543,9 @@ void fold_tell(struct fold *fold)
         c->told.finding = &c->finding;
         c->told.result = &c->result;
         if (c->entry) {
+            if (c->entry->fresh && !c->finding.too_many) {
+                quota_keep(fold->quota, c->finding.agent);
+            }
             c->entry->fresh = c->entry->dirty = false;
             c->entry->now = c->result;
         }

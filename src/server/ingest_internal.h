@@ -29,6 +29,9 @@
 #define INGEST_QUEUE_BYTES   ((size_t)64 << 20)
 #define INGEST_GROUP_RECORDS 20000 /* in one transaction, but for the last batch of it */
 #define INGEST_CACHE         32768 /* findings remembered */
+#define INGEST_NEW_MAX       1000  /* findings that one agent makes in an hour, unless configured */
+#define INGEST_NEW_FALCO     10    /* so many times that, all senders of Falco's JSON together */
+#define INGEST_SOURCES       16384 /* agents whose findings of an hour are counted */
 #define INGEST_SCOPES        65536
 #define INGEST_RESULTS       4096
 #define INGEST_CLOCK_MS      (INT64_C(24) * 3600 * 1000) /* how far a time may be from arrival */
@@ -128,6 +131,7 @@ struct fold_config {
     struct hub *hub; /* NULL: nobody is told */
     struct judge *judge;
     const struct listener_hook *listener;
+    uint32_t new_max; /* findings of one agent in an hour; 0: INGEST_NEW_MAX */
 };
 int fold_new(const struct fold_config *config, struct fold **ret);
 void fold_free(struct fold *fold);
@@ -141,6 +145,18 @@ void fold_forget(struct fold *fold);
 void fold_tell(struct fold *fold);
 /* What was not told because it was told of just before; true: there is still some. */
 bool fold_tell_owed(struct fold *fold, int64_t now_ms);
+
+/* ingest_quota.c: how many findings each agent has made within the hour; of the server's clock. */
+struct quota;
+int quota_new(uint32_t max, struct quota **ret);
+void quota_free(struct quota *quota);
+void quota_begin(struct quota *quota,
+                 int64_t now_ms); /* a transaction; what the last one took is given back... */
+bool quota_take(struct quota *quota, struct str agent);
+void quota_keep(struct quota *quota,
+                struct str agent); /* ...unless it was committed: for each that was made */
+/* What stands for a finding that is one too many: that there were too many, of its agent. */
+void quota_instead(struct ingest_finding *finding, int64_t now_ms);
 
 /* ingest_chain.c: which scopes could hold a sequence, so that others cost nothing. */
 struct chain {

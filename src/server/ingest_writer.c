@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/config.h"
 #include "server/ingest_internal.h"
 
 #include <errno.h>
@@ -407,6 +408,7 @@ int writer_start(struct server *server, struct writer **ret, struct err *err)
         .hub = server->hub,
         .judge = &server->ingest->judge,
         .listener = &server->ingest->listener,
+        .new_max = server_config(server)->findings_per_agent,
     };
     if (!writer) {
         return err_set(err, -ENOMEM, "out of memory");

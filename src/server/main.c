@@ -98,7 +98,8 @@ static int open_store(struct program *p, struct err *err)
 {
     const struct store_options options = { .dir = p->config.dir,
                                            .keep_days = p->config.retention_days,
-                                           .max_bytes = p->config.retention_max_bytes };
+                                           .max_bytes = p->config.retention_max_bytes,
+                                           .keep_findings = p->config.retention_findings_days };
     return store_open_sqlite(&options, &p->server.store, err);
 }
 

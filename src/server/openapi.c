@@ -216,7 +216,8 @@ static void components(struct jsonw *w)
     jsonw_strz(w, "type", "apiKey");
     jsonw_strz(w, "in", "cookie");
     jsonw_strz(w, "name", "hinomi_session");
-    jsonw_strz(w, "description", "with X-Hinomi-CSRF for everything but GET");
+    jsonw_strz(w, "description",
+               "__Host-hinomi_session over TLS; with X-Hinomi-CSRF for everything but GET");
     jsonw_end(w);
     jsonw_end(w);
     jsonw_end(w);

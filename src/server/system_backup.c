@@ -56,6 +56,14 @@ void system_backup_free(struct system_backup *backup)
     }
 }
 
+bool system_backup_runs(struct system_backup *backup)
+{
+    pthread_mutex_lock(&backup->lock);
+    bool busy = backup->busy;
+    pthread_mutex_unlock(&backup->lock);
+    return busy;
+}
+
 static void *copy(void *data)
 {
     struct system_backup *backup = data;

@@ -20,8 +20,9 @@
 #define HINOMI_VERSION "0.1.0"
 #endif
 
-#define METRICS_MAX       ((size_t)64 << 10)
-#define KEEP_DAYS_DEFAULT 7
+#define METRICS_MAX           ((size_t)64 << 10)
+#define KEEP_DAYS_DEFAULT     7
+#define KEEP_FINDINGS_DEFAULT 90
 
 static void write_store(struct jsonw *w, const struct store_size *size)
 {
@@ -46,6 +47,9 @@ static void write_retention(struct jsonw *w, const struct server *server)
     const struct err *err = &server->system->retain_error;
     jsonw_object(w, "retention");
     jsonw_u64(w, "days", config->retention_days ? config->retention_days : KEEP_DAYS_DEFAULT);
+    jsonw_u64(w, "findings_days",
+              config->retention_findings_days ? config->retention_findings_days
+                                              : KEEP_FINDINGS_DEFAULT);
     if (config->retention_max_bytes) {
         jsonw_u64(w, "max_bytes", config->retention_max_bytes);
     } else {

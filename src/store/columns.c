@@ -252,6 +252,23 @@ void columns_remove(struct columns *columns, int64_t row)
     columns->count--;
 }
 
+uint32_t columns_over(const struct columns *columns, const struct columns_over *over,
+                      uint32_t *place, int64_t *ret)
+{
+    const struct dictionary *d = &columns->dictionaries[COLUMN_STATUS];
+    uint32_t first = (uint32_t)(uintptr_t)smap_get(&d->index, str_of(over->status[0]));
+    uint32_t second = (uint32_t)(uintptr_t)smap_get(&d->index, str_of(over->status[1]));
+    uint32_t n = 0;
+    for (; *place < columns->places && n < over->max; (*place)++) {
+        uint32_t id = columns->ids[COLUMN_STATUS][*place];
+        if (columns->row[*place] && id > 0 && (id == first || id == second) &&
+            columns->last_seen[*place] < over->before_ms) {
+            ret[n++] = columns->row[*place];
+        }
+    }
+    return n;
+}
+
 uint32_t columns_count(const struct columns *columns)
 {
     return columns->count;

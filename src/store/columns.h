@@ -61,6 +61,14 @@ void columns_unlock(struct columns *columns);
 /* Adds or replaces. -ENOMEM, -ENOSPC beyond COLUMNS_FINDINGS_MAX. */
 int columns_put(struct columns *columns, const struct columns_row *row);
 void columns_remove(struct columns *columns, int64_t row);
+/* Rows of findings last seen before a time, of one of two statuses, at most `max`; from *place on, which moves. */
+struct columns_over {
+    int64_t before_ms;
+    const char *status[2];
+    uint32_t max;
+};
+uint32_t columns_over(const struct columns *columns, const struct columns_over *over,
+                      uint32_t *place, int64_t *ret);
 uint32_t columns_count(const struct columns *columns);
 size_t columns_bytes(const struct columns *columns);
 

@@ -47,6 +47,7 @@ struct ingest_finding {
     int64_t proc_pid; /* -1: not known */
     uint8_t severity; /* tenths */
     bool clock, sequence, suppressed;
+    bool too_many; /* it stands for others; not kept */
     struct str rule, policy, type, priority, source, title, output;
     struct str container_id, container_name, image, image_digest;
     struct str cluster, task_arn, task_id, task_family, task_revision, service, account, region;

@@ -20,8 +20,9 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define READERS_DEFAULT   4
-#define KEEP_DAYS_DEFAULT 7
+#define READERS_DEFAULT       4
+#define KEEP_DAYS_DEFAULT     7
+#define KEEP_FINDINGS_DEFAULT 90 /* days */
 
 /* One line for each area that there is. */
 static void set_areas(struct store *store)
@@ -74,6 +75,8 @@ static struct sqlite_store *new_store(const struct store_options *options)
     store->options.dir = dir;
     store->options.readers = options->readers ? options->readers : READERS_DEFAULT;
     store->options.keep_days = options->keep_days ? options->keep_days : KEEP_DAYS_DEFAULT;
+    store->options.keep_findings =
+        options->keep_findings ? options->keep_findings : KEEP_FINDINGS_DEFAULT;
     store->lock_fd = -1;
     store->last = &store->first;
     store->store.ops = &sqlite_ops;

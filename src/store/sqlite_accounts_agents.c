@@ -227,6 +227,8 @@ static int remove_agent(void *data, struct sqlite3 *db, struct err *err)
 {
     const struct writing *writing = data;
     int r = sqlite_run(db, err, "DELETE FROM credentials WHERE agent = ?1", "t", writing->id);
+    r = r < 0 ? r
+              : sqlite_run(db, err, "DELETE FROM agent_status WHERE agent = ?1", "t", writing->id);
     r = r < 0 ? r : sqlite_run(db, err, "DELETE FROM agents WHERE id = ?1", "t", writing->id);
     r = r < 0 ? r : sqlite_changed(db, kind.what, err);
     return r < 0 ? r : sqlite_audit_add(db, writing->audit, err);

@@ -136,6 +136,9 @@ static int forget(struct sqlite3 *db, int64_t now_ms, struct err *err)
                                      .object = str_of(object),
                                      .result = STR("ok") };
         r = sqlite_run(db, err, "DELETE FROM credentials WHERE agent = ?1", "t", str_of(id));
+        r = r < 0
+                ? r
+                : sqlite_run(db, err, "DELETE FROM agent_status WHERE agent = ?1", "t", str_of(id));
         r = r < 0 ? r : sqlite_run(db, err, "DELETE FROM agents WHERE id = ?1", "t", str_of(id));
         r = r < 0 ? r : sqlite_audit_add(db, &audit, err);
         if (r < 0) {

@@ -2,7 +2,8 @@
  * Which agent runs which version, in SQLite: read from the heartbeats that the ingest keeps, packed, in agent_status.
  *
  * Each heartbeat is unpacked and its member `bundle` looked at: some microseconds per agent. Senders that are no
- * agents have no heartbeat and are left out.
+ * agents have no heartbeat and are left out, and so are agents that were revoked or are taken for cloned: they get no
+ * version, however lately they were heard.
  */
 #include "store/sqlite_content.h"
 
@@ -58,7 +59,8 @@ static int each_agent(struct heartbeats *h, struct str after,
     r = CONTENT_QUERY(
         &q, h->store, h->err,
         "SELECT agent, received_ms, body FROM agent_status WHERE body IS NOT NULL AND "
-        "agent > ? ORDER BY agent",
+        "agent > ? AND NOT EXISTS (SELECT 1 FROM agents a WHERE a.id = agent AND "
+        "a.state <> 'active') ORDER BY agent",
         "t", after);
     while (r == 0 && (r = sqlite_row(q.statement, h->err)) > 0) {
         take(h, q.statement, packer, &agent);

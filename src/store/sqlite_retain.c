@@ -128,6 +128,11 @@ int sqlite_retain(struct store *base, int64_t now_ms, struct err *err)
 {
     struct sqlite_store *store = sqlite_of(base);
     rest(store);
+    uint64_t findings = 0;
+    int forgot = sqlite_forget(store, now_ms, &findings, err);
+    if (forgot < 0) {
+        return forgot;
+    }
     for (int dropped = 0;; dropped++) {
         uint32_t days = 0;
         int64_t day_ms = oldest_day(store, &days);

@@ -69,6 +69,7 @@ struct sqlite_store {
     struct store_options options;
     int32_t id; /* application_id of hinomi.db and its days */
     uint64_t taken_back;
+    int64_t forgot_ms; /* sqlite_forget() was done; only retain() */
 
     pthread_mutex_t lock;
     pthread_cond_t turn;
@@ -128,6 +129,9 @@ int sqlite_dir_open(struct sqlite_store *store, struct err *err); /* makes and l
 /* Makes the file with mode 0600 if it is not there, and takes others' rights away. */
 int sqlite_file_private(const char *path, struct err *err);
 void sqlite_file_remove(const char *path); /* with -wal and -shm */
+
+/* sqlite_forget.c: at most once an hour; *ret is how many went. */
+int sqlite_forget(struct sqlite_store *store, int64_t now_ms, uint64_t *ret, struct err *err);
 
 /* sqlite_pool.c */
 void sqlite_pool_done(struct sqlite_store *store);

@@ -304,6 +304,28 @@ static int suppressions(struct store *store, struct arena *arena, struct triage_
     return r;
 }
 
+static int rewrite_suppression(void *data, struct sqlite3 *db, struct err *err)
+{
+    const struct triage_suppression *s = data;
+    int r = sqlite_run(db, err,
+                       "UPDATE finding_suppressions SET name=?2,filter=?3,reason=?4,expires_ms=?5 "
+                       "WHERE id=?1",
+                       "ittti", s->id, s->name, s->filter, s->reason, s->expires_ms);
+    if (r == -EEXIST) {
+        return err_set(err, r, "there is a suppression of that name");
+    }
+    return r == 0 && sqlite3_changes(db) == 0
+               ? err_set(err, -ENOENT, "there is no such suppression")
+               : r;
+}
+
+static int suppression_change(struct store *store, const struct triage_suppression *suppression,
+                              struct err *err)
+{
+    struct triage_suppression job = *suppression;
+    return sqlite_store_write(store, &(struct sqlite_write){ rewrite_suppression, &job }, err);
+}
+
 static int suppression_remove(struct store *store, int64_t id, struct err *err)
 {
     struct change c = { .sql = "DELETE FROM finding_suppressions WHERE id=?1 AND ?2=0 AND "
@@ -397,6 +419,18 @@ static int exceptions(struct store *store, bool active_only, struct arena *arena
     *ret = reader.all.items;
     *ret_n = reader.all.n;
     return r;
+}
+
+static int exception_change(struct store *store, const struct triage_exception *exception,
+                            struct err *err)
+{
+    struct change c = { .sql = "UPDATE finding_exceptions SET expires_ms=?2,reason=?3 WHERE id=?1 "
+                               "AND state='active' AND ?4 IS NULL",
+                        .id = exception->id,
+                        .number = exception->expires_ms,
+                        .text = exception->reason,
+                        .missing = "there is no such exception in force" };
+    return change(store, &c, err);
 }
 
 static int exception_end(struct store *store, int64_t id, const char *state, int64_t now_ms,
@@ -507,10 +541,12 @@ const struct store_triage_ops sqlite_triage_ops = {
     .filter_remove = filter_remove,
     .suppression_add = suppression_add,
     .suppressions = suppressions,
+    .suppression_change = suppression_change,
     .suppression_remove = suppression_remove,
     .suppression_hits = suppression_hits,
     .exception_add = exception_add,
     .exceptions = exceptions,
+    .exception_change = exception_change,
     .exception_end = exception_end,
     .response_add = response_add,
     .responses = responses,

@@ -40,10 +40,11 @@ struct store {
 };
 
 struct store_options {
-    const char *dir;    /* made if absent, mode 0700 */
-    unsigned readers;   /* connections for reading; 0: 4 */
-    uint64_t keep_days; /* of alerts and activity; 0: 7 */
-    uint64_t max_bytes; /* of everything; the oldest day goes first; 0: no limit */
+    const char *dir;        /* made if absent, mode 0700 */
+    unsigned readers;       /* connections for reading; 0: 4 */
+    uint64_t keep_days;     /* of alerts and activity; 0: 7 */
+    uint64_t max_bytes;     /* of everything; the oldest day goes first; 0: no limit */
+    uint64_t keep_findings; /* days, of those archived and suppressed; 0: 90 */
 };
 
 struct store_size {
@@ -57,7 +58,8 @@ struct store_size {
 struct store_ops {
     void (*close)(struct store *store);
     /* Drops whole days (UTC) that ended keep_days ago, and the oldest while all is beyond max_bytes, but never
-     * today's; returns how many went. Any time; who reads a day reads on. */
+     * today's; returns how many went. Any time; who reads a day reads on. Findings that are archived or suppressed
+     * go keep_findings days after their last alert and their last change. */
     int (*retain)(struct store *store, int64_t now_ms, struct err *err);
     /* A consistent copy into a directory that is absent or empty, while running; the small files beside the
      * databases (keys, certificates) with it. -EEXIST: not empty. A copy that failed is no backup. */

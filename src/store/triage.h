@@ -70,6 +70,9 @@ struct store_triage_ops {
                            int64_t *ret_id, struct err *err); /* -EEXIST: the name */
     int (*suppressions)(struct store *store, struct arena *arena, struct triage_suppression **ret,
                         size_t *ret_n, struct err *err);
+    /* name, filter, reason and expires_ms of the one with that id. -ENOENT; -EEXIST: the name. */
+    int (*suppression_change)(struct store *store, const struct triage_suppression *suppression,
+                              struct err *err);
     int (*suppression_remove)(struct store *store, int64_t id, struct err *err);
     int (*suppression_hits)(struct store *store, const struct triage_hits *hits, size_t n,
                             struct err *err);
@@ -79,6 +82,9 @@ struct store_triage_ops {
     /* Newest first. active_only, or the last TRIAGE_EXCEPTIONS_MAX of all. */
     int (*exceptions)(struct store *store, bool active_only, struct arena *arena,
                       struct triage_exception **ret, size_t *ret_n, struct err *err);
+    /* reason and expires_ms. -ENOENT: there is none that is active. */
+    int (*exception_change)(struct store *store, const struct triage_exception *exception,
+                            struct err *err);
     /* -ENOENT: there is none that is active. */
     int (*exception_end)(struct store *store, int64_t id, const char *state, int64_t now_ms,
                          struct err *err);

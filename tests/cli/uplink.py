@@ -165,6 +165,9 @@ class Delivery(Base):
         self.arrived()
         alert = next(iter(self.server.alerts.values()))
         self.assertEqual((alert["rule"], alert["priority"]), ("made", "Warning"))
+        fields = alert["output_fields"]  # also those that exceptions are made of, and that the condition uses
+        self.assertEqual((fields["proc.name"], fields["fd.name"], fields["evt.is_open_write"]), ("sh", f"{self.folder}/marker", True))
+        self.assertLessEqual({"proc.exepath", "proc.pname", "proc.cmdline", "user.name", "container.image.repository", "evt.type"}, set(fields))
         self.server.wait(lambda s: s.heartbeats)
         beat = self.server.heartbeats[0]
         self.assertEqual((beat["health"]["ok"], beat["rules"]), (True, 1))
@@ -329,6 +332,54 @@ class Delivery(Base):
         first.until_said("connected")
         second = self.agent("--socket", os.path.join(self.folder, "other.sock"))
         second.until_said("is another agent's, which is running")
+
+
+class FirstStart(Base):
+    """An agent that was never enrolled begins while there is no server."""
+    tls = False
+
+    def setUp(self):
+        super().setUp()
+        self.away()
+
+    def away(self):
+        self.server.http.shutdown()
+        self.server.http.server_close()
+
+    def appear(self):
+        self.server = stub.UplinkServer(self.folder, False, self.server.port)
+        self.addCleanup(self.server.__exit__)
+        self.server.offer_rules(3, {"rules/10-x.yaml": rules()})
+
+    @unittest.skipUnless(HAS_SHIM, "there is no shim")
+    def test_without_rules(self):
+        """It says that it detects nothing, and then gets rules, also for a program that began before them."""
+        go = os.path.join(self.folder, "go")
+        agent = self.agent(rules_too=False)
+        agent.until_said("there are no rules: nothing is detected until the server sends some")
+        agent.until_said("the server cannot be reached")
+        with subprocess.Popen([SHIM, "--socket", agent.socket, "--", "/bin/sh", "-c",
+                               f"while [ ! -e {go} ]; do sleep 0.1; done; : > {self.folder}/marker"],
+                              stdin=subprocess.DEVNULL) as early:
+            self.appear()
+            agent.until_said("rules of the server, version 3, are in force")
+            self.server.wait(lambda s: any(b["rules"] == 1 and b["health"]["ok"] for b in s.heartbeats))
+            self.touch(agent, 1)
+            self.arrived()
+            self.write("go", "")
+            self.made += 1
+            self.assertEqual(early.wait(LIMIT_S), 0)
+        self.arrived()
+
+    def test_with_rules(self):
+        agent = self.agent()
+        agent.until_said("the server cannot be reached")
+        self.assertNotIn("there are no rules", agent.said())
+        self.touch(agent, 2)
+        until(lambda: self.printed(agent) == 2)
+        self.appear()
+        agent.until_said("rules of the server, version 3, are in force")
+        self.arrived()
 
 
 class Certificates(Base):
@@ -577,6 +628,12 @@ class Real(unittest.TestCase):
         until(lambda: found("other", before + 1))
         print(f"append: answered after {(answered - start) * 1000:.0f} ms, found after another "
               f"{(time.monotonic() - answered) * 1000:.0f} ms", file=sys.stderr)
+        tried = {"rule": "made", "fields": [{"field": "proc.name", "value": "sh"}, {"field": "container.image.repository", "value": "no"}]}
+        effect = self.ask("POST", "/v1/exceptions/preview", tried)
+        self.assertEqual((effect["hidden"], effect["undecided"], effect["missing"]), (0, 0, []))
+        tried["fields"][1:] = [{"field": "proc.pname", "op": "!=", "value": "nobody"}, {"field": "fd.filename", "value": "marker"}]
+        effect = self.ask("POST", "/v1/exceptions/preview", tried)
+        self.assertEqual((effect["undecided"], effect["hidden"] > 0), (0, True), effect)
         told = [line for line in agent.said().splitlines() if "in force" in line]
         print("\n".join(told), file=sys.stderr)
 

@@ -322,6 +322,21 @@ class Attacks(Case):
         self.assertEqual(ask("GET", "/v1/me", bearer=token["token"]).status, 200)
         self.assertEqual(ask("GET", "/v1/me", bearer=self.admin).status, 200)
 
+    def test_cookie_tossing(self):
+        """Over TLS only a cookie that browsers take from this very host is a session: others of the domain cannot log somebody in."""
+        server = Server(SERVER, settings="trusted_proxies: [127.0.0.1]\n")
+        self.addCleanup(server.remove)
+        server.administrator()
+        tls = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1"}
+        body = {"name": "admin", "password": PASSWORD}
+        over_tls = server.ask("POST", "/v1/session", body, tls).headers["Set-Cookie"].split(";")
+        plain = server.ask("POST", "/v1/session", body).headers["Set-Cookie"].split(";")
+        self.assertTrue(over_tls[0].startswith("__Host-hinomi_session=hs_") and plain[0].startswith("hinomi_session=hs_"))
+        self.assertTrue({" Secure", " Path=/"} <= set(over_tls) and not [a for a in over_tls if "omain" in a])
+        me = lambda cookie, more: server.ask("GET", "/v1/me", headers={"Cookie": cookie, **more}).status  # noqa: E731
+        self.assertEqual((me(over_tls[0], tls), me(plain[0], {})), (200, 200))
+        self.assertEqual((me(plain[0], tls), me(over_tls[0], {})), (401, 401))
+
     def test_session_fixation(self):
         """No secret that came with a log-in becomes a session; each log-in has its own; ended ones stay ended."""
         def cookie_of(**headers):

@@ -235,6 +235,28 @@ class Ingest(unittest.TestCase):
         for bad in ("state=x", "cursor=x", "cursor=x:y", "cursor=:1", "limit=0", "search=" + "x" * 201):
             self.assertEqual(self.server.ask("GET", f"/v1/coverage/containers?{bad}", None, self.admin)[0], 400, bad)
 
+    def test_rollout_without_the_revoked(self):
+        """Who gets no version is not waited for, though it was heard a moment ago."""
+        agents = [self.agent() for _ in range(3)]
+
+        def known():
+            items = self.server.ask("GET", "/v1/content/rollout?limit=1000", None, self.admin)[1]["items"]
+            return [item["agent"] for item in items if item["agent"] in {a.id for a in agents}]
+
+        def counted():
+            return self.server.ask("GET", "/v1/content/rollout", None, self.admin)[1]["agents"]
+        before = counted()
+        for agent in agents:
+            self.server.ask("POST", f"/v1/agents/{agent.id}/heartbeat", {"version": "1", "bundle": {"version": 1, "ok": True}}, agent.headers)
+        until(lambda: counted() == before + 3 and len(known()) == 3)
+        for agent in agents[:2]:
+            self.assertEqual(self.server.ask("POST", f"/v1/agents/{agent.id}/revoke", None, self.admin)[0], 200)
+        self.assertEqual((counted(), known()), (before + 1, [agents[2].id]))
+        self.assertEqual(self.server.ask("DELETE", f"/v1/agents/{agents[0].id}", None, self.admin)[0], 204)
+        self.assertEqual((counted(), known()), (before + 1, [agents[2].id]))
+        self.assertEqual(self.server.ask("POST", f"/v1/agents/{agents[1].id}/accept", None, self.admin)[0], 200)
+        self.assertEqual(counted(), before + 2)
+
     def test_events(self):
         """A finding is told while it is stored."""
         agent = self.agent()

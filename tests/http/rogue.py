@@ -234,6 +234,25 @@ class Rogue(unittest.TestCase):
                          "Hinomi-Signature": self.server.key.sign(stub.BUNDLE, version, body)}, body
         return stub.Handler.do(handler, data)
 
+    def test_older_after_damage(self):
+        """What is kept was damaged: an older version, as genuine as it is, is still older. The same one is taken."""
+        agent = self.agent()
+        older = stub.bundle(9, good("older"))
+        self.goes_on(agent, 10, "first")
+        bundle = os.path.join(self.folder, "spool", "bundle")
+        for name in ("rules/10-x.yaml", "manifest.json"):
+            agent.stop()
+            with open(os.path.join(bundle, name), "w", encoding="utf-8") as file:
+                file.write("damaged")
+            self.server.offer(9, stub.BUNDLE, older, self.server.key.sign(stub.BUNDLE, 9, older))
+            said = len(agent.said())
+            agent = self.agent()
+            until(lambda: "that were kept cannot be used" in agent.said()[said:], LIMIT_S / 2)
+            until(lambda: "version 9: older than version 10, which was in force" in agent.said()[said:], LIMIT_S / 2)
+            self.server.offer_rules(10, good("first"))
+            until(lambda: "version 10, are in force" in agent.said()[said:], LIMIT_S / 2)
+        self.goes_on(agent, 11)
+
     def test_orders_of_another(self):
         agent = self.agent()
         self.goes_on(agent, 10)
@@ -339,12 +358,13 @@ class Rogue(unittest.TestCase):
     def test_identities(self):
         """An id or a credential that would go into a path or a header as something else is none."""
         for member, value in (("id", "../../v1/x"), ("id", "a/b"), ("id", "a\r\nX: y"), ("credential", "x\r\nX-Evil: 1"), ("id", ""),
-                              ("credential", "a b"), ("sign_key", "AAAA"), ("sign_key", "")):
+                              ("credential", "a b"), ("sign_key", "AAAA"), ("sign_key", ""), ("id", "a" * 64), ("credential", "a" * 5000),
+                              ("sign_key", "A" * 5000)):
             answer = {"id": self.server.agent, "credential": self.server.credential,
                       "sign_key": base64.b64encode(self.server.key.public.raw).decode(), member: value}
             self.server.answer["agents"] = (201, {}, answer, None)
             agent = self.agent()
-            self.says(agent, "the server answered")
+            self.says(agent, f"the answer's `{member}` has {len(value)} bytes" if len(value) >= 64 else "the server answered")
             agent.end()
             self.assertFalse(os.path.exists(os.path.join(self.folder, "spool", "identity.json")))
             os.unlink(agent.err)

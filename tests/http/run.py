@@ -538,6 +538,16 @@ class Signed(Case):
         for name in ("..", "a/b", "/tmp/x", "", ".x", "a" * 65, "a\nb"):
             self.assertEqual(self.server.ask("POST", "/v1/backup", {"name": name}, self.auth)[0],
                              422, name)
+        folder = os.path.join(self.server.folder, "backups")
+        os.mkdir(os.path.join(folder, "begun"))
+        os.mkdir(os.path.join(folder, ".hidden"))
+        os.symlink("/tmp", os.path.join(folder, "elsewhere"))
+        self.assertEqual(self.server.ask("GET", "/v1/backups")[0], 401)
+        status, _, body = self.server.ask("GET", "/v1/backups", headers=self.auth)
+        listed = json.loads(body)
+        self.assertEqual((status, listed["running"], len(listed["items"])), (200, False, 3), listed)
+        self.assertEqual({one["name"]: one["complete"] for one in listed["items"]}["one"], True)
+        self.assertEqual({one["name"]: one["complete"] for one in listed["items"]}["begun"], False)
         own = os.path.join(self.server.base, "copied")
         done = subprocess.run([SERVER, "--dir", self.server.folder, "backup", own], timeout=LIMIT_S,
                               capture_output=True, text=True, env=environment())

@@ -88,7 +88,7 @@ def make_certificate(folder):
 
 
 class UplinkServer:
-    def __init__(self, folder, tls=True):
+    def __init__(self, folder, tls=True, port=0):
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
         self.faults = []           # what an agent did wrong
@@ -109,7 +109,7 @@ class UplinkServer:
         self.ca_sha256 = make_certificate(folder) if tls else None
         self.folder = folder
         handler = type("H", (Handler,), {"owner": self})
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
         self.http.daemon_threads = True
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

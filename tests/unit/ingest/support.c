@@ -19,7 +19,7 @@ static int64_t test_now(void)
 void intake_open(struct intake *intake)
 {
     struct err err = { 0 };
-    memset(&intake->server, 0, sizeof(intake->server));
+    intake->server = (struct server){ .config = intake->server.config };
     intake->server.now_ms = test_now;
     intake->server.store = store_opened(&intake->dir);
     assert_int_equal(hub_new(&intake->server.hub), 0);

@@ -3,6 +3,7 @@
  */
 #include "support.h"
 
+#include "server/config.h"
 #include "server/ingest.h"
 
 #define HOUR_MS INT64_C(3600000)
@@ -87,6 +88,52 @@ static void test_key(void **state)
         send_one(*state, &others[i]);
         assert_int_equal(findings(*state), (int64_t)i + 2);
     }
+}
+
+/* Alerts `from` to `to`, each of a container of its own, in one batch. */
+static void send_containers(struct intake *intake, int64_t from, int64_t to)
+{
+    struct buf buf;
+    buf_init(&buf, SIZE_MAX);
+    for (int64_t i = from; i <= to; i++) {
+        char container[24];
+        snprintf(container, sizeof(container), "c%lld", (long long)i);
+        put_line(&buf, i, &(struct made){ .seq = i, .container = container });
+    }
+    assert_int_equal(send_batch(intake, AGENT, SPOOL, from, buf_str(&buf)).number, to);
+    buf_done(&buf);
+}
+
+/* A rogue agent's alerts are all kept, but make so many findings an hour and no more. */
+static void test_too_many(void **state)
+{
+    const char *one = "SELECT count FROM findings WHERE rule = 'Too many findings of one agent'";
+    struct buf buf;
+    send_containers(*state, 1, 999);
+    assert_int_equal(findings(*state), 999);
+    send_containers(*state, 1000, 1000);
+    assert_int_equal(findings(*state), 1000);
+    send_containers(*state, 1001, 1001);
+    assert_int_equal(findings(*state), 1001);
+    assert_int_equal(count_of(*state, one), 1);
+    send_containers(*state, 1002, 3000);
+    assert_int_equal(findings(*state), 1001);
+    assert_int_equal(count_of(*state, one), 2000);
+    assert_int_equal(count_in_days(*state, "SELECT count(*) FROM alerts"), 3000);
+    /* What is there goes on, others are not concerned, and the next hour is another one. */
+    buf_init(&buf, SIZE_MAX);
+    put_line(&buf, 3001, &(struct made){ .seq = 3001, .container = "c7" });
+    send_batch(*state, AGENT, SPOOL, 3001, buf_str(&buf));
+    buf_clear(&buf);
+    assert_int_equal(count_of(*state, "SELECT count FROM findings WHERE container_id = 'c7'"), 2);
+    put_line(&buf, 1, &(struct made){ .seq = 1, .agent = OTHER });
+    send_batch(*state, OTHER, SPOOL, 1, buf_str(&buf));
+    assert_int_equal(findings(*state), 1002);
+    intake_now_ms += HOUR_MS;
+    send_containers(*state, 3002, 3003);
+    assert_int_equal(findings(*state), 1004);
+    intake_now_ms -= HOUR_MS;
+    buf_done(&buf);
 }
 
 static void test_other_agent(void **state)
@@ -231,7 +278,12 @@ static void test_finding_gone(void **state)
 /* More different findings than are remembered: those that were forgotten are found in the store. */
 static void test_many(void **state)
 {
+    static struct server_config config = { .findings_per_agent = 100000 };
+    struct intake *intake = *state;
     struct buf buf;
+    intake_close(intake);
+    intake->server.config = &config;
+    intake_open(intake);
     char container[24];
     int64_t n = 1;
     buf_init(&buf, SIZE_MAX);
@@ -255,12 +307,10 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, intake_teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_window),   CASE(test_window_in_one_batch),
-        CASE(test_key),      CASE(test_other_agent),
-        CASE(test_clock),    CASE(test_severity),
-        CASE(test_reopened), CASE(test_suppressed),
-        CASE(test_listener), CASE(test_finding_gone),
-        CASE(test_many),
+        CASE(test_too_many), CASE(test_window),       CASE(test_window_in_one_batch),
+        CASE(test_key),      CASE(test_other_agent),  CASE(test_clock),
+        CASE(test_severity), CASE(test_reopened),     CASE(test_suppressed),
+        CASE(test_listener), CASE(test_finding_gone), CASE(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

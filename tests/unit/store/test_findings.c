@@ -298,7 +298,15 @@ static void test_exceptions(void **state)
     assert_int_equal(ops->exception_add(store, &e, &e.id, &err), -EEXIST);
     assert_int_equal(ops->exceptions(store, true, &fixture->arena, &all, &n, &err), 0);
     assert_int_equal(n, 1);
+    e.id = all[0].id;
+    e.reason = STR("longer");
+    e.expires_ms = 9;
+    assert_int_equal(ops->exception_change(store, &e, &err), 0);
+    assert_int_equal(ops->exceptions(store, true, &fixture->arena, &all, &n, &err), 0);
+    assert_str(all[0].reason, "longer");
+    assert_int_equal(all[0].expires_ms, 9);
     assert_int_equal(ops->exception_end(store, all[0].id, "expired", 5, &err), 0);
+    assert_int_equal(ops->exception_change(store, &e, &err), -ENOENT);
     assert_int_equal(ops->exception_end(store, all[0].id, "removed", 6, &err), -ENOENT);
     assert_int_equal(ops->exceptions(store, true, &fixture->arena, &all, &n, &err), 0);
     assert_int_equal(n, 0);
@@ -307,13 +315,89 @@ static void test_exceptions(void **state)
     assert_int_equal(all[0].ended_ms, 5);
 }
 
+static uint32_t of_status(struct findings_fixture *fixture, const char *filter)
+{
+    CLEANUP(filter_done) struct filter compiled = { 0 };
+    compile(fixture, filter, &compiled);
+    return (uint32_t)list(fixture, &compiled, &(struct columns_page){ .limit = 1 }).total;
+}
+
+/* Archived and suppressed findings go when their last alert and their last change are 90 days ago. */
+static void test_forgotten(void **state)
+{
+    const int64_t hour_ms = 3600000, keep_ms = 90 * 24 * hour_ms;
+    struct findings_fixture *fixture = *state;
+    struct store *store = fixture->base.store;
+    struct err err = { 0 };
+    findings_make(fixture, 3000);
+    uint32_t suppressed = of_status(fixture, "status = suppressed");
+    uint32_t others = 3000 - suppressed;
+    assert_true(suppressed > 600);
+    assert_int_equal(store->ops->retain(store, NOW_MS + keep_ms, &err), 0);
+    assert_int_equal(of_status(fixture, "status = suppressed"), suppressed);
+    /* One that was archived since has its time before it. */
+    struct finding *all;
+    int64_t archived = 0;
+    uint32_t n = findings_all(fixture, &all), changed;
+    for (uint32_t i = 0; i < n && !archived; i++) {
+        archived = str_eqz(all[i].status, "new") ? all[i].row : 0;
+    }
+    const struct findings_change change = { .set_status = true,
+                                            .status = STR("archived"),
+                                            .now_ms = NOW_MS + hour_ms + 1 };
+    assert_int_equal(store->findings->change(store, &archived, 1, &change, &changed, &err), 0);
+    assert_int_equal(store->ops->retain(store, NOW_MS + keep_ms + hour_ms, &err), 0);
+    assert_int_equal(of_status(fixture, "status = suppressed"), 0);
+    assert_int_equal(of_status(fixture, "status = archived"), 1);
+    assert_int_equal(of_status(fixture, "severity >= 0"), others);
+    assert_int_equal(store->ops->retain(store, NOW_MS + keep_ms + 3 * hour_ms, &err), 0);
+    assert_int_equal(of_status(fixture, "severity >= 0"), others - 1);
+    /* The same after a new start. */
+    store_close(store);
+    fixture->base.store = store_opened(&fixture->base.dir);
+    assert_int_equal(of_status(fixture, "severity >= 0"), others - 1);
+}
+
+static void test_suppressions(void **state)
+{
+    struct findings_fixture *fixture = *state;
+    struct store *store = fixture->base.store;
+    const struct store_triage_ops *ops = store->triage;
+    struct triage_suppression s = {
+        .name = STR("one"), .filter = STR("count > 1"), .reason = STR("x"), .author = STR("a")
+    };
+    struct triage_suppression *all;
+    struct err err = { 0 };
+    int64_t first, second;
+    size_t n;
+    assert_int_equal(ops->suppression_add(store, &s, &first, &err), 0);
+    s.name = STR("two");
+    assert_int_equal(ops->suppression_add(store, &s, &second, &err), 0);
+    s.id = first;
+    assert_int_equal(ops->suppression_change(store, &s, &err), -EEXIST);
+    s.name = STR("three");
+    s.filter = STR("count > 2");
+    s.expires_ms = 7;
+    assert_int_equal(ops->suppression_change(store, &s, &err), 0);
+    assert_int_equal(ops->suppressions(store, &fixture->arena, &all, &n, &err), 0);
+    assert_int_equal(n, 2);
+    assert_str(all[0].name, "three");
+    assert_str(all[0].filter, "count > 2");
+    assert_int_equal(all[0].expires_ms, 7);
+    assert_str(all[1].name, "two");
+    assert_int_equal(ops->suppression_remove(store, first, &err), 0);
+    assert_int_equal(ops->suppression_change(store, &s, &err), -ENOENT);
+}
+
 #define FRESH(test) cmocka_unit_test_setup_teardown(test, findings_setup, findings_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FRESH(test_paging), FRESH(test_page_limits), FRESH(test_facets),  FRESH(test_histogram),
-        FRESH(test_triage), FRESH(test_notes),       FRESH(test_filters), FRESH(test_exceptions),
+        FRESH(test_forgotten),    FRESH(test_paging),    FRESH(test_page_limits),
+        FRESH(test_facets),       FRESH(test_histogram), FRESH(test_triage),
+        FRESH(test_notes),        FRESH(test_filters),   FRESH(test_exceptions),
+        FRESH(test_suppressions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,7 @@ export interface Routes {
   "POST /v1/session": { body: S.Login; answer: S.SessionNew };
   "DELETE /v1/session": { answer: void };
   "GET /v1/me": { answer: S.Me };
-  "PATCH /v1/me": { body: S.MeChange; answer: S.Me };
+  "PATCH /v1/me": { body: S.MeChange; answer: S.Me | S.SessionNew };
   "GET /v1/users": { query: Queries["page"]; answer: S.Users };
   "GET /v1/findings": { query: Queries["findings"] | "offset"; answer: S.Findings };
   "GET /v1/findings/facets": { query: Queries["findings"] | "facets" | "top"; answer: S.Facets };
@@ -34,6 +34,41 @@ export interface Routes {
   "GET /v1/coverage": { query: "agent" | "state" | "limit" | "cursor"; answer: S.Coverage };
   "GET /v1/agents": { query: Queries["page"] | "state"; answer: S.Agents };
   "GET /v1/version": { answer: S.Version };
+}
+
+/** Of the settings. */
+export interface Routes {
+  "POST /v1/users": { body: S.UserNew; answer: S.User };
+  "GET /v1/users/{name}": { answer: S.User };
+  "PATCH /v1/users/{name}": { body: S.UserChange; answer: S.User };
+  "DELETE /v1/users/{name}": { answer: void };
+  "GET /v1/users/{name}/sessions": { answer: S.Sessions };
+  "DELETE /v1/users/{name}/sessions": { answer: void };
+  "GET /v1/sessions": { answer: S.Sessions };
+  "DELETE /v1/sessions/{id}": { answer: void };
+  "GET /v1/tokens": { query: Queries["page"] | "all"; answer: S.Tokens };
+  "POST /v1/tokens": { body: S.TokenNew; answer: S.Token };
+  "DELETE /v1/tokens/{id}": { answer: void };
+  "GET /v1/enrolments": { query: Queries["page"]; answer: S.Enrolments };
+  "POST /v1/enrolments": { body: S.EnrolmentNew; answer: S.EnrolmentMade };
+  "GET /v1/enrolments/{id}": { answer: S.Enrolment };
+  "DELETE /v1/enrolments/{id}": { answer: void };
+  "GET /v1/audit": { query: Queries["page"] | "actor" | "action" | "object" | "result" | "from_ms" | "to_ms"; answer: S.Audit };
+  "GET /v1/system": { answer: S.System };
+  "GET /v1/stats": { query: "agent"; answer: S.Stats };
+  "GET /v1/gaps": { query: Queries["page"] | "agent"; answer: S.Gaps };
+  "GET /v1/backups": { answer: S.Backups };
+  "POST /v1/backup": { body: S.BackupNew; answer: S.Backup };
+  "GET /v1/filters": { answer: S.Filters };
+  "PATCH /v1/filters/{id}": { body: S.FilterChange; answer: S.Filter };
+  "GET /v1/exceptions": { query: "active"; answer: S.Exceptions };
+  "POST /v1/exceptions/preview": { body: S.ExceptionPreview; answer: S.ExceptionEffect };
+  "PATCH /v1/exceptions/{id}": { body: S.ExceptionChange; answer: S.Exception };
+  "DELETE /v1/exceptions/{id}": { answer: void };
+  "GET /v1/suppressions": { answer: S.Suppressions };
+  "POST /v1/suppressions": { body: S.SuppressionNew; answer: S.SuppressionMade };
+  "PATCH /v1/suppressions/{id}": { body: S.SuppressionChange; answer: S.Suppression };
+  "DELETE /v1/suppressions/{id}": { answer: void };
 }
 
 export type Operation = keyof Routes;
@@ -109,6 +144,21 @@ export interface Routes {
   "POST /v1/content/check": { body: S.ContentCheck; answer: S.ContentChecked };
 }
 
+// A finding.
+export interface Routes {
+  "GET /v1/activity": { query: Queries["page"] | "filter" | "from" | "to"; answer: S.Activity };
+  "GET /v1/alerts": { query: Queries["page"] | "filter" | "from" | "to"; answer: S.Alerts };
+  "GET /v1/findings/{id}/notes": { answer: S.Notes };
+  "POST /v1/findings/{id}/notes": { body: S.NoteNew; answer: S.Note };
+  "GET /v1/findings/{id}/audit": { query: Queries["page"]; answer: S.FindingAudit };
+  "GET /v1/findings/{id}/responses": { answer: S.Responses };
+  "POST /v1/findings/{id}/respond": { body: S.Respond; answer: S.Response };
+  "GET /v1/exceptions": { query: "active"; answer: S.Exceptions };
+  "POST /v1/exceptions": { body: S.ExceptionNew; answer: S.ExceptionMade };
+  "POST /v1/exceptions/preview": { body: S.ExceptionPreview; answer: S.ExceptionEffect };
+  "POST /v1/suppressions": { body: S.SuppressionNew; answer: S.SuppressionMade };
+}
+
 /** The findings' screen. */
 export interface Routes {
   "GET /v1/fields": { answer: S.Fields };
@@ -122,6 +172,9 @@ export interface Routes {
 export interface Routes {
   "GET /v1/content/versions": { query: Queries["page"]; answer: S.ContentVersions };
   "GET /v1/activity": { query: Queries["page"] | "filter" | "from" | "to"; answer: S.Activity };
+  "GET /v1/activity/histogram": { query: "filter" | "from" | "to" | "width_ms"; answer: S.ActivityHistogram };
+  "GET /v1/coverage/containers": { query: Queries["page"] | "agent" | "state" | "search"; answer: S.Containers };
+  "GET /v1/gaps": { query: Queries["page"] | "agent" | "kind" | "from" | "to"; answer: S.Gaps };
   "GET /v1/agents/{id}": { answer: S.Agent };
   "POST /v1/agents/{id}/revoke": { answer: S.Agent };
   "POST /v1/agents/{id}/test": { answer: S.AgentTest };

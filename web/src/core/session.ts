@@ -80,3 +80,9 @@ export async function keep(change: { language?: "en" | "ja"; theme?: "light" | "
     if (!(error instanceof Problem)) throw error;
   }
 }
+
+/** Ends all other sessions; this page goes on with the new one that the answer begins. */
+export async function changePassword(current: string, fresh: string): Promise<void> {
+  const session = await api("PATCH /v1/me", { body: { password: { current, new: fresh } } });
+  if ("csrf" in session) setCsrf(session.csrf ?? "");
+}
