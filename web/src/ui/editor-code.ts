@@ -14,7 +14,8 @@ import { completing } from "./editor-complete";
 import { looks } from "./editor-style";
 
 /** Beside those that CodeMirror shows by itself. */
-const UNSEEN = /[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3164\ufe00-\ufe0f\uffa0]/g;
+const UNSEEN = new RegExp("[\\u034f\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f" +
+  "\\u2800\\u3164\\ufe00-\\ufe0f\\uffa0]", "g");
 /** Longer texts have no colours. */
 const MOST = 200_000;
 
@@ -97,7 +98,8 @@ function phrases(): Record<string, string> {
 function extensions(wanted: Wanted) {
   return [
     EditorState.phrases.of(phrases()),
-    lineNumbers(), highlightActiveLine(), highlightActiveLineGutter(), highlightSpecialChars({ addSpecialChars: UNSEEN }), history(), lintGutter(),
+    lineNumbers(), highlightActiveLine(), highlightActiveLineGutter(),
+    highlightSpecialChars({ addSpecialChars: UNSEEN }), history(), lintGutter(),
     autocompletion({ override: [completing(wanted.known)], icons: false, maxRenderedOptions: 60 }), colours, looks,
     EditorView.lineWrapping,
     EditorView.contentAttributes.of({ "aria-label": wanted.label, "aria-description": wanted.described, spellcheck: "false" }),
