@@ -8,6 +8,7 @@ import { Decoration, EditorView, highlightActiveLine, highlightActiveLineGutter,
   ViewPlugin, type DecorationSet, type ViewUpdate } from "@codemirror/view";
 import { t } from "../core/i18n";
 import { marks } from "../core/rule-text";
+import { said } from "../core/said";
 import { visibleText } from "../core/visible";
 import type { ContentComplete, ContentDiagnostic } from "../generated/schemas";
 import { completing } from "./editor-complete";
@@ -65,7 +66,7 @@ function placed(doc: Text, found: ContentDiagnostic): Diagnostic {
   const word = /^[^\s(),"'=]+|^./.exec(line.text.slice(from - line.from))?.[0].length ?? 0;
   return {
     from, to: from + word, severity: found.severity,
-    message: visibleText(found.message) + (found.hint ? `\n${visibleText(found.hint)}` : ""),
+    message: visibleText(said(found.message)) + (found.hint ? `\n${visibleText(said(found.hint))}` : ""),
   };
 }
 
