@@ -18,7 +18,7 @@ const FAVOURITE = {
 };
 
 /** Parts of addresses that no collection of the API has, with what may stand for them. */
-const WORDS = { kind: ["rules", "lists", "macros", "policies"] };
+const WORDS = { kind: ["rule", "macro", "import"] };
 
 /** "/findings/{id}" is "finding", "/rules/{name}/edit" "rule-edit", "/settings/users" "settings-users". */
 function nameOf(pattern) {
