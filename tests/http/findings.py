@@ -534,6 +534,24 @@ class Findings(unittest.TestCase):
         status, answer = self.ask("POST", f"/v1/agents/{other.id}/test", None, self.analyst)
         self.assertEqual((status, answer["code"]), (409, "not_active"))
 
+    def test_what_happened(self):
+        """What happened beside alerts: whose it is, and how much of each kind in which time."""
+        now = int(time.time() * 1000)
+        kinds = ["exec"] * 3 + ["dns"] * 2 + ["connect"]
+        self.agent.send(*[{"activity": {"time_ms": now - 60000 * i, "kind": kind, "fields": {"proc.name": "act", "container.id": "act1"}}}
+                          for i, kind in enumerate(kinds)])
+        wanted = urllib.parse.quote('container.id = "act1"')
+        status, page = self.ask("GET", f"/v1/activity?filter={wanted}", None, self.viewer)
+        self.assertEqual((status, {i["agent"] for i in page["items"]}, len(page["items"])), (200, {self.agent.id}, 6))
+        path = f"/v1/activity/histogram?filter={wanted}&from={now - 600000}&to={now + 1}"
+        status, counted = self.ask("GET", f"{path}&width_ms=60000", None, self.viewer)
+        self.assertEqual((status, counted["total"], counted["complete"], len(counted["buckets"])), (200, 6, True, 11))
+        self.assertEqual({k: sum(b[k] for b in counted["buckets"]) for k in ("exec", "connect", "dns", "write")},
+                         {"exec": 3, "connect": 1, "dns": 2, "write": 0})
+        self.assertEqual(len(self.ask("GET", path)[1]["buckets"]), 60)
+        for bad in (f"from={now}&to={now}", f"from={now - 10**9}&to={now}&width_ms=1", "filter=nonsense", "width_ms=0"):
+            self.assertEqual(self.ask("GET", f"/v1/activity/histogram?{bad}")[0], 400, bad)
+
     def test_stop_task(self):
         ecs = {"task_arn": TASK, "cluster": "blue"}
         one = self.finding("task1", fields={"ecs.task.arn": TASK}, ecs=ecs)
