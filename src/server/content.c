@@ -404,6 +404,11 @@ static const struct route routes[] = {
     { HTTP_POST, "/v1/lists/{name}/import", MAY_CONTENT, ROUTE_AUDIT | ROUTE_RAW,
       content_import_items, "lists", "Imports items, plain or CSV",
       "format kind column delimiter header mode invalid comment", NULL, NULL, CONTENT_IMPORT_MAX },
+    { HTTP_POST, "/v1/lists/{name}/check", MAY_READ, 0, content_check_items, "lists",
+      "What appending these items would do", NULL, "content-items-check", "content-items-checked",
+      0 },
+    { HTTP_GET, "/v1/lists/{name}/export", MAY_READ, 0, content_export_items, "lists",
+      "All items as a file, plain or CSV", "format", NULL, NULL, 0 },
     { HTTP_GET, "/v1/content", MAY_READ, 0, content_overview, "content",
       "The newest version, and conflicts with managed content", NULL, NULL, NULL, 0 },
     { HTTP_POST, "/v1/content/check", MAY_READ, 0, content_check_text, "content",
@@ -420,7 +425,7 @@ static const struct route routes[] = {
     { HTTP_POST, "/v1/content/revert", MAY_CONTENT, ROUTE_AUDIT, content_revert, "content",
       "All content as it was", NULL, "content-revert", "content-version", 0 },
     { HTTP_GET, "/v1/content/rollout", MAY_READ, 0, content_get_rollout, "content",
-      "On which agents a version is in force", "version limit cursor", NULL, NULL, 0 },
+      "On which agents a version is in force", "version limit cursor lagging", NULL, NULL, 0 },
 };
 
 const struct server_module content_module = {

@@ -122,6 +122,8 @@ HANDLER(content_append_items);
 HANDLER(content_remove_items);
 HANDLER(content_replace_items);
 HANDLER(content_import_items);
+HANDLER(content_check_items);
+HANDLER(content_export_items);
 HANDLER(content_import_files);
 HANDLER(content_check_text);
 HANDLER(content_complete);

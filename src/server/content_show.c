@@ -3,6 +3,8 @@
  */
 #include "server/content_internal.h"
 
+#include "base/cleanup.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,6 +74,65 @@ static void put_rule(struct jsonw *w, const struct content_set *set, struct str 
     put_policies_of(w, set, name);
 }
 
+static bool has_name(const struct str *names, uint32_t n, struct str name)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (str_eq(names[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool rule_uses(const struct rule *rule, enum content_kind kind, struct str name)
+{
+    return kind == CONTENT_LIST    ? has_name(rule->lists, rule->nlists, name)
+           : kind == CONTENT_MACRO ? has_name(rule->macros, rule->nmacros, name)
+                                   : false;
+}
+
+static const struct macro *find_macro(const struct content_set *set, struct str name)
+{
+    for (uint32_t i = 0; i < set->ruleset->nmacros; i++) {
+        if (str_eq(set->ruleset->macros[i].name, name)) {
+            return &set->ruleset->macros[i];
+        }
+    }
+    return NULL;
+}
+
+static void put_macro(struct jsonw *w, const struct content_set *set, struct str name)
+{
+    const struct macro *macro = find_macro(set, name);
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < set->ruleset->nrules; i++) {
+        n += rule_uses(&set->ruleset->rules[i], CONTENT_MACRO, name);
+    }
+    jsonw_str(w, "condition", macro ? macro->condition_text : STR(""));
+    jsonw_u64(w, "rules_count", n);
+}
+
+static void put_actions(struct jsonw *w, uint8_t actions)
+{
+    jsonw_array(w, "actions");
+    for (unsigned bit = 0; bit < POLICY_ACTIONS; bit++) {
+        if (actions & 1u << bit) {
+            jsonw_strz(w, NULL, action_text((enum policy_action)(1u << bit)));
+        }
+    }
+    jsonw_end(w);
+}
+
+/* What some rule of it that is not switched off asks for. */
+static uint8_t actions_of(const struct policy *policy)
+{
+    uint8_t actions = 0;
+    for (uint32_t i = 0; i < policy->nrules; i++) {
+        actions |= policy->rules[i].enabled ? policy->rules[i].actions : 0;
+    }
+    return actions;
+}
+
 static void put_policy(struct jsonw *w, const struct content_set *set, struct str name)
 {
     const struct policy *policy = find_policy(set, name);
@@ -87,6 +148,7 @@ static void put_policy(struct jsonw *w, const struct content_set *set, struct st
     jsonw_str(w, "scope", policy->scope_text);
     jsonw_u64(w, "rules_count", policy->nrules);
     put_strs(w, "channels", policy->channels, policy->nchannels);
+    put_actions(w, actions_of(policy));
 }
 
 static void put_summary(struct jsonw *w, const struct content_set *set, const struct document *d)
@@ -112,6 +174,8 @@ static void put_summary(struct jsonw *w, const struct content_set *set, const st
     } else if (d->kind == CONTENT_LIST) {
         const struct list_info *list = set_list(set, d->name);
         jsonw_u64(w, "text_items", list ? list->n : 0);
+    } else if (d->kind == CONTENT_MACRO) {
+        put_macro(w, set, d->name);
     }
 }
 
@@ -147,10 +211,65 @@ static const struct document **collect(const struct content_set *set, enum conte
     return all;
 }
 
+static int count_items(struct content *content, struct str list, int64_t at, int64_t *ret,
+                       struct err *err)
+{
+    const struct store_items_filter filter = { .list = list, .at = at, .sign = 1 };
+    return content->ops->items_count(content->store, &filter, ret, err);
+}
+
 struct wanted {
     struct str search, origin, cursor;
     int64_t limit;
+    struct smap changes;  /* the last of each, by name */
+    struct smap appended; /* how many items each list was given, by name */
 };
+
+static void free_wanted(struct wanted *wanted)
+{
+    smap_done(&wanted->changes);
+    smap_done(&wanted->appended);
+}
+
+static int read_changes(struct content *content, struct request *request, struct wanted *wanted,
+                        struct err *err)
+{
+    struct store_last_change *changes = NULL;
+    size_t n = 0;
+    struct str kind = str_of(content_kind_text(route_kind(request)));
+    int r = content->ops->last_changes(content->store, kind, request->arena, &changes, &n, err);
+    for (size_t i = 0; i < n && r == 0; i++) {
+        r = smap_put(&wanted->changes, changes[i].name, &changes[i]);
+    }
+    return r == -ENOMEM ? err_set(err, r, "out of memory") : r;
+}
+
+static int count_appended(struct content *content, struct request *request, int64_t version,
+                          struct wanted *wanted, struct err *err)
+{
+    struct str *lists = NULL;
+    size_t n = 0;
+    int r = content->ops->items_lists(content->store, version, 1, request->arena, &lists, &n, err);
+    for (size_t i = 0; i < n && r == 0; i++) {
+        int64_t *count = ARENA_NEW(request->arena, int64_t);
+        r = count ? count_items(content, lists[i], version, count, err) : -ENOMEM;
+        r = r == 0 ? smap_put(&wanted->appended, lists[i], count) : r;
+    }
+    return r == -ENOMEM ? err_set(err, r, "out of memory") : r;
+}
+
+static void put_changed(struct jsonw *w, const struct store_last_change *change)
+{
+    if (!change) {
+        jsonw_null(w, "changed");
+        return;
+    }
+    jsonw_object(w, "changed");
+    jsonw_i64(w, "version", change->version);
+    jsonw_i64(w, "time_ms", change->time_ms);
+    jsonw_str(w, "author", change->author);
+    jsonw_end(w);
+}
 
 static bool is_wanted(const struct wanted *wanted, const struct document *d)
 {
@@ -180,6 +299,11 @@ static void put_page(struct jsonw *w, const struct content_set *set,
         }
         jsonw_object(w, NULL);
         put_summary(w, set, all[i]);
+        put_changed(w, smap_get(&wanted->changes, all[i]->name));
+        if (all[i]->kind == CONTENT_LIST) {
+            const int64_t *appended = smap_get(&wanted->appended, all[i]->name);
+            jsonw_i64(w, "appended_items", appended ? *appended : 0);
+        }
         jsonw_end(w);
         last = all[i]->name;
         shown++;
@@ -196,15 +320,26 @@ static void put_page(struct jsonw *w, const struct content_set *set,
 
 HANDLER(content_list_documents)
 {
+    CLEANUP(free_wanted)
     struct wanted wanted = { .search = request_query(request, "search"),
                              .origin = request_query(request, "origin"),
                              .cursor = request_query(request, "cursor") };
+    struct err err = { 0 };
     if (!request_number(request, "limit", 1, CONTENT_PAGE_MAX, CONTENT_PAGE_MAX, &wanted.limit,
                         reply)) {
         return HTTP_DONE;
     }
+    if (read_changes(server->content, request, &wanted, &err) < 0) {
+        return reply_error(reply, &err);
+    }
     size_t n = 0;
-    struct content_set *set = content_hold(server->content, NULL);
+    int64_t version = 0;
+    struct content_set *set = content_hold(server->content, &version);
+    if (route_kind(request) == CONTENT_LIST &&
+        count_appended(server->content, request, version, &wanted, &err) < 0) {
+        set_drop(set);
+        return reply_error(reply, &err);
+    }
     const struct document **all = collect(set, route_kind(request), request->arena, &n);
     if (all) {
         put_page(reply_json(reply, 200), set, all, n, &wanted);
@@ -260,6 +395,54 @@ static void put_rule_details(struct jsonw *w, const struct content_set *set, str
     }
 }
 
+static bool is_word_byte(char c)
+{
+    return !strchr(" \t\n\r(),=\"'", c);
+}
+
+static bool has_word(struct str text, struct str word)
+{
+    for (size_t at = 0; at + word.n <= text.n; at++) {
+        ptrdiff_t found = str_find(str_from_offset(text, at), word);
+        if (found < 0) {
+            return false;
+        }
+        at += (size_t)found;
+        bool begins = at == 0 || !is_word_byte(text.p[at - 1]);
+        bool ends = at + word.n == text.n || !is_word_byte(text.p[at + word.n]);
+        if (begins && ends) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put_named(struct jsonw *w, const char *key, const struct content_set *set,
+                      const struct macro *macro)
+{
+    bool macros = strcmp(key, "macros") == 0;
+    size_t n = macros ? set->ruleset->nmacros : set->nlists;
+    jsonw_array(w, key);
+    for (size_t i = 0; i < n; i++) {
+        struct str name = macros ? set->ruleset->macros[i].name : set->lists[i].name;
+        if (!str_eq(name, macro->name) && has_word(macro->condition_text, name)) {
+            jsonw_str(w, NULL, name);
+        }
+    }
+    jsonw_end(w);
+}
+
+static void put_macro_details(struct jsonw *w, const struct content_set *set, struct str name)
+{
+    const struct macro *macro = find_macro(set, name);
+    if (macro) {
+        jsonw_object(w, "uses");
+        put_named(w, "macros", set, macro);
+        put_named(w, "lists", set, macro);
+        jsonw_end(w);
+    }
+}
+
 static void put_policy_details(struct jsonw *w, const struct content_set *set, struct str name)
 {
     const struct policy *policy = find_policy(set, name);
@@ -269,23 +452,10 @@ static void put_policy_details(struct jsonw *w, const struct content_set *set, s
         jsonw_object(w, NULL);
         jsonw_str(w, "name", r->rule->name);
         jsonw_bool(w, "enabled", r->enabled);
-        jsonw_array(w, "actions");
-        for (unsigned bit = 0; bit < POLICY_ACTIONS; bit++) {
-            if (r->actions & 1u << bit) {
-                jsonw_strz(w, NULL, action_text((enum policy_action)(1u << bit)));
-            }
-        }
-        jsonw_end(w);
+        put_actions(w, r->actions);
         jsonw_end(w);
     }
     jsonw_end(w);
-}
-
-static int count_items(struct content *content, struct str list, int64_t at, int64_t *ret,
-                       struct err *err)
-{
-    const struct store_items_filter filter = { .list = list, .at = at, .sign = 1 };
-    return content->ops->items_count(content->store, &filter, ret, err);
 }
 
 static enum http_result show(struct content *content, struct request *request, struct reply *reply,
@@ -317,6 +487,8 @@ static enum http_result show(struct content *content, struct request *request, s
         put_rule_details(w, set, name);
     } else if (kind == CONTENT_POLICY) {
         put_policy_details(w, set, name);
+    } else if (kind == CONTENT_MACRO) {
+        put_macro_details(w, set, name);
     } else if (kind == CONTENT_LIST) {
         jsonw_i64(w, "appended_items", appended);
     }
@@ -334,45 +506,6 @@ HANDLER(content_get_document)
 }
 
 /* ---- what uses it */
-
-static bool has_name(const struct str *names, uint32_t n, struct str name)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        if (str_eq(names[i], name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool rule_uses(const struct rule *rule, enum content_kind kind, struct str name)
-{
-    return kind == CONTENT_LIST    ? has_name(rule->lists, rule->nlists, name)
-           : kind == CONTENT_MACRO ? has_name(rule->macros, rule->nmacros, name)
-                                   : false;
-}
-
-static bool is_word_byte(char c)
-{
-    return !strchr(" \t\n\r(),=\"'", c);
-}
-
-static bool has_word(struct str text, struct str word)
-{
-    for (size_t at = 0; at + word.n <= text.n; at++) {
-        ptrdiff_t found = str_find(str_from_offset(text, at), word);
-        if (found < 0) {
-            return false;
-        }
-        at += (size_t)found;
-        bool begins = at == 0 || !is_word_byte(text.p[at - 1]);
-        bool ends = at + word.n == text.n || !is_word_byte(text.p[at + word.n]);
-        if (begins && ends) {
-            return true;
-        }
-    }
-    return false;
-}
 
 static void put_usage(struct jsonw *w, const struct content_set *set, enum content_kind kind,
                       struct str name)

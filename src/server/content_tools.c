@@ -467,60 +467,96 @@ HANDLER(content_overview)
 
 /* ---- in force on n of m */
 
-static void put_agents(struct jsonw *w, const struct store_rollout *agents, size_t n,
-                       int64_t version, int64_t since_ms)
+static void put_agent(struct jsonw *w, const struct store_rollout *a, int64_t version,
+                      int64_t since_ms)
 {
-    jsonw_array(w, "items");
-    for (size_t i = 0; i < n; i++) {
-        const struct store_rollout *a = &agents[i];
-        jsonw_object(w, NULL);
-        jsonw_str(w, "agent", a->agent);
-        jsonw_i64(w, "version", a->version);
-        jsonw_bool(w, "in_force", a->version >= version);
-        jsonw_bool(w, "heard", a->received_ms >= since_ms);
-        jsonw_bool(w, "ok", a->ok);
-        if (a->error.n > 0) {
-            jsonw_str(w, "error", a->error);
-        }
-        jsonw_i64(w, "received_ms", a->received_ms);
-        jsonw_end(w);
+    jsonw_object(w, NULL);
+    jsonw_str(w, "agent", a->agent);
+    jsonw_i64(w, "version", a->version);
+    jsonw_bool(w, "in_force", a->version >= version);
+    jsonw_bool(w, "heard", a->received_ms >= since_ms);
+    jsonw_bool(w, "ok", a->ok);
+    if (a->error.n > 0) {
+        jsonw_str(w, "error", a->error);
     }
+    jsonw_i64(w, "received_ms", a->received_ms);
     jsonw_end(w);
+}
+
+struct rollout {
+    struct content *content;
+    struct request *request;
+    int64_t version, since_ms, limit;
+    bool lagging; /* only those that lack it */
+    struct err err;
+};
+
+/* Agents from the cursor on; *ret_next is the next cursor, .p == NULL: there are no more. */
+static int put_agents(struct rollout *rollout, struct jsonw *w, struct str *ret_next)
+{
+    struct content *content = rollout->content;
+    struct str after = *ret_next;
+    uint32_t piece = rollout->lagging ? CONTENT_PAGE_MAX : (uint32_t)rollout->limit + 1;
+    size_t n = piece;
+    int64_t shown = 0;
+    while (n == piece) {
+        struct store_rollout *agents = NULL;
+        int r = content->ops->rollout(content->store, after, piece, rollout->request->arena,
+                                      &agents, &n, &rollout->err);
+        if (r < 0) {
+            return r;
+        }
+        for (size_t i = 0; i < n; i++) {
+            if (rollout->lagging && agents[i].version >= rollout->version) {
+                continue;
+            }
+            if (shown == rollout->limit) {
+                *ret_next = after;
+                return 0;
+            }
+            put_agent(w, &agents[i], rollout->version, rollout->since_ms);
+            after = agents[i].agent;
+            shown++;
+        }
+        after = n > 0 ? agents[n - 1].agent : after;
+    }
+    *ret_next = (struct str){ 0 };
+    return 0;
 }
 
 HANDLER(content_get_rollout)
 {
     struct content *content = server->content;
-    struct err err = { 0 };
-    int64_t newest = content_version(server), version = newest, limit = 0;
-    int64_t in_force = 0, failed = 0, all = 0;
-    struct store_rollout *agents = NULL;
-    size_t n = 0;
+    struct rollout rollout = { .content = content, .request = request };
+    int64_t newest = content_version(server), in_force = 0, failed = 0, all = 0;
     struct str cursor = request_query(request, "cursor");
-    if (!request_number(request, "version", 1, INT64_MAX, newest, &version, reply) ||
-        !request_number(request, "limit", 1, CONTENT_PAGE_MAX, 100, &limit, reply)) {
+    struct str lagging = request_query(request, "lagging");
+    if (!request_number(request, "version", 1, INT64_MAX, newest, &rollout.version, reply) ||
+        !request_number(request, "limit", 1, CONTENT_PAGE_MAX, 100, &rollout.limit, reply)) {
         return HTTP_DONE;
     }
-    int64_t since = server->now_ms() - CONTENT_HEARD_MS;
-    if (content->ops->rollout_count(content->store, version, since, &in_force, &failed, &all,
-                                    &err) < 0 ||
-        content->ops->rollout(content->store, cursor.p ? cursor : STR(""), (uint32_t)limit,
-                              request->arena, &agents, &n, &err) < 0) {
-        return reply_error(reply, &err);
+    rollout.lagging = lagging.p && str_eqz(lagging, "true");
+    rollout.since_ms = server->now_ms() - CONTENT_HEARD_MS;
+    if (content->ops->rollout_count(content->store, rollout.version, rollout.since_ms, &in_force,
+                                    &failed, &all, &rollout.err) < 0) {
+        return reply_error(reply, &rollout.err);
     }
+    struct str next = cursor.p ? cursor : STR("");
     struct jsonw *w = reply_json(reply, 200);
     jsonw_object(w, NULL);
-    jsonw_i64(w, "version", version);
+    jsonw_i64(w, "version", rollout.version);
     jsonw_i64(w, "newest", newest);
     jsonw_i64(w, "in_force", in_force);
     jsonw_i64(w, "failed", failed);
     jsonw_i64(w, "agents", all);
-    put_agents(w, agents, n, version, since);
-    if (n == (size_t)limit) {
-        jsonw_str(w, "next", agents[n - 1].agent);
+    jsonw_array(w, "items");
+    int r = put_agents(&rollout, w, &next);
+    jsonw_end(w);
+    if (next.p) {
+        jsonw_str(w, "next", next);
     } else {
         jsonw_null(w, "next");
     }
     jsonw_end(w);
-    return HTTP_DONE;
+    return r < 0 ? reply_error(reply, &rollout.err) : HTTP_DONE;
 }

@@ -111,6 +111,11 @@ struct store_rollout {
     bool ok;
 };
 
+struct store_last_change {
+    struct str name, author;
+    int64_t version, time_ms;
+};
+
 struct store_content_ops {
     int (*recover)(struct store *store, struct err *err);
     /* The newest; version 0: there is none. */
@@ -130,6 +135,9 @@ struct store_content_ops {
     /* The last version that changed it; 0: none did. */
     int (*changed)(struct store *store, struct str kind, struct str name, int64_t *ret,
                    struct err *err);
+    /* The same of all of that kind that some version changed. */
+    int (*last_changes)(struct store *store, struct str kind, struct arena *arena,
+                        struct store_last_change **ret, size_t *ret_n, struct err *err);
 
     /* In the order they came. */
     int (*items)(struct store *store, const struct store_items_filter *filter, struct arena *arena,

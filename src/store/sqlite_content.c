@@ -196,6 +196,35 @@ static int changed(struct store *store, struct str kind, struct str name, int64_
     return r < 0 ? r : 0;
 }
 
+static const char last_changes_text[] =
+    "SELECT c.name, v.version, v.time_ms, v.author FROM (SELECT name, max(version) AS version FROM "
+    "content_changes WHERE kind = ? GROUP BY name) c JOIN content_versions v ON v.version = "
+    "c.version";
+
+static int last_changes(struct store *store, struct str kind, struct arena *arena,
+                        struct store_last_change **ret, size_t *ret_n, struct err *err)
+{
+    CLEANUP(content_query_done) struct content_query q = { 0 };
+    struct content_array all = { .arena = arena, .size = sizeof(struct store_last_change) };
+    int r = CONTENT_QUERY(&q, store, err, last_changes_text, "t", kind);
+    while (r == 0 && (r = sqlite_row(q.statement, err)) > 0) {
+        struct store_last_change *c = content_array_add(&all, err);
+        if (!c) {
+            return -ENOMEM;
+        }
+        *c = (struct store_last_change){
+            .name = sqlite_text(q.statement, 0, arena),
+            .version = sqlite3_column_int64(q.statement, 1),
+            .time_ms = sqlite3_column_int64(q.statement, 2),
+            .author = sqlite_text(q.statement, 3, arena),
+        };
+        r = c->author.p && c->name.p ? 0 : err_set(err, -ENOMEM, "the answer is too large");
+    }
+    *ret = all.items;
+    *ret_n = all.n;
+    return r < 0 ? r : 0;
+}
+
 /* ---- writing */
 
 struct write {
@@ -317,6 +346,7 @@ const struct store_content_ops sqlite_content_ops = {
     .commit = commit,
     .versions = versions,
     .changed = changed,
+    .last_changes = last_changes,
     .items = content_items,
     .items_count = content_items_count,
     .item_sign = content_item_sign,

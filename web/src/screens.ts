@@ -18,6 +18,13 @@ const lazy = (load: () => Promise<{ default: unknown }>) => load as () => Promis
 export const screens: readonly Screen[] = [
   { path: "/findings", title: "findings.title", now: Findings as Props },
   { path: "/findings/{id}", title: "finding.title", load: lazy(() => import("./screens/finding")) },
+  { path: "/rules", title: "rules.title", load: lazy(() => import("./screens/rules")) },
+  { path: "/rules/{name}", title: "rules.title", load: lazy(() => import("./screens/rule")) },
+  { path: "/macros", title: "rules.macros", load: lazy(() => import("./screens/rules")) },
+  { path: "/macros/{name}", title: "rules.macros", load: lazy(() => import("./screens/rule")) },
+  { path: "/rules/new/{kind}", title: "rules.newTitle", load: lazy(() => import("./screens/rule-new")) },
+  { path: "/rules/{name}/edit", title: "rules.editTitle", load: lazy(() => import("./screens/rule-edit")) },
+  { path: "/macros/{name}/edit", title: "rules.editTitle", load: lazy(() => import("./screens/rule-edit")) },
   { path: "/lists", title: "lists.title", load: lazy(() => import("./screens/lists")) },
   { path: "/lists/{name}", title: "lists.title", load: lazy(() => import("./screens/list")) },
   { path: "/coverage", title: "coverage.title", load: lazy(() => import("./screens/coverage")) },

@@ -21,9 +21,11 @@ export async function until(what, condition) {
 }
 
 export class Server {
-  static async start(program, content) {
+  /** `prepare` gets the directory that the server will keep its state in. */
+  static async start(program, content, prepare) {
     const server = new Server();
     server.base = mkdtempSync(join(tmpdir(), "hinomi-console-"));
+    prepare?.(join(server.base, "state"));
     const config = join(server.base, "server.yaml");
     writeFileSync(config, `content: {dir: ${content}}\n`);
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("HINOMI_")));

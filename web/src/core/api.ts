@@ -19,6 +19,11 @@ export function setCsrf(token: string): void {
   csrf = token;
 }
 
+/** For requests that do not go through here. */
+export function csrfToken(): string {
+  return csrf;
+}
+
 /** Called when the server no longer knows this session. */
 export function whenSessionEnds(call: () => void): void {
   onEnd = call;

@@ -47,6 +47,8 @@ export function t<K extends Key>(key: K, ...args: Args<K>): string {
   return args.length > 0 ? fill(text, args[0] as Record<string, string | number>) : text;
 }
 
+const numbers: Record<Language, Intl.NumberFormat> = { en: new Intl.NumberFormat("en"), ja: new Intl.NumberFormat("ja") };
+
 export function number(value: number): string {
-  return new Intl.NumberFormat(language.value).format(value);
+  return numbers[language.value].format(value);
 }

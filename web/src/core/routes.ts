@@ -24,13 +24,13 @@ export interface Routes {
   "PATCH /v1/findings/{id}": { body: S.FindingChange; answer: S.Finding };
   "GET /v1/findings/{id}/alerts": { query: Queries["page"] | "filter" | "from" | "to"; answer: S.Alerts };
   "GET /v1/rules/{name}": { answer: S.Document };
-  "GET /v1/lists": { query: Queries["page"] | "search" | "origin"; answer: S.Documents };
+  "GET /v1/lists": { query: Queries["page"] | "search" | "origin"; answer: S.Lists };
   "GET /v1/lists/{name}": { answer: S.Document };
   "GET /v1/lists/{name}/usage": { answer: S.Usage };
   "GET /v1/lists/{name}/items": { query: Queries["page"] | "search"; answer: S.ListItems };
   "POST /v1/lists/{name}/append": { body: S.ContentItems; answer: S.ContentCounts };
   "POST /v1/lists/{name}/remove": { body: S.ContentItems; answer: S.ContentCounts };
-  "GET /v1/content/rollout": { query: Queries["page"] | "version"; answer: S.Rollout };
+  "GET /v1/content/rollout": { query: Queries["page"] | "version" | "lagging"; answer: S.Rollout };
   "GET /v1/coverage": { query: "agent" | "state" | "limit" | "cursor"; answer: S.Coverage };
   "GET /v1/agents": { query: Queries["page"] | "state"; answer: S.Agents };
   "GET /v1/version": { answer: S.Version };
@@ -91,6 +91,58 @@ export type Answer<O extends Operation> = Routes[O]["answer"];
 export type Arguments<O extends Operation> = Record<string, never> extends Omit<Call<O>, "signal">
   ? [call?: Call<O>]
   : [call: Call<O>];
+
+// Rules and macros.
+export interface Routes {
+  "GET /v1/rules": { query: Queries["page"] | "search" | "origin"; answer: S.Documents };
+  "POST /v1/rules": { body: S.ContentText; answer: S.ContentVersion };
+  "PUT /v1/rules/{name}": { body: S.ContentText; answer: S.ContentVersion };
+  "PATCH /v1/rules/{name}": { body: S.ContentSwitch; answer: S.ContentVersion };
+  "DELETE /v1/rules/{name}": { answer: S.ContentVersion };
+  "GET /v1/rules/{name}/versions": { query: Queries["page"]; answer: S.ContentVersions };
+  "GET /v1/rules/{name}/diff": { query: "from" | "to"; answer: S.ContentDiff };
+  "POST /v1/rules/{name}/revert": { body: S.ContentRevert; answer: S.ContentVersion };
+  "GET /v1/macros": { query: Queries["page"] | "search" | "origin"; answer: S.Documents };
+  "POST /v1/macros": { body: S.ContentText; answer: S.ContentVersion };
+  "GET /v1/macros/{name}": { answer: S.Document };
+  "PUT /v1/macros/{name}": { body: S.ContentText; answer: S.ContentVersion };
+  "DELETE /v1/macros/{name}": { answer: S.ContentVersion };
+  "GET /v1/macros/{name}/usage": { answer: S.Usage };
+  "GET /v1/macros/{name}/versions": { query: Queries["page"]; answer: S.ContentVersions };
+  "GET /v1/macros/{name}/diff": { query: "from" | "to"; answer: S.ContentDiff };
+  "POST /v1/macros/{name}/revert": { body: S.ContentRevert; answer: S.ContentVersion };
+  "GET /v1/lists/{name}/versions": { query: Queries["page"]; answer: S.ContentVersions };
+  "GET /v1/lists/{name}/diff": { query: "from" | "to"; answer: S.ContentDiff };
+  "POST /v1/lists/{name}/revert": { body: S.ContentRevert; answer: S.ContentVersion };
+  "GET /v1/policies/{name}/versions": { query: Queries["page"]; answer: S.ContentVersions };
+  "GET /v1/policies/{name}/diff": { query: "from" | "to"; answer: S.ContentDiff };
+  "POST /v1/policies/{name}/revert": { body: S.ContentRevert; answer: S.ContentVersion };
+  "GET /v1/content/complete": { answer: S.ContentComplete };
+  "POST /v1/content/check": { body: S.ContentCheck; answer: S.ContentChecked };
+  "POST /v1/content/dry-run": { body: S.DryRun; answer: S.DryRunResult };
+}
+
+// Policies, lists and what both share.
+export interface Routes {
+  "GET /v1/policies": { query: Queries["page"] | "search" | "origin"; answer: S.Policies };
+  "POST /v1/policies": { body: S.ContentText; answer: S.ContentVersion };
+  "GET /v1/policies/{name}": { answer: S.Policy };
+  "PUT /v1/policies/{name}": { body: S.ContentText; answer: S.ContentVersion };
+  "PATCH /v1/policies/{name}": { body: S.ContentSwitch; answer: S.ContentVersion };
+  "DELETE /v1/policies/{name}": { answer: S.ContentVersion };
+  "GET /v1/policies/{name}/versions": { query: Queries["page"]; answer: S.ContentVersions };
+  "GET /v1/policies/{name}/diff": { query: "from" | "to"; answer: S.ContentDiff };
+  "POST /v1/policies/{name}/revert": { body: S.ContentRevert; answer: S.ContentVersion };
+  "GET /v1/rules": { query: Queries["page"] | "search" | "origin"; answer: S.Documents };
+  "POST /v1/lists": { body: S.ContentListNew; answer: S.ContentVersion };
+  "PUT /v1/lists/{name}": { body: S.ContentText; answer: S.ContentVersion };
+  "DELETE /v1/lists/{name}": { answer: S.ContentVersion };
+  "GET /v1/lists/{name}/versions": { query: Queries["page"]; answer: S.ContentVersions };
+  "GET /v1/lists/{name}/diff": { query: "from" | "to"; answer: S.ContentDiff };
+  "POST /v1/lists/{name}/revert": { body: S.ContentRevert; answer: S.ContentVersion };
+  "POST /v1/lists/{name}/check": { body: S.ContentItemsCheck; answer: S.ContentItemsChecked };
+  "POST /v1/content/check": { body: S.ContentCheck; answer: S.ContentChecked };
+}
 
 /** The findings' screen. */
 export interface Routes {

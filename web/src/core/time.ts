@@ -44,9 +44,19 @@ const UNITS: ReadonlyArray<readonly [Intl.RelativeTimeFormatUnit, number]> = [
   ["day", 86_400_000], ["hour", 3_600_000], ["minute", 60_000], ["second", 1000],
 ];
 
+const relative = new Map<string, Intl.RelativeTimeFormat>();
+
+/** Kept: making one costs more than using it a hundred times. */
+function relativeFormat(): Intl.RelativeTimeFormat {
+  const name = language.value;
+  const format = relative.get(name) ?? new Intl.RelativeTimeFormat(name, { numeric: "auto", style: "short" });
+  relative.set(name, format);
+  return format;
+}
+
 export function ago(ms: number, at = now.value): string {
   const past = Math.min(0, ms - at);
-  const format = new Intl.RelativeTimeFormat(language.value, { numeric: "auto", style: "short" });
+  const format = relativeFormat();
   for (const [unit, size] of UNITS) {
     if (-past >= size || unit === "second") return format.format(Math.ceil(past / size) || 0, unit);
   }

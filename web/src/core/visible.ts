@@ -46,6 +46,7 @@ function mark(point: number): string {
 }
 
 export function visible(text: string): Piece[] {
+  if (/^[\x20-\x7e]*$/.test(text)) return [{ text }];
   const pieces: Piece[] = [];
   let plain = "";
   for (const character of text) {

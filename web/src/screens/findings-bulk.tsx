@@ -54,7 +54,7 @@ function Assign({ busy, onChoose }: { busy: boolean; onChoose: (what: What) => v
   const users = useResource<Users | undefined>("users", (signal) => api("GET /v1/users", { query: { limit: 100 }, signal }));
   const names = [...new Set([me.value?.name ?? "", ...(users.data?.items ?? []).map((user) => user.name)])].filter(Boolean);
   return busy ? null : (
-    <Menu<string> label={t("finding.assignee")} button={t("findings.bulkAssign")}
+    <Menu<string> label={t("findings.bulkAssign")} button={t("findings.bulkAssign")}
       choices={[{ value: "", label: t("finding.nobody") }, ...names.map((name) => ({ value: name, label: name }))]}
       onChoose={(name) => onChoose({ assignee: name || null })} />
   );

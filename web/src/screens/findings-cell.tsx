@@ -26,8 +26,6 @@ export interface CellProps {
   actions: RowActions;
   faint?: boolean;
   mono?: boolean;
-  /** Where it is too long, the end is shown. */
-  tail?: boolean;
   children?: ComponentChildren;
 }
 
@@ -84,11 +82,11 @@ function Picks({ field, value, actions }: CellProps) {
 }
 
 export function Cell(props: CellProps) {
-  const { value, active, faint, mono, tail, children } = props;
+  const { value, active, faint, mono, children } = props;
   return (
     <span class={faint ? "cell faint" : "cell"}>
-      <span class={tail ? "cell-text tail" : "cell-text"}>
-        {children ?? (value === null ? <span class="none">–</span> : <Text of={shorten(value)} mono={mono ?? false} />)}
+      <span class="cell-text">
+        {children || (value === null ? <span class="none">–</span> : <Text of={shorten(value)} mono={mono ?? false} />)}
       </span>
       {active && <Picks {...props} />}
     </span>

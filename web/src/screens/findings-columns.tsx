@@ -3,11 +3,12 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { change, COLUMNS, USUAL, type ColumnId, type Sort } from "../core/findings-view";
 import { number, t } from "../core/i18n";
+import { visibleText } from "../core/visible";
 import type { Findings } from "../generated/schemas";
 import { Dialog } from "../ui/dialog";
 import { Button, Severity, StatusMark, Time } from "../ui/parts";
 import { Text } from "../ui/text";
-import { Cell, type CellProps } from "./findings-cell";
+import { Cell, shorten, type CellProps } from "./findings-cell";
 
 export type Row = Findings["items"][number];
 type Rest = Omit<CellProps, "field" | "value">;
@@ -21,15 +22,21 @@ interface Column {
 }
 
 const plain = (field: string, of: (row: Row) => string | null, width = "minmax(7rem, 1fr)"): Column => ({
-  width, show: (row, rest) => <Cell {...rest} tail={field === "container.image"} field={field} value={of(row)} />,
+  width, show: (row, rest) => <Cell {...rest} field={field} value={of(row)} />,
 });
+
+/** Without its registry, which is the same for many; the whole is in the title. */
+function Image({ of }: { of: string }) {
+  const short = /^[^/]*[.:][^/]*\/(.+)$/.exec(of)?.[1];
+  return <span title={visibleText(of)}><Text of={shorten(short === undefined ? of : `…/${short}`)} /></span>;
+}
 
 function Where({ row, rest }: { row: Row; rest: Rest }) {
   return (
     <>
       {row.container_name ? <Cell {...rest} field="container.name" value={row.container_name} />
         : <Cell {...rest} field="host" value={row.host} />}
-      {row.image ? <Cell {...rest} faint tail field="container.image" value={row.image} />
+      {row.image ? <Cell {...rest} faint field="container.image" value={row.image}><Image of={row.image} /></Cell>
         : row.cluster ? <Cell {...rest} faint field="ecs.cluster" value={row.cluster} /> : null}
     </>
   );
@@ -94,7 +101,12 @@ export const columns: Record<ColumnId, Column> = {
   domain: plain("domain", (row) => row.domain),
   item: plain("item", (row) => row.item),
   container: plain("container.name", (row) => row.container_name),
-  image: plain("container.image", (row) => row.image, "minmax(9rem, 1.5fr)"),
+  image: {
+    width: "minmax(9rem, 1.5fr)",
+    show: (row, rest) => (
+      <Cell {...rest} field="container.image" value={row.image}>{row.image !== null && <Image of={row.image} />}</Cell>
+    ),
+  },
   digest: plain("container.image.digest", (row) => row.image_digest),
   cluster: plain("ecs.cluster", (row) => row.cluster),
   service: plain("ecs.service", (row) => row.service),

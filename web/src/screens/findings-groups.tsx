@@ -63,7 +63,9 @@ function GroupRow({ group, most, view }: { group: Group; most: number; view: Fin
           </span>
           <span class="number" title={t("findings.count", { count: group.count })}>×{number(group.count)}</span>
         </button>
-        <meter min={0} max={most} value={group.count} aria-label={t("findings.groupShare", { name, count: group.count })} />
+        <svg class="share-bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
+          <rect width={Math.max(1, 100 * group.count / most)} height={8} />
+        </svg>
         <button type="button" class="pick-one" aria-label={t("findings.onlyThis", { name: facetName(view.group), value: name })}
           title={t("findings.onlyThis", { name: facetName(view.group), value: name })} onClick={() => pick(false)}>+</button>
         <button type="button" class="pick-one" aria-label={t("findings.without", { name: facetName(view.group), value: name })}

@@ -13,6 +13,8 @@ const HEIGHT = 72;
 const TICKS = 5;
 /** Longer times are told in days. */
 const DAYS_MS = 2 * 86_400_000;
+/** Shorter ones to the second. */
+const MINUTES_MS = 600_000;
 
 type Bucket = Histogram["buckets"][number];
 type Range = readonly [number, number];
@@ -57,7 +59,8 @@ function Ticks({ data }: { data: Histogram }) {
       {Array.from({ length: TICKS }, (_, i) => {
         const text = exact(data.from_ms + span * i / (TICKS - 1));
         const edge = i === 0 || i === TICKS - 1;
-        return <span key={i}>{span > DAYS_MS ? text.slice(5, 10) : edge ? text.slice(5, 16) : text.slice(11, 16)}</span>;
+        const end = span < MINUTES_MS ? 19 : 16;
+        return <span key={i}>{span > DAYS_MS ? text.slice(5, 10) : text.slice(edge ? 5 : 11, end)}</span>;
       })}
     </div>
   );
@@ -127,7 +130,7 @@ export function HistogramChart({ histogram, view }: { histogram: Resource<Histog
   const told: Range | null = brush ?? (hover >= 0 && hover < n ? [hover, hover] : null);
   return (
     <figure class="histogram">
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="listbox" aria-multiselectable="true" tabIndex={0}
+      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="listbox" aria-multiselectable="true" tabindex={0}
         aria-label={`${t("findings.histogram")}. ${t("findings.histogramKeys")}`} onKeyDown={onKeyDown} onBlur={onBlur}
         {...(at >= 0 ? { "aria-activedescendant": `${id}-${at}` } : {})} {...pointer}>
         {data.buckets.map((bucket, i) => (

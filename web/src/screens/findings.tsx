@@ -71,6 +71,12 @@ function useStable<T extends object>(of: T): T {
     (...args: unknown[]) => (latest.current[name as keyof T] as (...all: unknown[]) => unknown)(...args)])) as T, []);
 }
 
+/** The row that the keys are at, as long as the list is the same. */
+function useMark(source: Rows["source"]): [number, (at: number) => void] {
+  const [mark, setMark] = useState<{ source: Rows["source"]; at: number }>({ source: null, at: -1 });
+  return [mark.source === source ? mark.at : -1, (at) => setMark({ source, at })];
+}
+
 interface RowKeys {
   rows: Rows;
   view: FindingsView;
@@ -189,13 +195,12 @@ export default function Findings() {
   const counts = useCounts(view);
   const saved = useSaved();
   const [paused, setPaused] = useState(false);
-  const [at, setAt] = useState(-1);
+  const [at, setAt] = useMark(rows.source);
   const [round, setRound] = useState(0);
   const [choosingColumns, setChoosingColumns] = useState(false);
   const choosing = useChoosing(rows, key);
   const reload = () => { rows.source?.reload(); counts.reload(); setRound((n) => n + 1); };
   const live = useLive({ view, source: rows.source, paused, idle: () => isIdle(at, choosing), reload });
-  useEffect(() => setAt(-1), [rows.source]);
   useRowKeys({ rows, view, choosing, reload, at, setAt });
   const actions = useStable<RowActions>({
     urlOf: (id) => urlWith({ open: id }),

@@ -11,10 +11,12 @@ interface Props {
   drawer?: boolean;
   /** A click beside it does not close it: something would be lost. */
   firm?: boolean;
+  /** For differences and tables. */
+  wide?: boolean;
   extra?: ComponentChildren;
 }
 
-export function Dialog({ title, onClose, children, drawer, firm, extra }: Props) {
+export function Dialog({ title, onClose, children, drawer, firm, wide, extra }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
@@ -23,7 +25,7 @@ export function Dialog({ title, onClose, children, drawer, firm, extra }: Props)
     return () => dialog?.close();
   }, []);
   return (
-    <dialog ref={ref} class={drawer ? "drawer" : "box"} aria-labelledby={id}
+    <dialog ref={ref} class={drawer ? "drawer" : wide ? "box wide" : "box"} aria-labelledby={id}
       onCancel={(event) => { event.preventDefault(); onClose(); }}
       onClick={(event) => { if (!firm && event.target === ref.current) onClose(); }}>
       <div class="dialog-inside">

@@ -27,7 +27,8 @@ export function Field({ label, value, onText, help, fault, rows, type = "text", 
     <div class="field">
       <label for={id}>{label}</label>
       {rows
-        ? <textarea {...shared} rows={rows} onInput={(event) => onText(event.currentTarget.value)} />
+        ? <textarea {...shared} rows={rows} autofocus={rest.autofocus ?? false}
+            onInput={(event) => onText(event.currentTarget.value)} />
         : <input {...rest} {...shared} type={type} onInput={(event) => onText(event.currentTarget.value)} />}
       {about && <p id={about} class={fault ? "fault" : "faint"}>{fault ?? help}</p>}
     </div>

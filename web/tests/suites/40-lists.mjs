@@ -7,7 +7,7 @@ export default async function lists(w) {
   });
   await page.goto(`${server.url}/lists`);
   await page.getByRole("link", { name: "malicious_filenames" }).click();
-  await page.getByRole("cell", { name: "kinsing" }).waitFor();
+  await page.getByRole("cell", { name: "kinsing", exact: true }).waitFor();
   await page.getByRole("button", { name: "Append" }).click();
   await page.getByLabel("New items, one a line").fill("test.txt");
   await page.getByLabel("Note").fill("story 1 <b>bold</b>");
