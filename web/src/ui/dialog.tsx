@@ -9,14 +9,14 @@ interface Props {
   children: ComponentChildren;
   /** At the side, as high as the window. */
   drawer?: boolean;
-  /** A click beside it does not close it: something would be lost. */
-  firm?: boolean;
   /** For differences and tables. */
   wide?: boolean;
+  /** A click beside it does not close it: something would be lost. */
+  firm?: boolean;
   extra?: ComponentChildren;
 }
 
-export function Dialog({ title, onClose, children, drawer, firm, wide, extra }: Props) {
+export function Dialog({ title, onClose, children, drawer, wide, firm, extra }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
