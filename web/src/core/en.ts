@@ -1757,6 +1757,97 @@ export const en = {
   "ruleImport.run": "Import",
   // End of rules
   // Onboarding
+  "onboarding.title": "Watch something",
+  "onboarding.intro": "Choose where, make a token, start the agent there, and see a test detection arrive.",
+  "onboarding.notYou": "Making tokens is for administrators. Ask one, or look at what is watched under Coverage.",
+  "onboarding.choose": "What should be watched?",
+  "onboarding.kind.host": "This machine",
+  "onboarding.kindHelp.host": "Programs and containers of a Linux machine.",
+  "onboarding.kind.fargate": "ECS on Fargate",
+  "onboarding.kindHelp.fargate": "An agent beside the application, in its task.",
+  "onboarding.kind.ec2": "ECS on EC2",
+  "onboarding.kindHelp.ec2": "The same, on instances of your own.",
+  "onboarding.kind.falco": "Falco is there already",
+  "onboarding.kindHelp.falco": "It goes on as it is and sends its alerts here.",
+  "onboarding.token.title": "Make a token",
+  "onboarding.token.name": "Name of the token",
+  "onboarding.token.nameHelp": "By which you find it again among the tokens.",
+  "onboarding.token.cluster": "Cluster (optional)",
+  "onboarding.token.clusterHelp": "Put on all agents that come with this token.",
+  "onboarding.token.once": "It is for one agent, and good for {days} {days|day|days}.",
+  "onboarding.token.many": "It is for any number of senders, and good for {days} days.",
+  "onboarding.token.make": "Make the token",
+  "onboarding.token.made": "The token is in what you copy below. It is shown only now, until you leave this screen.",
+  "onboarding.run.title": "Start it there",
+  "onboarding.copy": "Copy: {what}",
+  "onboarding.copied": "Copied",
+  "onboarding.selected": "Selected; copy it with the keyboard",
+  "onboarding.loopback": "Only programs of the server’s own machine reach {url}.",
+  "onboarding.loopbackHelp": "For others set listen and names in its configuration, and start it again; it then speaks TLS.",
+  "onboarding.host.install": "Install the agent, from the sources, on the machine that is to be watched:",
+  "onboarding.host.installLabel": "Install",
+  "onboarding.host.run": "Run this as root. It keeps the token in a file that only root reads, and starts the agent:",
+  "onboarding.host.runLabel": "Start the agent",
+  "onboarding.host.all": "Watch all containers as they are.",
+  "onboarding.host.allHelp": "Nothing of them is changed, but each call costs more.",
+  "onboarding.host.shim": "Then put the shim before what is to be watched, as the entry point of a container or before a " +
+    "command:",
+  "onboarding.host.shimLabel": "Start an application",
+  "onboarding.ecs.image": "Make an image of the agent and push it to your registry. In the folder of the sources:",
+  "onboarding.ecs.build": "Build",
+  "onboarding.ecs.secret": "Keep the token as a secret; the answer has its ARN:",
+  "onboarding.ecs.secretLabel": "Keep the token",
+  "onboarding.ecs.imageName": "The agent’s image",
+  "onboarding.ecs.arn": "ARN of the secret",
+  "onboarding.ecs.task": "This is a whole task. Carry hinomi-init, hinomi-agent, pidMode and the volumes over to yours, and to " +
+    "your application what its container has here:",
+  "onboarding.ecs.entry": "The application’s entryPoint is /hinomi/hinomi-shim, --, then the image’s own entry point. " +
+    "Its command has " +
+    "to be written, too: ECS drops the image’s when an entry point is given.",
+  "onboarding.ecs.rights": "The execution role needs secretsmanager:GetSecretValue for the secret.",
+  "onboarding.ecs.fargate": "Fargate has to be of platform version 1.4.0 or newer.",
+  "onboarding.ecs.ec2": "With networkMode bridge or host instead of awsvpc, only the way to the server has to be open.",
+  "onboarding.ecs.register": "Register the task",
+  "onboarding.falco.yaml": "Add this to Falco’s configuration, /etc/falco/falco.yaml (or to Falcosidekick’s webhook):",
+  "onboarding.falco.ca": "If this server has a CA of its own, Falco needs it: save /v1/ca as a file and name it in " +
+    "http_output.ca_cert.",
+  "onboarding.falco.restart": "Then start Falco anew:",
+  "onboarding.falco.restartLabel": "Start Falco anew",
+  "onboarding.wait.title": "The first heartbeat",
+  "onboarding.wait.falco": "The first alert",
+  "onboarding.wait.firstHeartbeat": "Waiting for the first heartbeat…",
+  "onboarding.wait.firstAlert": "Waiting for the first alert of a Falco…",
+  "onboarding.wait.help": "It appears here by itself, within seconds of the agent’s start. If not, the agent’s own " +
+    "messages say why.",
+  "onboarding.wait.falcoHelp": "Falco sends only when it finds something. Step 5 has a harmless command for that.",
+  "onboarding.wait.heard": "Heard of",
+  "onboarding.wait.open": "Open coverage",
+  "onboarding.test.title": "A detection as a test",
+  "onboarding.test.intro": "The agent is asked to make a harmless detection. It goes the way of all others: to its " +
+    "spool, over the " +
+    "network, into the findings. That you asked for it is in the audit log.",
+  "onboarding.test.falco": "The console sends an alert in Falco’s form with this token. It shows that the token and " +
+    "this server work, not " +
+    "yet that Falco reaches it.",
+  "onboarding.test.do": "Send a test detection",
+  "onboarding.test.first": "As soon as the first heartbeat is here.",
+  "onboarding.test.way": "On its way…",
+  "onboarding.test.arrived": "It arrived after {seconds} s.",
+  "onboarding.test.open": "Open the finding",
+  "onboarding.test.late": "It did not arrive within a minute. Is the agent still running? Its own messages say more.",
+  "onboarding.test.lateFalco": "It did not arrive within a minute. System health says whether the server can store.",
+  "onboarding.test.real": "And the sensor? Make an empty file with the name of a known miner in a watched container; a " +
+    "critical finding " +
+    "“Malicious filenames written” follows:",
+  "onboarding.test.falcoReal": "And Falco itself? This sets off a rule of its own, “Read sensitive file untrusted”, on " +
+    "its machine:",
+  "onboarding.test.realLabel": "To be run there",
+  // settings: audit, requests
+  "audit.do.path.backup": "Made a backup",
+  "audit.do.path.append": "Appended to a list",
+  "audit.do.path.remove": "Removed from a list",
+  "audit.do.path.import": "Imported",
+  "audit.do.path.revert": "Went back to an older version",
   // POLICIES begin
   // switches and differences
   // versions of lists and policies
