@@ -41,6 +41,10 @@ const ADVICE: Record<string, Key> = {
   wrong_credentials: "problem.login", too_many_requests: "problem.wait", changed_meanwhile: "problem.changed",
   busy: "problem.busy", setup_over: "problem.setupOver", bad_filter: "problem.filter", bad_password: "problem.password",
   bad_name: "problem.name", query_too_slow: "problem.slow", content_invalid: "problem.content",
+  // settings
+  exists: "problem.exists", last_admin: "problem.lastAdmin", own_account: "problem.ownAccount", limit: "problem.limit",
+  wrong_password: "problem.wrongPassword", too_much: "problem.tooMuch", backup_running: "problem.backupRunning",
+  everything: "problem.everything",
   changed: "problem.changed", count_changed: "problem.changed",
 };
 
