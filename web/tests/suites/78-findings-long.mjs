@@ -87,10 +87,11 @@ async function made(w) {
 }
 
 async function real(w) {
-  const { page, server, agents, alert, check, until } = w;
+  const { page, server, alert, check, until } = w;
   const sent = 3000;
+  const agents = await Promise.all([1, 2, 3, 4].map((i) => w.Agent.enrol(server, `long-${i}`, 0x100 + i)));
   for (let done = 0; done < sent; done += 500) {
-    await agents[1].send(Array.from({ length: 500 }, (_, i) => alert(`Long list ${(done + i) % 17}`, "Notice", 3, {
+    await agents[done / 500 % 4].send(Array.from({ length: 500 }, (_, i) => alert(`Long list ${(done + i) % 17}`, "Notice", 3, {
       policy: "Long", evidence: [], time: Date.now() - (done + i) * 1000, type: "Discovery:Runtime/LongList",
       container: { id: `long${done + i}`, name: `long-${done + i}`, image: "registry.example/long:1" } })));
   }
