@@ -61,4 +61,6 @@ enum http_result findings_alerts_of(struct server *server, struct request *reque
                                     struct reply *reply);
 enum http_result findings_activity(struct server *server, struct request *request,
                                    struct reply *reply);
+enum http_result findings_activity_histogram(struct server *server, struct request *request,
+                                             struct reply *reply);
 enum http_result findings_bulk(struct server *server, struct request *request, struct reply *reply);

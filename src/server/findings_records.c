@@ -21,8 +21,21 @@ struct page {
     uint32_t n, limit;
     size_t bytes;
     struct records_place last;
-    bool more;
+    bool more, activity;
 };
+
+/* Activity does not say itself whose it is. */
+static void put_record(struct page *page, const struct record_row *row)
+{
+    if (!page->activity || row->body.n < 2) {
+        jsonw_raw(page->w, NULL, row->body);
+        return;
+    }
+    jsonw_raw(page->w, NULL, STR("{\"agent\":"));
+    buf_json_str(page->w->buf, row->agent);
+    buf_putc(page->w->buf, ',');
+    buf_puts(page->w->buf, str_from_offset(row->body, 1));
+}
 
 static int write_record(void *data, const struct record_row *row)
 {
@@ -31,7 +44,7 @@ static int write_record(void *data, const struct record_row *row)
         page->more = true;
         return 1;
     }
-    jsonw_raw(page->w, NULL, row->body);
+    put_record(page, row);
     page->n++;
     page->bytes += row->body.n;
     page->last = row->place;
@@ -79,7 +92,9 @@ static enum http_result give_page(struct server *server, struct request *request
                                   struct reply *reply)
 {
     struct err err = { 0 };
-    struct page page = { .w = reply_json(reply, 200), .limit = (uint32_t)limit };
+    struct page page = { .w = reply_json(reply, 200),
+                         .limit = (uint32_t)limit,
+                         .activity = query->over == FILTER_ACTIVITY };
     jsonw_object(page.w, NULL);
     jsonw_array(page.w, "items");
     if (server->store->records->each(server->store, query, write_record, &page, &err) < 0) {

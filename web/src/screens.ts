@@ -43,5 +43,7 @@ export const screens: readonly Screen[] = [
   { path: "/settings/notifications", title: "settings.notifications",
     load: lazy(() => import("./screens/settings-notifications")) },
   { path: "/overview", title: "overview.title", load: lazy(() => import("./screens/overview")) },
+  { path: "/activity", title: "activity.title", load: lazy(() => import("./screens/activity")) },
+  { path: "/coverage/{agent}", title: "coverage.title", load: lazy(() => import("./screens/coverage-agent")) },
   { path: "/onboarding", title: "onboarding.title", load: lazy(() => import("./screens/onboarding")) },
 ];

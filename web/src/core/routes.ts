@@ -144,6 +144,21 @@ export interface Routes {
   "POST /v1/content/check": { body: S.ContentCheck; answer: S.ContentChecked };
 }
 
+// A finding.
+export interface Routes {
+  "GET /v1/activity": { query: Queries["page"] | "filter" | "from" | "to"; answer: S.Activity };
+  "GET /v1/alerts": { query: Queries["page"] | "filter" | "from" | "to"; answer: S.Alerts };
+  "GET /v1/findings/{id}/notes": { answer: S.Notes };
+  "POST /v1/findings/{id}/notes": { body: S.NoteNew; answer: S.Note };
+  "GET /v1/findings/{id}/audit": { query: Queries["page"]; answer: S.FindingAudit };
+  "GET /v1/findings/{id}/responses": { answer: S.Responses };
+  "POST /v1/findings/{id}/respond": { body: S.Respond; answer: S.Response };
+  "GET /v1/exceptions": { query: "active"; answer: S.Exceptions };
+  "POST /v1/exceptions": { body: S.ExceptionNew; answer: S.ExceptionMade };
+  "POST /v1/exceptions/preview": { body: S.ExceptionPreview; answer: S.ExceptionEffect };
+  "POST /v1/suppressions": { body: S.SuppressionNew; answer: S.SuppressionMade };
+}
+
 /** The findings' screen. */
 export interface Routes {
   "GET /v1/fields": { answer: S.Fields };
@@ -157,6 +172,9 @@ export interface Routes {
 export interface Routes {
   "GET /v1/content/versions": { query: Queries["page"]; answer: S.ContentVersions };
   "GET /v1/activity": { query: Queries["page"] | "filter" | "from" | "to"; answer: S.Activity };
+  "GET /v1/activity/histogram": { query: "filter" | "from" | "to" | "width_ms"; answer: S.ActivityHistogram };
+  "GET /v1/coverage/containers": { query: Queries["page"] | "agent" | "state" | "search"; answer: S.Containers };
+  "GET /v1/gaps": { query: Queries["page"] | "agent" | "kind" | "from" | "to"; answer: S.Gaps };
   "GET /v1/agents/{id}": { answer: S.Agent };
   "POST /v1/agents/{id}/revoke": { answer: S.Agent };
   "POST /v1/agents/{id}/test": { answer: S.AgentTest };

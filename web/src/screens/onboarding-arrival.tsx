@@ -1,5 +1,5 @@
 // Has it come? The first heartbeat (of Falco: the first alert), then a detection on purpose and how far it got.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import { api } from "../core/api";
 import { t } from "../core/i18n";
 import { listen } from "../core/live";
@@ -10,9 +10,9 @@ import { Button, Failure, Time } from "../ui/parts";
 import { Text } from "../ui/text";
 import { Code } from "./onboarding-code";
 import type { Made } from "./onboarding-steps";
+import { orderTest, Outcome, useTest } from "./test-detection";
 
 const AGAIN_MS = 1000;
-const LIMIT_MS = 60_000;
 const TEST_HOST = "hinomi-console";
 
 export interface Arrived { agent: string; name: string; received_ms: number }
@@ -44,19 +44,6 @@ function useArrival(kind: Kind, made: Made) {
   return arrived;
 }
 
-interface Found { id: string; took_ms: number }
-
-/** The finding whose newest alert is of this order. */
-async function findingOf(agent: string, order: number): Promise<string | null> {
-  const { items } = await api("GET /v1/findings",
-    { query: { filter: `rule = "Hinomi test detection" and agent = "${agent}"`, limit: 1 } });
-  if (!items[0]) return null;
-  const finding = await api("GET /v1/findings/{id}", { path: { id: items[0].id } });
-  const fields = finding.last_alert?.output_fields;
-  const last = typeof fields === "object" && fields !== null && "test.order" in fields ? fields["test.order"] : 0;
-  return typeof last === "number" && last >= order ? finding.id : null;
-}
-
 async function findingSince(ms: number): Promise<string | null> {
   const { items } = await api("GET /v1/findings",
     { query: { filter: `rule = "Hinomi test detection" and host = "${TEST_HOST}" and last_seen >= ${ms}`, limit: 1 } });
@@ -70,57 +57,13 @@ async function sendAsFalco(made: Made): Promise<void> {
   if (!response.ok) throw new Error(`${response.status}`);
 }
 
-/** Asks until it is there; null: it did not come in time. */
-async function waitFor(ask: () => Promise<string | null>, given: () => boolean): Promise<string | null> {
-  for (const end = Date.now() + LIMIT_MS; Date.now() < end && !given();) {
-    const found = await ask();
-    if (found) return found;
-    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS / 4));
-  }
-  return null;
-}
-
-function useTest(kind: Kind, made: Made, agent: string | undefined) {
-  const [state, setState] = useState<{ busy?: boolean; found?: Found; late?: boolean; error?: unknown }>({});
-  const gone = useRef(false);
-  useEffect(() => () => { gone.current = true; }, []);
-  const run = async () => {
-    const began = Date.now();
-    setState({ busy: true });
-    try {
-      let ask: () => Promise<string | null>;
-      if (kind === "falco") {
-        await sendAsFalco(made);
-        ask = () => findingSince(began - AGAIN_MS);
-      } else {
-        const { order } = await api("POST /v1/agents/{id}/test", { path: { id: agent ?? "" } });
-        ask = () => findingOf(agent ?? "", order);
-      }
-      const id = await waitFor(ask, () => gone.current);
-      if (!gone.current) setState(id ? { found: { id, took_ms: Date.now() - began } } : { late: true });
-    } catch (error) {
-      setState({ error });
-    }
-  };
-  return { ...state, run };
-}
-
-function Outcome({ test, kind }: { test: ReturnType<typeof useTest>; kind: Kind }) {
-  return (
-    <div role="status">
-      {test.busy && <p class="waiting-line"><span class="pulse" aria-hidden="true" />{t("onboarding.test.way")}</p>}
-      {test.found && (
-        <p class="good"><span class="tick" aria-hidden="true">✓</span>
-          {t("onboarding.test.arrived", { seconds: (test.found.took_ms / 1000).toFixed(1) })}{" "}
-          <a href={`/findings/${encodeURIComponent(test.found.id)}`}>{t("onboarding.test.open")}</a></p>
-      )}
-      {test.late && <p class="fault">{t(kind === "falco" ? "onboarding.test.lateFalco" : "onboarding.test.late")}</p>}
-    </div>
-  );
-}
-
 function Test({ kind, made, arrived }: { kind: Kind; made: Made; arrived: Arrived | null }) {
-  const test = useTest(kind, made, arrived?.agent);
+  const test = useTest(async () => {
+    if (kind !== "falco") return orderTest(arrived?.agent ?? "");
+    const began = Date.now();
+    await sendAsFalco(made);
+    return () => findingSince(began - AGAIN_MS);
+  });
   const ready = kind === "falco" || arrived !== null;
   return (
     <>
@@ -128,8 +71,7 @@ function Test({ kind, made, arrived }: { kind: Kind; made: Made; arrived: Arrive
       <Button kind="primary" busy={test.busy} disabled={!ready || !may("respond")} onClick={() => { void test.run(); }}>
         {t("onboarding.test.do")}</Button>
       {!ready && <p class="faint">{t("onboarding.test.first")}</p>}
-      <Outcome test={test} kind={kind} />
-      {test.error !== undefined && <Failure error={test.error} />}
+      <Outcome test={test} late={t(kind === "falco" ? "onboarding.test.lateFalco" : "onboarding.test.late")} />
       <p>{t(kind === "falco" ? "onboarding.test.falcoReal" : "onboarding.test.real")}</p>
       <Code label={t("onboarding.test.realLabel")}
         text={kind === "falco" ? "sudo cat /etc/shadow > /dev/null" : "touch /tmp/kinsing"} />

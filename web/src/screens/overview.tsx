@@ -9,12 +9,13 @@ import { place, urlWith } from "../core/router";
 import { may } from "../core/session";
 import { now, zone } from "../core/time";
 import type { Coverage, Facets, Findings, Histogram } from "../generated/schemas";
-import { Chart } from "../ui/chart";
+import { Chart, type Series } from "../ui/chart";
 import { Panel, Ranking } from "../ui/panel";
 import { BANDS, Empty, Failure, Loading, Severity, Time } from "../ui/parts";
 import { Text } from "../ui/text";
 import { CoveragePanel } from "./overview-coverage";
 import { SinceLast } from "./overview-since";
+import "../styles/chart.css";
 import "../styles/overview.css";
 
 const AGAIN_MS = 2000;
@@ -140,6 +141,11 @@ function Spans({ chosen }: { chosen: Span }) {
   );
 }
 
+function bandSeries(): Series[] {
+  return BANDS.map((band) => ({ key: band, label: t(`severity.${band}`),
+    mark: <span class={`severity ${band}`}><span class="mark" aria-hidden="true" />{t(`severity.${band}`)}</span> }));
+}
+
 function Welcome() {
   return (
     <Empty title="overview.welcome"
@@ -162,19 +168,22 @@ export default function Overview() {
       {open.error !== undefined && !open.data ? <Failure error={open.error} retry={open.reload} />
         : open.data ? <Tiles open={open.data} coverage={coverage.data} /> : <div class="overview-tiles waiting" />}
       <div class="overview-two">
-        <Panel title={t("overview.chart")} class="wide"
-          more={<a href={findingsUrl({ view: "all", time: span }, [seen])}>{t("overview.all")}</a>}>
-          {histogram.error !== undefined && !histogram.data ? <Failure error={histogram.error} retry={histogram.reload} />
-            : histogram.data && histogram.data.buckets.length > 0
-              ? <Chart label={t("overview.chart")} data={histogram.data}
-                  hrefOf={(from, to) => findingsUrl({ view: "all", from: String(from), to: String(to) }, [seen])} />
-              : <div class="chart waiting" />}
-        </Panel>
-        <SinceLast round={round} />
-      </div>
-      <div class="overview-two">
-        <Newest newest={newest} />
-        <CoveragePanel coverage={coverage} />
+        <div>
+          <Panel title={t("overview.chart")} class="wide"
+            more={<a href={findingsUrl({ view: "all", time: span }, [seen])}>{t("overview.all")}</a>}>
+            {histogram.error !== undefined && !histogram.data ? <Failure error={histogram.error} retry={histogram.reload} />
+              : histogram.data && histogram.data.buckets.length > 0
+                ? <Chart label={t("overview.chart")} help={t("chart.help")} from={histogram.data.from_ms}
+                    width={histogram.data.width_ms} buckets={histogram.data.buckets} series={bandSeries()}
+                    hrefOf={(from, to) => findingsUrl({ view: "all", from: String(from), to: String(to) }, [seen])} />
+                : <div class="chart waiting" />}
+          </Panel>
+          <Newest newest={newest} />
+        </div>
+        <div>
+          <SinceLast round={round} />
+          <CoveragePanel coverage={coverage} />
+        </div>
       </div>
       {ranks.data && <Ranks ranks={ranks.data} span={span} />}
     </div>
