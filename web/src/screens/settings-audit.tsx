@@ -2,8 +2,7 @@
 import { useState } from "preact/hooks";
 import { api } from "../core/api";
 import { AREAS, auditQuery, exportUrl, readAudit, RESULTS, screenOf, TIMES, type AuditView } from "../core/audit";
-import { en } from "../core/en";
-import { t, type Key } from "../core/i18n";
+import { isKey, type Key, t } from "../core/i18n";
 import { useKeys } from "../core/keys";
 import { useResource } from "../core/resource";
 import { go, urlWith } from "../core/router";
@@ -21,7 +20,7 @@ type Entry = Page["items"][number];
 /** What an action is called; as it is written where nobody gave it a name. */
 function actionName(action: string): string | null {
   const key = `audit.do.${action}`;
-  return key in en ? t(key as Key & "audit.do.user.create") : null;
+  return isKey(key) ? t(key as Key & "audit.do.user.create") : null;
 }
 
 function change(changes: Record<string, string | undefined>): void {
