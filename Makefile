@@ -82,10 +82,13 @@ install: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
 	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 
-# The console's tests with pictures of every screen, light, dark, Japanese and narrow.
+# Every screen of the console, light, dark, Japanese and narrow: the tests take them on their way. 6 MB at most.
 screenshots: all
-	@tools/deps.sh test
-	@node web/tests/e2e.mjs $(BUILD)/hinomi-server content --pictures docs/screenshots
+	@tools/deps.sh build test screenshots
+	@rm -rf docs/screenshots
+	@node web/tests/e2e.mjs $(BUILD)/src/server/hinomi-server content --pictures docs/screenshots; status=$$?; \
+		pngquant --force --ext .png --speed 1 --strip --quality 40-85 docs/screenshots/*.png && \
+		du -bc docs/screenshots/*.png | awk 'END { printf "%.1f MB\n", $$1 / 1e6; exit $$1 > 6e6 }' && exit $$status
 
 demo:
 	@tools/deps.sh build demo

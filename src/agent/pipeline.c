@@ -31,7 +31,7 @@ struct pipeline {
 
 CLEANUP_DEFINE(struct pipeline, pipeline_free);
 
-static int compile_outputs(struct pipeline *p, struct err *err)
+static int compile_outputs(struct pipeline *p, bool more, struct err *err)
 {
     for (uint32_t i = 0; i < p->ruleset->nrules; i++) {
         const struct rule *rule = &p->ruleset->rules[i];
@@ -40,6 +40,9 @@ static int compile_outputs(struct pipeline *p, struct err *err)
             continue;
         }
         int r = output_compile(&p->arena, rule->output, &p->outputs[i], &deprecated, err);
+        if (r == 0 && more && output_add_more(&p->arena, rule->cond, p->outputs[i]) < 0) {
+            r = err_set(err, -ENOMEM, "out of memory");
+        }
         if (r < 0) {
             err_wrap(err, "rule '%.*s'", STR_ARG(rule->name));
             return r;
@@ -71,7 +74,7 @@ int pipeline_new(const struct ruleset *ruleset, const struct selection *selectio
     if (!p->outputs || !p->alerts_by_rule || scratch_init(&p->view.scratch) < 0) {
         return err_set(err, -ENOMEM, "out of memory");
     }
-    int r = compile_outputs(p, err);
+    int r = compile_outputs(p, options->more_fields, err);
     if (r == 0) {
         r = matcher_new(ruleset, selection, &options->matcher, &p->matcher, err);
         p->format.matcher = p->matcher;

@@ -34,6 +34,8 @@ struct pipeline_options {
     struct matcher_options matcher;
     struct alert_format format;
     struct pipeline_hooks hooks;
+    bool
+        more_fields; /* in JSON also those that conditions use, and the usual ones: output_add_more() */
 };
 
 struct pipeline;

@@ -493,7 +493,7 @@ static void put_field_json(const struct output_part *part, const struct extracte
 }
 
 void output_put_fields_json(const struct output *output, const struct extracted *values,
-                            const struct view *view, struct buf *buf)
+                            struct view *view, struct buf *buf)
 {
     bool first = true;
     buf_putc(buf, '{');
@@ -508,6 +508,7 @@ void output_put_fields_json(const struct output *output, const struct extracted 
         first = false;
         put_field_json(part, value_of(values, i), view, buf);
     }
+    output_put_more_json(output, view, first, buf);
     buf_putc(buf, '}');
 }
 

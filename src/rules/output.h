@@ -19,6 +19,9 @@
 #define OUTPUT_FIELDS_MAX 1024
 #define OUTPUT_WIDTH_MAX  4096  /* of %Nfield */
 #define OUTPUT_TEXT_MAX   65536 /* bytes of a template */
+#define OUTPUT_MORE_MAX   64    /* fields beside the template's */
+#define OUTPUT_MORE_VALUE 4096  /* bytes of one of them, as JSON; what is longer is left out... */
+#define OUTPUT_MORE_BYTES 32768 /* ...and what comes when all have so many */
 
 struct output_part {
     struct str text;      /* literal text before the token */
@@ -30,9 +33,18 @@ struct output_part {
     bool is_repeated;     /* an earlier part has the same token */
 };
 
+/* A field that is only in the JSON. `asked`: by the rule's condition, so that it is null where there is none. */
+struct output_more {
+    struct expr *expr;
+    struct str key_json;
+    bool asked;
+};
+
 struct output {
     struct output_part *parts;
     uint32_t nparts;
+    struct output_more *more;
+    uint32_t nmore;
 };
 
 /*
@@ -41,6 +53,12 @@ struct output {
  */
 int output_compile(struct arena *arena, struct str format, struct output **ret,
                    const char **ret_deprecated, struct err *err);
+
+/*
+ * Fields beside those of the template, for who keeps the alert and asks of it later: those that the condition uses, and
+ * those that exceptions are mostly made of. They cost nothing but where an alert is made. Borrows cond. -ENOMEM.
+ */
+int output_add_more(struct arena *arena, const struct cond *cond, struct output *output);
 
 /* Resolved text. Not escaped. */
 void output_text(const struct output *output, struct view *view, struct buf *buf);
@@ -58,4 +76,7 @@ void output_put_text(const struct output *output, const struct extracted *values
 void output_put_text_json(const struct output *output, const struct extracted *values,
                           struct view *view, struct buf *buf);
 void output_put_fields_json(const struct output *output, const struct extracted *values,
-                            const struct view *view, struct buf *buf);
+                            struct view *view, struct buf *buf);
+/* output_more.c: the fields beside, each after a comma but the first of the object. */
+void output_put_more_json(const struct output *output, struct view *view, bool first,
+                          struct buf *buf);

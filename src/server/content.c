@@ -312,87 +312,26 @@ static const struct route routes[] = {
       "Tells what became of an order", NULL, "order-result", NULL, 0 },
     { HTTP_POST, "/v1/agents/{id}/test", MAY_RESPOND, 0, content_test_agent, "agents",
       "Has the agent make a harmless detection", NULL, NULL, "agent-test", 0 },
-    { HTTP_GET, "/v1/policies", MAY_READ, 0, content_list_documents, "policies", "All policies",
-      "search origin limit cursor", NULL, NULL, 0 },
-    { HTTP_POST, "/v1/policies", MAY_CONTENT, ROUTE_AUDIT, content_create_document, "policies",
-      "A new policy", NULL, "content-text", "content-version", CONTENT_TEXT_MAX * 2 },
-    { HTTP_GET, "/v1/policies/{name}", MAY_READ, 0, content_get_document, "policies",
-      "One policy, with what users changed of it", NULL, NULL, NULL, 0 },
-    { HTTP_PUT, "/v1/policies/{name}", MAY_CONTENT, ROUTE_AUDIT, content_replace_document,
-      "policies", "Replaces a policy of one's own, overrides a managed one", NULL, "content-text",
-      "content-version", CONTENT_TEXT_MAX * 2 },
-    { HTTP_PATCH, "/v1/policies/{name}", MAY_CONTENT, ROUTE_AUDIT, content_patch_document,
-      "policies", "Switches a policy on or off", NULL, "content-switch", "content-version", 0 },
-    { HTTP_DELETE, "/v1/policies/{name}", MAY_CONTENT, ROUTE_AUDIT, content_remove_document,
-      "policies", "Removes a policy, or what was changed of a managed one", NULL, NULL,
-      "content-version", 0 },
-    { HTTP_GET, "/v1/policies/{name}/usage", MAY_READ, 0, content_get_usage, "policies",
-      "What uses the policy", NULL, NULL, NULL, 0 },
-    { HTTP_GET, "/v1/policies/{name}/versions", MAY_READ, 0, content_get_versions, "policies",
-      "Versions that changed the policy", "limit cursor", NULL, NULL, 0 },
-    { HTTP_GET, "/v1/policies/{name}/diff", MAY_READ, 0, content_get_diff, "policies",
-      "The policy in two versions", "from to", NULL, NULL, 0 },
-    { HTTP_POST, "/v1/policies/{name}/revert", MAY_CONTENT, ROUTE_AUDIT, content_revert, "policies",
-      "The policy as it was", NULL, "content-revert", "content-version", 0 },
-    { HTTP_GET, "/v1/rules", MAY_READ, 0, content_list_documents, "rules", "All rules",
-      "search origin limit cursor", NULL, NULL, 0 },
-    { HTTP_POST, "/v1/rules", MAY_CONTENT, ROUTE_AUDIT, content_create_document, "rules",
-      "A new rule", NULL, "content-text", "content-version", CONTENT_TEXT_MAX * 2 },
-    { HTTP_GET, "/v1/rules/{name}", MAY_READ, 0, content_get_document, "rules",
-      "One rule, with what users changed of it", NULL, NULL, NULL, 0 },
-    { HTTP_PUT, "/v1/rules/{name}", MAY_CONTENT, ROUTE_AUDIT, content_replace_document, "rules",
-      "Replaces a rule of one's own, overrides a managed one", NULL, "content-text",
-      "content-version", CONTENT_TEXT_MAX * 2 },
-    { HTTP_PATCH, "/v1/rules/{name}", MAY_CONTENT, ROUTE_AUDIT, content_patch_document, "rules",
-      "Switches a rule on or off", NULL, "content-switch", "content-version", 0 },
-    { HTTP_DELETE, "/v1/rules/{name}", MAY_CONTENT, ROUTE_AUDIT, content_remove_document, "rules",
-      "Removes a rule, or what was changed of a managed one", NULL, NULL, "content-version", 0 },
-    { HTTP_GET, "/v1/rules/{name}/usage", MAY_READ, 0, content_get_usage, "rules",
-      "What uses the rule", NULL, NULL, NULL, 0 },
-    { HTTP_GET, "/v1/rules/{name}/versions", MAY_READ, 0, content_get_versions, "rules",
-      "Versions that changed the rule", "limit cursor", NULL, NULL, 0 },
-    { HTTP_GET, "/v1/rules/{name}/diff", MAY_READ, 0, content_get_diff, "rules",
-      "The rule in two versions", "from to", NULL, NULL, 0 },
-    { HTTP_POST, "/v1/rules/{name}/revert", MAY_CONTENT, ROUTE_AUDIT, content_revert, "rules",
-      "The rule as it was", NULL, "content-revert", "content-version", 0 },
-    { HTTP_GET, "/v1/macros", MAY_READ, 0, content_list_documents, "macros", "All macros",
-      "search origin limit cursor", NULL, NULL, 0 },
-    { HTTP_POST, "/v1/macros", MAY_CONTENT, ROUTE_AUDIT, content_create_document, "macros",
-      "A new macro", NULL, "content-text", "content-version", CONTENT_TEXT_MAX * 2 },
-    { HTTP_GET, "/v1/macros/{name}", MAY_READ, 0, content_get_document, "macros",
-      "One macro, with what users changed of it", NULL, NULL, NULL, 0 },
-    { HTTP_PUT, "/v1/macros/{name}", MAY_CONTENT, ROUTE_AUDIT, content_replace_document, "macros",
-      "Replaces a macro of one's own, overrides a managed one", NULL, "content-text",
-      "content-version", CONTENT_TEXT_MAX * 2 },
-    { HTTP_DELETE, "/v1/macros/{name}", MAY_CONTENT, ROUTE_AUDIT, content_remove_document, "macros",
-      "Removes a macro, or what was changed of a managed one", NULL, NULL, "content-version", 0 },
-    { HTTP_GET, "/v1/macros/{name}/usage", MAY_READ, 0, content_get_usage, "macros",
-      "What uses the macro", NULL, NULL, NULL, 0 },
-    { HTTP_GET, "/v1/macros/{name}/versions", MAY_READ, 0, content_get_versions, "macros",
-      "Versions that changed the macro", "limit cursor", NULL, NULL, 0 },
-    { HTTP_GET, "/v1/macros/{name}/diff", MAY_READ, 0, content_get_diff, "macros",
-      "The macro in two versions", "from to", NULL, NULL, 0 },
-    { HTTP_POST, "/v1/macros/{name}/revert", MAY_CONTENT, ROUTE_AUDIT, content_revert, "macros",
-      "The macro as it was", NULL, "content-revert", "content-version", 0 },
-    { HTTP_GET, "/v1/lists", MAY_READ, 0, content_list_documents, "lists", "All lists",
-      "search origin limit cursor", NULL, NULL, 0 },
-    { HTTP_POST, "/v1/lists", MAY_CONTENT, ROUTE_AUDIT, content_create_document, "lists",
-      "A new list", NULL, "content-list-new", "content-version", CONTENT_TEXT_MAX * 2 },
-    { HTTP_GET, "/v1/lists/{name}", MAY_READ, 0, content_get_document, "lists",
-      "One list, with what users changed of it", NULL, NULL, NULL, 0 },
-    { HTTP_PUT, "/v1/lists/{name}", MAY_CONTENT, ROUTE_AUDIT, content_replace_document, "lists",
-      "Replaces a list of one's own, overrides a managed one", NULL, "content-text",
-      "content-version", CONTENT_TEXT_MAX * 2 },
-    { HTTP_DELETE, "/v1/lists/{name}", MAY_CONTENT, ROUTE_AUDIT, content_remove_document, "lists",
-      "Removes a list, or what was changed of a managed one", NULL, NULL, "content-version", 0 },
-    { HTTP_GET, "/v1/lists/{name}/usage", MAY_READ, 0, content_get_usage, "lists",
-      "What uses the list", NULL, NULL, NULL, 0 },
-    { HTTP_GET, "/v1/lists/{name}/versions", MAY_READ, 0, content_get_versions, "lists",
-      "Versions that changed the list", "limit cursor", NULL, NULL, 0 },
-    { HTTP_GET, "/v1/lists/{name}/diff", MAY_READ, 0, content_get_diff, "lists",
-      "The list in two versions", "from to", NULL, NULL, 0 },
-    { HTTP_POST, "/v1/lists/{name}/revert", MAY_CONTENT, ROUTE_AUDIT, content_revert, "lists",
-      "The list as it was", NULL, "content-revert", "content-version", 0 },
+#define ALL      "policies"
+#define ONE      "policy"
+#define NEW_BODY "content-text"
+#define SWITCHES 1
+#include "server/content_routes.def"
+#define ALL      "rules"
+#define ONE      "rule"
+#define NEW_BODY "content-text"
+#define SWITCHES 1
+#include "server/content_routes.def"
+#define ALL      "macros"
+#define ONE      "macro"
+#define NEW_BODY "content-text"
+#define SWITCHES 0
+#include "server/content_routes.def"
+#define ALL      "lists"
+#define ONE      "list"
+#define NEW_BODY "content-list-new"
+#define SWITCHES 0
+#include "server/content_routes.def"
     { HTTP_GET, "/v1/lists/{name}/items", MAY_READ, 0, content_get_items, "lists",
       "Items of the list", "search limit cursor", NULL, NULL, 0 },
     { HTTP_PUT, "/v1/lists/{name}/items", MAY_CONTENT, ROUTE_AUDIT, content_replace_items, "lists",

@@ -233,10 +233,19 @@ bool change_matches(struct change *change, enum content_kind kind, struct str na
     return true;
 }
 
-bool change_comment(struct change *change, struct json_object *body)
+bool change_open(struct change *change, struct request *request, struct reply *reply,
+                 const struct content_subject *subject, struct json_object *body)
 {
-    return request_member_text(change->request, body, "comment", false, CONTENT_COMMENT_MAX,
-                               &change->comment, change->reply);
+    return change_begin(change, request->server->content, request, reply) &&
+           (!body || request_member_text(request, body, "comment", false, CONTENT_COMMENT_MAX,
+                                         &change->comment, reply)) &&
+           (!subject || change_matches(change, subject->kind, subject->name, body));
+}
+
+struct json_object *content_body(struct request *request, const char *members, struct reply *reply)
+{
+    struct json_object *body = request_json(request, reply);
+    return body && request_members_only(request, body, members, reply) ? body : NULL;
 }
 
 /* ---- checking */

@@ -27,6 +27,13 @@ enum content_kind route_kind(const struct request *request)
     return CONTENT_LIST;
 }
 
+struct content_subject content_subject_of(const struct request *request)
+{
+    bool all = str_starts(str_of(request->route->path), STR("/v1/content/"));
+    return (struct content_subject){ route_kind(request),
+                                     all ? (struct str){ 0 } : request_param(request, "name") };
+}
+
 enum http_result reply_version(struct reply *reply, unsigned status, int64_t version)
 {
     char tag[32];
@@ -37,6 +44,17 @@ enum http_result reply_version(struct reply *reply, unsigned status, int64_t ver
     jsonw_i64(w, "version", version);
     jsonw_end(w);
     return HTTP_DONE;
+}
+
+/* NULL: there is none, and the reply says so. */
+static const struct document *need_document(const struct change *change, const struct document *d)
+{
+    const struct document *there = set_document(change->old, d->kind, d->name);
+    if (!there) {
+        reply_problem(change->reply, 404, "not_found", "There is no such %s.",
+                      content_kind_text(d->kind));
+    }
+    return there;
 }
 
 static struct str kind_str(enum content_kind kind)
@@ -184,15 +202,14 @@ static bool read_list(struct request *request, struct reply *reply, struct json_
 
 HANDLER(content_create_document)
 {
+    (void)server;
     CLEANUP(change_end) struct change change = { 0 };
     struct document d = { .kind = route_kind(request), .part = PART_OWN };
     struct json_object *body = request_json(request, reply);
     bool list = d.kind == CONTENT_LIST && body && !json_object_object_get(body, "text");
     if (!body ||
-        !request_members_only(request, body, list ? "name items comment" : "text comment", reply)) {
-        return HTTP_DONE;
-    }
-    if (!(list ? read_list(request, reply, body, &d) : read_text(request, reply, body, &d))) {
+        !request_members_only(request, body, list ? "name items comment" : "text comment", reply) ||
+        !(list ? read_list(request, reply, body, &d) : read_text(request, reply, body, &d))) {
         return HTTP_DONE;
     }
     if (d.changes) {
@@ -200,8 +217,8 @@ HANDLER(content_create_document)
                              "The text changes something; what is new has no override or append.");
     }
     d.part = PART_OWN;
-    if (!change_begin(&change, server->content, request, reply) || !change_comment(&change, body) ||
-        exists(&change, &d) || !change_put(&change, &d)) {
+    if (!change_open(&change, request, reply, NULL, body) || exists(&change, &d) ||
+        !change_put(&change, &d)) {
         return HTTP_DONE;
     }
     struct store_items_change items = { .list = d.name };
@@ -217,19 +234,18 @@ HANDLER(content_create_document)
 
 HANDLER(content_replace_document)
 {
+    (void)server;
     CLEANUP(change_end) struct change change = { 0 };
-    struct document d = { .kind = route_kind(request), .name = request_param(request, "name") };
-    struct json_object *body = request_json(request, reply);
-    if (!body || !request_members_only(request, body, "text comment version", reply) ||
-        !read_text(request, reply, body, &d) ||
-        !change_begin(&change, server->content, request, reply) || !change_comment(&change, body) ||
-        !change_matches(&change, d.kind, d.name, body)) {
+    const struct content_subject subject = content_subject_of(request);
+    struct document d = { .kind = subject.kind, .name = subject.name };
+    struct json_object *body = content_body(request, "text comment version", reply);
+    if (!body || !read_text(request, reply, body, &d) ||
+        !change_open(&change, request, reply, &subject, body)) {
         return HTTP_DONE;
     }
-    const struct document *there = set_document(change.old, d.kind, d.name);
+    const struct document *there = need_document(&change, &d);
     if (!there) {
-        return reply_problem(reply, 404, "not_found", "There is no such %s.",
-                             content_kind_text(d.kind));
+        return HTTP_DONE;
     }
     bool managed = there->part == PART_MANAGED;
     if (managed && d.kind != CONTENT_POLICY && !d.changes) {
@@ -262,21 +278,15 @@ static struct str switch_text(struct arena *arena, enum content_kind kind, struc
 
 HANDLER(content_patch_document)
 {
+    (void)server;
     CLEANUP(change_end) struct change change = { 0 };
-    struct document d = { .kind = route_kind(request),
-                          .part = PART_TOGGLE,
-                          .name = request_param(request, "name") };
-    struct json_object *body = request_json(request, reply);
+    const struct content_subject subject = content_subject_of(request);
+    struct document d = { .kind = subject.kind, .part = PART_TOGGLE, .name = subject.name };
+    struct json_object *body = content_body(request, "enabled comment version", reply);
     bool on = false;
-    if (!body || !request_members_only(request, body, "enabled comment version", reply) ||
-        !request_member_bool(request, body, "enabled", true, &on, reply) ||
-        !change_begin(&change, server->content, request, reply) || !change_comment(&change, body) ||
-        !change_matches(&change, d.kind, d.name, body)) {
+    if (!body || !request_member_bool(request, body, "enabled", true, &on, reply) ||
+        !change_open(&change, request, reply, &subject, body) || !need_document(&change, &d)) {
         return HTTP_DONE;
-    }
-    if (!set_document(change.old, d.kind, d.name)) {
-        return reply_problem(reply, 404, "not_found", "There is no such %s.",
-                             content_kind_text(d.kind));
     }
     d.text = switch_text(request->arena, d.kind, d.name, on);
     if (!d.text.p) {
@@ -292,10 +302,10 @@ HANDLER(content_remove_document)
 {
     CLEANUP(change_end) struct change change = { 0 };
     static const enum content_part parts[] = { PART_OWN, PART_OVERRIDE, PART_TOGGLE };
-    enum content_kind kind = route_kind(request);
-    struct str name = request_param(request, "name");
-    if (!change_begin(&change, server->content, request, reply) ||
-        !change_matches(&change, kind, name, NULL)) {
+    const struct content_subject subject = content_subject_of(request);
+    enum content_kind kind = subject.kind;
+    struct str name = subject.name;
+    if (!change_open(&change, request, reply, &subject, NULL)) {
         return HTTP_DONE;
     }
     const struct document *there = set_document(change.old, kind, name);

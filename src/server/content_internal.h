@@ -47,6 +47,13 @@ struct content {
 /* The newest set, to be dropped. */
 struct content_set *content_hold(struct content *content, int64_t *ret_version);
 
+/* What a route is about: "/v1/rules/{name}". name.p NULL: all of that kind, or all content. */
+struct content_subject {
+    enum content_kind kind;
+    struct str name;
+};
+struct content_subject content_subject_of(const struct request *request);
+
 /* Something being changed. Texts given are borrowed until change_end(). */
 struct change {
     struct content *content;
@@ -69,6 +76,10 @@ struct change {
 /* False: the reply says why not (somebody else is at it). */
 bool change_begin(struct change *change, struct content *content, struct request *request,
                   struct reply *reply);
+/* The same for a request's body, which may be NULL: its comment, and that nobody changed the subject (NULL: none)
+ * since the version it names. */
+bool change_open(struct change *change, struct request *request, struct reply *reply,
+                 const struct content_subject *subject, struct json_object *body);
 void change_end(struct change *change);
 /* A document as it shall be, text.p == NULL: gone. False: the reply says why. */
 bool change_put(struct change *change, const struct document *document);
@@ -82,8 +93,8 @@ bool change_commit(struct change *change);
 /* Did nobody change it since the version that If-Match or `version` names? False: the reply is a 409. */
 bool change_matches(struct change *change, enum content_kind kind, struct str name,
                     struct json_object *body);
-/* The member `comment` of a body. */
-bool change_comment(struct change *change, struct json_object *body);
+/* The body of a request with these members and no others; NULL: the reply says why not. */
+struct json_object *content_body(struct request *request, const char *members, struct reply *reply);
 /* 422 with diagnostics. */
 enum http_result reply_diags(struct reply *reply, struct arena *arena,
                              const struct content_diag *diags, size_t n);

@@ -327,19 +327,15 @@ static bool read_note(struct request *request, struct reply *reply, struct json_
 }
 
 /* Append or remove. */
-static enum http_result change_list(struct server *server, struct request *request,
-                                    struct reply *reply, bool append)
+static enum http_result change_list(struct request *request, struct reply *reply, bool append)
 {
     CLEANUP(change_end) struct change change = { 0 };
-    struct str name = request_param(request, "name");
+    const struct content_subject subject = content_subject_of(request);
+    struct str name = subject.name;
     struct store_items_change items = { .list = name };
-    struct json_object *body = request_json(request, reply);
-    if (!body ||
-        !request_members_only(request, body,
-                              append ? "items note comment version" : "items comment version",
-                              reply) ||
-        !change_begin(&change, server->content, request, reply) || !change_comment(&change, body) ||
-        !change_matches(&change, CONTENT_LIST, name, body)) {
+    struct json_object *body = content_body(
+        request, append ? "items note comment version" : "items comment version", reply);
+    if (!body || !change_open(&change, request, reply, &subject, body)) {
         return HTTP_DONE;
     }
     const struct list_info *list = need_list(change.old, name, reply);
@@ -371,12 +367,14 @@ static enum http_result change_list(struct server *server, struct request *reque
 
 HANDLER(content_append_items)
 {
-    return change_list(server, request, reply, true);
+    (void)server;
+    return change_list(request, reply, true);
 }
 
 HANDLER(content_remove_items)
 {
-    return change_list(server, request, reply, false);
+    (void)server;
+    return change_list(request, reply, false);
 }
 
 /* ---- replacing */
@@ -415,16 +413,15 @@ static bool plan_replacement(struct change *change, const struct list_info *list
 
 HANDLER(content_replace_items)
 {
+    (void)server;
     CLEANUP(change_end) struct change change = { 0 };
-    struct str name = request_param(request, "name");
-    struct store_items_change given = { .list = name }, items;
-    struct json_object *body = request_json(request, reply);
-    if (!body || !request_members_only(request, body, "items comment version", reply) ||
-        !change_begin(&change, server->content, request, reply) || !change_comment(&change, body) ||
-        !change_matches(&change, CONTENT_LIST, name, body)) {
+    const struct content_subject subject = content_subject_of(request);
+    struct store_items_change given = { .list = subject.name }, items;
+    struct json_object *body = content_body(request, "items comment version", reply);
+    if (!body || !change_open(&change, request, reply, &subject, body)) {
         return HTTP_DONE;
     }
-    const struct list_info *list = need_list(change.old, name, reply);
+    const struct list_info *list = need_list(change.old, subject.name, reply);
     if (!list || !content_read_items(request, reply, body, list, &given)) {
         return HTTP_DONE;
     }

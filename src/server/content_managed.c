@@ -178,6 +178,37 @@ void managed_put_texts(const struct managed *managed, struct str rule, struct js
     }
 }
 
+static void put_titles_of(const struct content_file *file, struct jsonw *w)
+{
+    struct arena tree;
+    struct doc_documents documents = { 0 };
+    struct err err = { 0 };
+    uint32_t offset;
+    arena_init(&tree, CONTENT_SET_MAX);
+    bool good = doc_parse(&tree, file->text, &documents, &offset, &err) == 0 && documents.n == 1;
+    const struct doc_node *root = good ? documents.roots[0] : NULL;
+    jsonw_key(w, file->name);
+    jsonw_object(w, NULL);
+    for (uint32_t i = 0; root && root->kind == DOC_SEQUENCE && i < root->n; i++) {
+        const struct doc_node *map = root->items[i];
+        const struct doc_node *name = map->kind == DOC_MAP ? doc_get(map, "rule") : NULL;
+        const struct doc_node *title = name ? doc_get(map, "title") : NULL;
+        if (title && name->kind == DOC_SCALAR && title->kind == DOC_SCALAR) {
+            jsonw_key(w, name->value);
+            jsonw_str(w, NULL, str_trim(title->value));
+        }
+    }
+    jsonw_end(w);
+    arena_done(&tree);
+}
+
+void managed_put_titles(const struct managed *managed, struct jsonw *w)
+{
+    for (size_t i = 0; i < managed->ntexts; i++) {
+        put_titles_of(&managed->texts[i], w);
+    }
+}
+
 /* ---- all of it */
 
 int managed_load(const char *dir, bool required, struct managed **ret, struct err *err)

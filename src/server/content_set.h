@@ -86,6 +86,9 @@ void managed_free(struct managed *managed);
 /* What people are told of a rule, by language, as members of an object: "en": {"title", ...}. */
 void managed_put_texts(const struct managed *managed, struct str rule, struct jsonw *w);
 
+/* Of all rules, by language and name: "en": {"a rule": "its title"}. */
+void managed_put_titles(const struct managed *managed, struct jsonw *w);
+
 /* ---- a set (content_set.c, content_make.c, content_check.c) */
 
 /* Items of a list's text that were taken out. */

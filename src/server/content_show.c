@@ -315,6 +315,11 @@ static void put_page(struct jsonw *w, const struct content_set *set,
         jsonw_null(w, "next");
     }
     jsonw_u64(w, "total", total);
+    if (n > 0 && all[0]->kind == CONTENT_RULE) {
+        jsonw_object(w, "titles");
+        managed_put_titles(set->managed, w);
+        jsonw_end(w);
+    }
     jsonw_end(w);
 }
 

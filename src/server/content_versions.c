@@ -15,20 +15,7 @@
 #define DIFF_ITEMS_MAX    1000
 #define DIFF_VERSIONS_MAX 10000
 
-/* What a request is about; name.p == NULL: everything. */
-struct subject {
-    enum content_kind kind;
-    struct str name;
-};
-
-static struct subject subject_of(const struct request *request)
-{
-    bool all = str_starts(str_of(request->route->path), STR("/v1/content/"));
-    return (struct subject){ route_kind(request),
-                             all ? (struct str){ 0 } : request_param(request, "name") };
-}
-
-static bool concerns(const struct subject *subject, struct str kind, struct str name)
+static bool concerns(const struct content_subject *subject, struct str kind, struct str name)
 {
     return !subject->name.p ||
            (str_eqz(kind, content_kind_text(subject->kind)) && str_eq(name, subject->name));
@@ -63,7 +50,7 @@ static void put_version(struct jsonw *w, const struct store_version *v)
 HANDLER(content_get_versions)
 {
     struct content *content = server->content;
-    struct subject subject = subject_of(request);
+    struct content_subject subject = content_subject_of(request);
     struct store_versions_filter filter = { .name = subject.name };
     struct store_version *versions = NULL;
     struct err err = { 0 };
@@ -97,7 +84,7 @@ HANDLER(content_get_versions)
 struct two {
     struct content *content;
     struct request *request;
-    struct subject subject;
+    struct content_subject subject;
     int64_t from, to;
     struct store_document *before, *after;
     size_t nbefore, nafter;
@@ -250,7 +237,7 @@ HANDLER(content_get_diff)
 {
     struct two two = { .content = server->content,
                        .request = request,
-                       .subject = subject_of(request) };
+                       .subject = content_subject_of(request) };
     int64_t newest = content_version(server);
     if (!request_number(request, "from", 0, newest, newest ? newest - 1 : 0, &two.from, reply) ||
         !request_number(request, "to", 0, newest, newest, &two.to, reply)) {
@@ -400,17 +387,13 @@ HANDLER(content_revert)
     CLEANUP(change_end) struct change change = { 0 };
     struct two two = { .content = server->content,
                        .request = request,
-                       .subject = subject_of(request) };
-    struct json_object *body = request_json(request, reply);
-    if (!body || !request_members_only(request, body, "to comment version", reply) ||
-        !request_member_number(request, body, "to", true, 0, INT64_MAX, &two.to, reply) ||
-        !change_begin(&change, server->content, request, reply) || !change_comment(&change, body)) {
+                       .subject = content_subject_of(request) };
+    struct json_object *body = content_body(request, "to comment version", reply);
+    if (!body || !request_member_number(request, body, "to", true, 0, INT64_MAX, &two.to, reply) ||
+        !change_open(&change, request, reply, two.subject.name.p ? &two.subject : NULL, body)) {
         return HTTP_DONE;
     }
     two.from = change.version;
-    if (two.subject.name.p && !change_matches(&change, two.subject.kind, two.subject.name, body)) {
-        return HTTP_DONE;
-    }
     if (two.to > change.version) {
         return reply_problem(reply, 422, "no_such_version", "The newest version is %lld.",
                              (long long)change.version);

@@ -165,6 +165,9 @@ class Delivery(Base):
         self.arrived()
         alert = next(iter(self.server.alerts.values()))
         self.assertEqual((alert["rule"], alert["priority"]), ("made", "Warning"))
+        fields = alert["output_fields"]  # also those that exceptions are made of, and that the condition uses
+        self.assertEqual((fields["proc.name"], fields["fd.name"], fields["evt.is_open_write"]), ("sh", f"{self.folder}/marker", True))
+        self.assertLessEqual({"proc.exepath", "proc.pname", "proc.cmdline", "user.name", "container.image.repository", "evt.type"}, set(fields))
         self.server.wait(lambda s: s.heartbeats)
         beat = self.server.heartbeats[0]
         self.assertEqual((beat["health"]["ok"], beat["rules"]), (True, 1))
@@ -625,6 +628,12 @@ class Real(unittest.TestCase):
         until(lambda: found("other", before + 1))
         print(f"append: answered after {(answered - start) * 1000:.0f} ms, found after another "
               f"{(time.monotonic() - answered) * 1000:.0f} ms", file=sys.stderr)
+        tried = {"rule": "made", "fields": [{"field": "proc.name", "value": "sh"}, {"field": "container.image.repository", "value": "no"}]}
+        effect = self.ask("POST", "/v1/exceptions/preview", tried)
+        self.assertEqual((effect["hidden"], effect["undecided"], effect["missing"]), (0, 0, []))
+        tried["fields"][1:] = [{"field": "proc.pname", "op": "!=", "value": "nobody"}, {"field": "fd.filename", "value": "marker"}]
+        effect = self.ask("POST", "/v1/exceptions/preview", tried)
+        self.assertEqual((effect["undecided"], effect["hidden"] > 0), (0, True), effect)
         told = [line for line in agent.said().splitlines() if "in force" in line]
         print("\n".join(told), file=sys.stderr)
 

@@ -2,18 +2,15 @@
 """Findings over HTTP: triage that collides, what belongs to others, rules that suppress, exceptions that are tried, saved
 and taken back, dry runs, exports that a spreadsheet does not run, tasks that are stopped by a signed call.
 Usage: findings.py SERVER"""
-import contextlib
 import csv
 import hashlib
 import hmac
-import http.client
 import http.server
 import io
 import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -21,9 +18,11 @@ import time
 import unittest
 import urllib.parse
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import server as shared  # noqa: E402
+from server import run, until  # noqa: E402
+
 SERVER = os.path.abspath(sys.argv.pop(1))
-LIMIT_S = 60
-PASSWORD = "correct horse battery staple"
 RULE = "Shell in a container"
 RULES = f"""- rule: {RULE}
   desc: A shell.
@@ -33,16 +32,6 @@ RULES = f"""- rule: {RULE}
 """
 KEY, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 TASK = "arn:aws:ecs:eu-central-1:123456789012:task/blue/0123456789abcdef0123456789abcdef"
-
-
-def until(condition, seconds=LIMIT_S):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError("it did not come about")
 
 
 class Ecs(http.server.BaseHTTPRequestHandler):
@@ -113,64 +102,30 @@ class Ecs(http.server.BaseHTTPRequestHandler):
         return None if theirs == signature else "not as botocore signs"
 
 
-class Server:
-    def __init__(self, settings):
-        self.base = tempfile.mkdtemp(prefix="hinomi-findings-")
-        self.folder = os.path.join(self.base, "state")
-        self.log_path = os.path.join(self.base, "log")
-        config = os.path.join(self.base, "server.yaml")
-        content = os.path.join(self.base, "content")
-        os.mkdir(content)
-        with open(config, "w", encoding="utf-8") as file:
-            file.write(settings + f"content: {{dir: {content}}}\n")
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("HINOMI_", "AWS_"))}
-        with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(
-                [SERVER, "--config", config, "--listen", "127.0.0.1:0", "--dir", self.folder],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
-        self.port = int(until(self.started).group(1))
-        with open(os.path.join(self.folder, "setup-link"), encoding="utf-8") as file:
-            token = file.read().strip().split("#")[1]
-        status, made = self.ask("POST", "/v1/setup", {"token": token, "name": "admin", "password": PASSWORD,
-                                                      "cookie": False}, None)
-        assert status in (200, 201), (status, made)
-        self.admin = made["token"]
+class Server(shared.Server):
+    """With an administrator, no content, and answers as (status, what it says: an object, or bytes)."""
 
-    def started(self):
-        with open(self.log_path, encoding="utf-8", errors="replace") as file:
-            text = file.read()
-        if self.process.poll() is not None:
-            raise AssertionError("it ended: " + text)
-        return re.search(r"listening on http://\S+:(\d+)/", text)
+    def __init__(self, settings):
+        self.content, self.admin = tempfile.mkdtemp(prefix="hinomi-content-"), None
+        super().__init__(SERVER, settings + f"content: {{dir: {self.content}}}\n")
+        self.admin = self.administrator()
 
     def remove(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(timeout=LIMIT_S)
-        shutil.rmtree(self.base)
+        super().remove()
+        shutil.rmtree(self.content)
 
-    def ask(self, method, path, body=None, who="admin", headers=None):
-        """(status, what it says: an object, or bytes)."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT_S)
-        with contextlib.closing(connection):
-            given = dict(headers or {})
-            if who:
-                given["Authorization"] = "Bearer " + (self.admin if who == "admin" else who)
-            if isinstance(body, (dict, list)):
-                body = json.dumps(body)
-                given.setdefault("Content-Type", "application/json")
-            connection.request(method, path, body=body, headers=given)
-            answer = connection.getresponse()
-            data = answer.read()
-            is_json = re.search(r"json$", answer.headers["Content-Type"] or "") and data
-            return answer.status, json.loads(data) if is_json and "ndjson" not in answer.headers["Content-Type"] else data
+    def ask(self, method, path, body=None, who="admin", headers=None, bearer=None):
+        answer = super().ask(method, path, body, headers, bearer=bearer or (self.admin if who == "admin" else who))
+        is_json = re.search(r"json$", answer.headers["Content-Type"] or "") and answer.body
+        return answer.status, answer.json if is_json and "ndjson" not in answer.headers["Content-Type"] else answer.body
+
+    def sure(self, *arguments, **more):
+        status, answer = self.ask(*arguments, **{"who": None, **more})
+        assert status in (200, 201, 204), (arguments, status, answer)
+        return answer
 
     def user(self, name, role):
-        status, made = self.ask("POST", "/v1/users", {"name": name, "role": role, "password": PASSWORD})
-        assert status == 201, (status, made)
-        status, made = self.ask("POST", "/v1/session", {"name": name, "password": PASSWORD, "cookie": False}, None)
-        assert status in (200, 201), (status, made)
-        return made["token"]
+        return super().user(self.admin, name, role)
 
 
 class Agent:
@@ -178,12 +133,8 @@ class Agent:
 
     def __init__(self, server):
         self.server, self.n = server, 0
-        _, enrolment = server.ask("POST", "/v1/enrolments", {"name": f"e{os.urandom(3).hex()}"})
-        status, made = server.ask("POST", "/v1/agents", {"name": "a" + os.urandom(3).hex(), "instance": "a" * 16},
-                                  enrolment["token"])
-        assert status == 201, (status, made)
-        self.id = made["id"]
-        self.headers = {"Authorization": "Bearer " + made["credential"], "Hinomi-Instance": "a" * 16}
+        made = server.enrol(server.admin, "a" + os.urandom(3).hex(), "a" * 16)
+        self.id, self.headers = made["id"], made["headers"]
 
     def send(self, *records):
         first, lines = self.n + 1, []
@@ -631,4 +582,4 @@ class Findings(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    sys.exit(run("findings"))

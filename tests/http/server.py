@@ -24,7 +24,7 @@ INSTANCE = "0" * 16
 
 
 def environment():
-    return {key: value for key, value in os.environ.items() if not key.startswith("HINOMI_")}
+    return {key: value for key, value in os.environ.items() if not key.startswith(("HINOMI_", "AWS_"))}
 
 
 def until(condition, seconds=LIMIT_S):

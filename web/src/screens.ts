@@ -18,6 +18,8 @@ const lazy = (load: () => Promise<{ default: unknown }>) => load as () => Promis
 export const screens: readonly Screen[] = [
   { path: "/findings", title: "findings.title", now: Findings as Props },
   { path: "/findings/{id}", title: "finding.title", load: lazy(() => import("./screens/finding")) },
+  { path: "/policies", title: "policies.title", load: lazy(() => import("./screens/policies")) },
+  { path: "/policies/{name}", title: "policies.title", load: lazy(() => import("./screens/policies-page")) },
   { path: "/rules", title: "rules.title", load: lazy(() => import("./screens/rules")) },
   { path: "/rules/{name}", title: "rules.title", load: lazy(() => import("./screens/rule")) },
   { path: "/macros", title: "rules.macros", load: lazy(() => import("./screens/rules")) },

@@ -20,6 +20,13 @@ const FAVOURITE = {
 /** Parts of addresses that no collection of the API has, with what may stand for them. */
 const WORDS = { kind: ["rules", "lists", "macros", "policies"] };
 
+/** "/findings/{id}" is "finding", "/rules/{name}/edit" "rule-edit", "/settings/users" "settings-users". */
+function nameOf(pattern) {
+  const parts = pattern.slice(1).split("/");
+  const words = parts.map((part, i) => /^\{/.test(parts[i + 1] ?? "") ? part.replace(/ies$/, "y").replace(/s$/, "") : part);
+  return words.filter((part) => !part.startsWith("{")).join("-");
+}
+
 async function collection(w, name) {
   const { server } = w;
   const items = [];
@@ -49,7 +56,7 @@ export async function places(w, wanted = () => false) {
   const found = [];
   for (const pattern of patterns()) {
     const param = /\{(\w+)\}/.exec(pattern);
-    const name = pattern.slice(1).replaceAll("/", "-").replace(/[{}]/g, "") || "start";
+    const name = nameOf(pattern);
     if (!param) {
       found.push({ pattern, name, path: pattern });
       continue;

@@ -179,12 +179,12 @@ export function alert(rule, priority, severity, more = {}) {
     hinomi: { v: 1, policy: more.policy ?? "Runtime Threat Intelligence", severity, type: more.type ?? "Execution:Runtime/MaliciousFile",
       outcome: "succeeded", lineage: more.lineage ?? LINEAGE, container,
       ecs: { cluster: "shop-production", task_arn: "arn:aws:ecs:eu-central-1:111122223333:task/shop-production/9f2c",
-        task_id: "9f2c0d", family: "shop-web", revision: "42" },
+        task_id: "9f2c0d", family: "shop-web", revision: "42", ...more.ecs },
       evidence: more.evidence ?? [{ list: "malicious_filenames", item: "kinsing", field: "fd.filename" }] },
   };
 }
 
-/** Text in every place that an agent's word reaches. */
+/** Text that breaks markup, and hides a part of itself; all of a kind are in corpus.mjs. */
 export const HOSTILE = "<img src=x onerror=\"window.hacked=1\">\u202egnp.exe\u200b</title><script>window.hacked=1</script>";
 
 export function findings() {
@@ -201,15 +201,11 @@ export function findings() {
     alert("Contact K8S API Server From Container", "Notice", 3.4, { cmdline: "curl -sk https://10.96.0.1/api", time: at(5), policy: "Falco", evidence: [] }),
     alert("Package management process launched", "Error", 7.2, { cmdline: "apk add nmap", time: at(22), policy: "Falco", evidence: [] }),
     alert("System information collected", "Informational", 0.6, { cmdline: "uname -a", time: at(3), policy: "Falco", evidence: [] }),
-    alert(`Rule ${HOSTILE}`, "Alert", 9.5, { file: `/tmp/${HOSTILE}`, cmdline: `touch ${HOSTILE}`, output: HOSTILE, host: "evil-host",
-      container: { id: "e1", name: HOSTILE, image: HOSTILE }, tags: [HOSTILE.slice(0, 60)], policy: HOSTILE, type: HOSTILE,
-      fields: { "user.name": HOSTILE },
-      lineage: [{ pid: 1, name: HOSTILE, exe: HOSTILE, args: HOSTILE, uid: 0, start: HOSTILE }],
-      evidence: [{ list: HOSTILE, item: HOSTILE, field: HOSTILE }] }),
   ];
   for (let i = 0; i < 60; i++) {
     list.push(alert("Write below binary directory", "Error", 7.0, { file: `/usr/bin/tool${i}`, time: at(1 + i / 3),
-      container: { id: `c${i}`, name: `batch-${i}`, image: "registry.example/batch:7" }, policy: "Falco", evidence: [] }));
+      container: { id: `c${i}`, name: `batch-${i}`, image: "registry.example/batch:7" }, policy: "Falco", evidence: [],
+      ecs: { task_arn: `arn:aws:ecs:eu-central-1:111122223333:task/shop-production/ba${i}`, task_id: `ba${i}`, family: "shop-batch", revision: "7" } }));
   }
   return list;
 }

@@ -20,6 +20,7 @@ await build({
   bundle: true, platform: "node", format: "esm", jsx: "automatic", jsxImportSource: "preact", logLevel: "error",
 });
 const files = tests.map((f) => join(out, f.replace(/\.ts$/, ".mjs")));
-const { status } = spawnSync(process.execPath, ["--test", "--test-reporter=tap", ...files], { stdio: "inherit" });
+const { status } = spawnSync(process.execPath, ["--test", "--test-reporter=tap", ...files], { stdio: "inherit",
+  env: { ...process.env, HINOMI_ROOT: dirname(web) } });
 rmSync(out, { recursive: true });
 process.exit(status ?? 1);

@@ -221,6 +221,116 @@ static void test_many_fields(void **state)
     free(text);
 }
 
+/* Fields beside those of the template. */
+
+static struct output *with_more(const char *format, const char *condition)
+{
+    struct output *output = compiled(format);
+    struct cond *cond = NULL;
+    struct cond_problems problems = { 0 };
+    struct ast *ast;
+    uint32_t offset;
+    struct err err = { 0 };
+    if (condition) {
+        assert_int_equal(
+            parse_condition(&arena, str_of(condition), FILTER_DEPTH_MAX, &ast, &offset, &err), 0);
+        assert_int_equal(cond_resolve(&arena, NULL, ast, &cond, &problems), 0);
+        for (uint32_t i = 0; i < problems.n && !cond; i++) {
+            print_error("%.*s\n", STR_ARG(problems.items[i].message));
+        }
+        assert_non_null(cond);
+    }
+    assert_int_equal(output_add_more(&arena, cond, output), 0);
+    return output;
+}
+
+static const char *more_json(const struct output *output)
+{
+    buf_clear(&buf);
+    view.scratch.n = 0;
+    output_fields_json(output, &view, &buf);
+    buf_putc(&buf, '\0');
+    return buf.p;
+}
+
+static unsigned count_text(const char *text, const char *what)
+{
+    unsigned n = 0;
+    for (const char *at = text; (at = strstr(at, what)); at += strlen(what)) {
+        n++;
+    }
+    return n;
+}
+
+static void test_more(void **state)
+{
+    (void)state;
+    struct output *output = with_more(
+        "x %proc.name", "proc.aname[3] = init and not (toupper(fd.nameraw) = A or proc.name = b) "
+                        "and fd.filename exists");
+    const char *json = more_json(output);
+    assert_int_equal(count_text(json, "\"proc.name\":\"cat\""), 1);
+    assert_int_equal(count_text(json, "\"proc.name\""), 1);
+    assert_non_null(strstr(json, "\"proc.aname[3]\":null"));
+    assert_non_null(strstr(json, "\"fd.nameraw\":null"));
+    assert_non_null(strstr(json, "\"fd.filename\":null"));
+    assert_non_null(strstr(json, "\"proc.aname[2]\":null"));
+    assert_non_null(strstr(json, "\"container.image.repository\":null"));
+    assert_non_null(strstr(json, "\"fd.name\":\"/tmp/a\\tb\""));
+    assert_null(strstr(json, "\"fd.sport\"")); /* perhaps not followed: it decides nothing */
+    assert_int_equal(strncmp(json, "{\"proc.name\"", 12), 0);
+    /* The text is as it was. */
+    buf_clear(&buf);
+    view.scratch.n = 0;
+    output_text(output, &view, &buf);
+    assert_int_equal(buf.n, 5);
+    /* Also where the template has no field. */
+    json = more_json(with_more("x", NULL));
+    assert_int_equal(strncmp(json, "{\"evt.type\":null,", 17), 0);
+}
+
+static void test_more_limits(void **state)
+{
+    static char text[OUTPUT_MORE_VALUE];
+    (void)state;
+    const size_t around = sizeof(",\"proc.cmdline\":\"\"") - 1;
+    struct output *output = with_more("%proc.name", NULL);
+    for (size_t n = OUTPUT_MORE_VALUE - 1; n <= OUTPUT_MORE_VALUE + 1; n++) {
+        memset(text, 'a', sizeof(text));
+        fake_clear();
+        fake_strz(FIELD_PROC_NAME, "cat");
+        fake_str(FIELD_PROC_CMDLINE, str_from(text, n - around));
+        bool there = strstr(more_json(output), "\"proc.cmdline\"") != NULL;
+        assert_int_equal(there, n <= OUTPUT_MORE_VALUE);
+    }
+    /* As many fields as there may be, and no more. */
+    struct buf condition;
+    buf_init(&condition, 65536);
+    for (unsigned i = 0; i < OUTPUT_MORE_MAX + 10; i++) {
+        buf_printf(&condition, "%sproc.aname[%u] = x", i ? " or " : "", i + 1);
+    }
+    buf_putc(&condition, '\0');
+    output = with_more("%proc.name", condition.p);
+    assert_int_equal(output->nmore, OUTPUT_MORE_MAX);
+    buf_done(&condition);
+}
+
+/* What was extracted for the template stays; what is left of the scratch is enough or not. */
+static void test_more_full_scratch(void **state)
+{
+    (void)state;
+    struct output *output = with_more("%proc.pid %proc.name", "toupper(proc.name) = CAT");
+    for (size_t room = 0; room < 4000; room += 97) {
+        view.scratch.n = view.scratch.capacity - room;
+        view.scratch.truncated = false;
+        buf_clear(&buf);
+        output_fields_json(output, &view, &buf);
+        buf_putc(&buf, '\0');
+        assert_non_null(strstr(buf.p, "\"evt.type\":null"));
+        assert_int_equal(buf.p[buf.n - 2], '}');
+    }
+}
+
 static void test_full_scratch(void **state)
 {
     (void)state;
@@ -271,10 +381,21 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_text),        TEST(test_widths),       TEST(test_transformers),
-        TEST(test_arguments),   TEST(test_fields_json),  TEST(test_bytes_beside_text),
-        TEST(test_lists),       TEST(test_errors),       TEST(test_deprecated),
-        TEST(test_many_fields), TEST(test_full_scratch), TEST(test_memory_runs_out),
+        TEST(test_text),
+        TEST(test_widths),
+        TEST(test_transformers),
+        TEST(test_arguments),
+        TEST(test_fields_json),
+        TEST(test_bytes_beside_text),
+        TEST(test_lists),
+        TEST(test_errors),
+        TEST(test_deprecated),
+        TEST(test_many_fields),
+        TEST(test_full_scratch),
+        TEST(test_more),
+        TEST(test_more_limits),
+        TEST(test_more_full_scratch),
+        TEST(test_memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

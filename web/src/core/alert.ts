@@ -2,6 +2,8 @@
 
 export interface Process {
   pid: number | null;
+  /** As the container knows it. */
+  nsPid: number | null;
   name: string;
   exe: string;
   args: string;
@@ -30,7 +32,7 @@ function list(value: unknown): Record<string, unknown>[] {
 /** From the oldest ancestor to the process itself; alerts have it the other way round. */
 export function lineageOf(alert: unknown): Process[] {
   return list(record(record(alert).hinomi).lineage).map((p) => ({
-    pid: whole(p.pid), name: text(p.name), exe: text(p.exe), args: text(p.args), uid: whole(p.uid),
+    pid: whole(p.pid), nsPid: whole(p.ns_pid), name: text(p.name), exe: text(p.exe), args: text(p.args), uid: whole(p.uid),
     start: text(p.start) || null,
   })).reverse();
 }

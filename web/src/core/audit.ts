@@ -50,19 +50,19 @@ export function exportUrl(view: AuditView, format: "csv" | "ndjson", now: number
   return `/v1/audit/export?${query}`;
 }
 
-const SCREENS: Record<string, (name: string) => string> = {
-  finding: (id) => `/findings/${encodeURIComponent(id)}`,
-  user: (name) => `/settings/users?open=${encodeURIComponent(name)}`,
-  suppression: (id) => `/settings/suppressions?open=${encodeURIComponent(id)}`,
-  exception: (id) => `/settings/exceptions?show=all&open=${encodeURIComponent(id)}`,
-};
+const SCREENS = new Map<string, (name: string) => string>([
+  ["finding", (id) => `/findings/${encodeURIComponent(id)}`],
+  ["user", (name) => `/settings/users?open=${encodeURIComponent(name)}`],
+  ["suppression", (id) => `/settings/suppressions?open=${encodeURIComponent(id)}`],
+  ["exception", (id) => `/settings/exceptions?show=all&open=${encodeURIComponent(id)}`],
+]);
 
 /** "finding:ab12" and "/v1/lists/name/append" → the screen of it; null: there is none. */
 export function screenOf(object: string): string | null {
   const content = /^\/v1\/(lists|rules|policies)\/([^/]+)/.exec(object);
   if (content) return `/${content[1]}/${content[2]}`;
   const at = object.indexOf(":");
-  const screen = at > 0 ? SCREENS[object.slice(0, at)] : undefined;
+  const screen = at > 0 ? SCREENS.get(object.slice(0, at)) : undefined;
   const name = object.slice(at + 1);
   return screen && name ? screen(name) : null;
 }

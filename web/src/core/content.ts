@@ -6,19 +6,33 @@ export type Kind = "rules" | "macros";
 export const KINDS: readonly Kind[] = ["rules", "macros"];
 export const ONE: Record<Kind, "rule" | "macro"> = { rules: "rule", macros: "macro" };
 
+/** With its title in the reader's language, where it has one. */
+export type Item = DocumentSummary & { title?: string | undefined };
+export interface All {
+  items: readonly DocumentSummary[];
+  titles: Record<string, Record<string, string>>;
+}
+
 const PAGE = 1000;
 /** More are not asked for; the search of the server finds them. */
 const MOST = 20_000;
 
-export async function allOf(kind: Kind, signal: AbortSignal): Promise<DocumentSummary[]> {
-  const all: DocumentSummary[] = [];
+export async function allOf(kind: Kind, signal: AbortSignal): Promise<All> {
+  const items: DocumentSummary[] = [];
+  let titles: All["titles"] = {};
   let cursor: string | undefined;
   do {
     const page = await api(`GET /v1/${kind}`, { query: { limit: PAGE, cursor }, signal });
-    all.push(...page.items);
+    items.push(...page.items);
+    titles = page.titles ?? titles;
     cursor = page.next ?? undefined;
-  } while (cursor !== undefined && all.length < MOST);
-  return all;
+  } while (cursor !== undefined && items.length < MOST);
+  return { items, titles };
+}
+
+export function titled(all: All, language: string): Item[] {
+  const titles = all.titles[language] ?? {};
+  return all.items.map((item) => ({ ...item, title: Object.hasOwn(titles, item.name) ? titles[item.name] : undefined }));
 }
 
 export function pathOf(kind: Kind, name: string, more = ""): string {

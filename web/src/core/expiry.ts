@@ -32,5 +32,5 @@ const UNITS: ReadonlyArray<readonly [Intl.RelativeTimeFormatUnit, number]> = [
 export function ahead(ms: number, now: number): string {
   const left = Math.max(MINUTE, ms - now);
   const [unit, size] = UNITS.find(([, length]) => left >= length) ?? ["minute", MINUTE];
-  return new Intl.RelativeTimeFormat(language.value, { numeric: "always", style: "short" }).format(Math.floor(left / size), unit);
+  return new Intl.RelativeTimeFormat(language.value, { numeric: "always", style: "short" }).format(Math.round(left / size), unit);
 }

@@ -1,6 +1,6 @@
 // The library of rules: what is asked for in the address, and which rules that are.
-import type { DocumentSummary } from "../generated/schemas";
 import type { Band } from "../ui/parts";
+import type { Item } from "./content";
 import { place } from "./router";
 
 export const ORIGINS = ["managed", "own", "overridden"] as const;
@@ -51,20 +51,21 @@ export function isNarrowed(library: Library): boolean {
   return Object.values(rest).some((value) => value !== undefined && value !== "");
 }
 
-function hasWords(rule: DocumentSummary, text: string): boolean {
-  const within = [rule.name, rule.description ?? "", rule.condition ?? "", ...(rule.tags ?? [])].join("\n").toLowerCase();
+function hasWords(rule: Item, text: string): boolean {
+  const within = [rule.name, rule.title ?? "", rule.description ?? "", rule.condition ?? "", ...(rule.tags ?? [])]
+    .join("\n").toLowerCase();
   return text.toLowerCase().split(/\s+/).every((word) => within.includes(word));
 }
 
-function isOf(rule: DocumentSummary, origin: Library["origin"]): boolean {
+function isOf(rule: Item, origin: Library["origin"]): boolean {
   return origin === undefined || (origin === "overridden" ? rule.overridden : rule.origin === origin);
 }
 
-function isChanged(rule: DocumentSummary, within: Library["changed"], now: number): boolean {
+function isChanged(rule: Item, within: Library["changed"], now: number): boolean {
   return within === undefined || (!!rule.changed && now - rule.changed.time_ms <= WITHIN[within]);
 }
 
-export function fits(rule: DocumentSummary, wanted: Library, now: number): boolean {
+export function fits(rule: Item, wanted: Library, now: number): boolean {
   return hasWords(rule, wanted.text) && isOf(rule, wanted.origin) && isChanged(rule, wanted.changed, now) &&
     (wanted.policy === undefined || (rule.policies ?? []).includes(wanted.policy)) &&
     (wanted.state === undefined || (rule.enabled === true) === (wanted.state === "on")) &&
@@ -72,13 +73,13 @@ export function fits(rule: DocumentSummary, wanted: Library, now: number): boole
     (wanted.tag === undefined || (rule.tags ?? []).includes(wanted.tag));
 }
 
-const ORDER: Record<Sort, (a: DocumentSummary, b: DocumentSummary) => number> = {
+const ORDER: Record<Sort, (a: Item, b: Item) => number> = {
   name: (a, b) => a.name.localeCompare(b.name),
   "-severity": (a, b) => (b.severity ?? 0) - (a.severity ?? 0) || a.name.localeCompare(b.name),
   "-changed": (a, b) => (b.changed?.time_ms ?? 0) - (a.changed?.time_ms ?? 0) || a.name.localeCompare(b.name),
 };
 
-export function choose(rules: readonly DocumentSummary[], wanted: Library, now: number): DocumentSummary[] {
+export function choose(rules: readonly Item[], wanted: Library, now: number): Item[] {
   return rules.filter((rule) => fits(rule, wanted, now)).sort(ORDER[wanted.sort]);
 }
 

@@ -1,6 +1,7 @@
 // Why a request failed, and what a person can do about it. The server's problems (RFC 9457) have a stable code.
 import type { Problem as Body } from "../generated/schemas";
 import { t, type Key } from "./i18n";
+import { said } from "./said";
 
 export interface Diagnostic {
   message: string;
@@ -40,13 +41,17 @@ const ADVICE: Record<string, Key> = {
   wrong_credentials: "problem.login", too_many_requests: "problem.wait", changed_meanwhile: "problem.changed",
   busy: "problem.busy", setup_over: "problem.setupOver", bad_filter: "problem.filter", bad_password: "problem.password",
   bad_name: "problem.name", query_too_slow: "problem.slow", content_invalid: "problem.content",
+  // settings
+  exists: "problem.exists", last_admin: "problem.lastAdmin", own_account: "problem.ownAccount", limit: "problem.limit",
+  wrong_password: "problem.wrongPassword", too_much: "problem.tooMuch", backup_running: "problem.backupRunning",
+  everything: "problem.everything",
+  changed: "problem.changed", count_changed: "problem.changed",
 };
 
 function adviceKey(problem: Problem): Key {
   const known = ADVICE[problem.code];
   if (known) return known;
   if (problem.status === 404) return "problem.gone";
-  if (problem.status === 409) return "problem.changed";
   if (problem.status === 429) return "problem.wait";
   if (problem.status === 507) return "problem.disk";
   if (problem.status >= 500) return "problem.server";
@@ -56,7 +61,7 @@ function adviceKey(problem: Problem): Key {
 export interface Told {
   /** What to do, in the reader's language. */
   advice: string;
-  /** What the server said, as it said it. */
+  /** What the server said; as it said it where no translation is known. */
   detail: string;
   request: string;
 }
@@ -65,11 +70,11 @@ export function tell(error: unknown): Told {
   if (!(error instanceof Problem)) {
     return { advice: t("problem.bug"), detail: error instanceof Error ? error.message : String(error), request: "" };
   }
-  const said = error.diagnostics.map((d) => [d.item, d.message, d.hint].filter(Boolean).join(": "));
+  const told = error.diagnostics.map((d) => [d.item, said(d.message), d.hint ? said(d.hint) : ""].filter(Boolean).join(": "));
   const wait = error.waitSeconds > 0 ? ` ${t("problem.retryIn", { seconds: error.waitSeconds })}` : "";
   return {
     advice: t(adviceKey(error)) + wait,
-    detail: said.length > 0 ? said.join("\n") : error.detail,
+    detail: told.length > 0 ? told.join("\n") : said(error.detail),
     request: error.request,
   };
 }

@@ -144,6 +144,21 @@ export interface Routes {
   "POST /v1/content/check": { body: S.ContentCheck; answer: S.ContentChecked };
 }
 
+// A finding.
+export interface Routes {
+  "GET /v1/activity": { query: Queries["page"] | "filter" | "from" | "to"; answer: S.Activity };
+  "GET /v1/alerts": { query: Queries["page"] | "filter" | "from" | "to"; answer: S.Alerts };
+  "GET /v1/findings/{id}/notes": { answer: S.Notes };
+  "POST /v1/findings/{id}/notes": { body: S.NoteNew; answer: S.Note };
+  "GET /v1/findings/{id}/audit": { query: Queries["page"]; answer: S.FindingAudit };
+  "GET /v1/findings/{id}/responses": { answer: S.Responses };
+  "POST /v1/findings/{id}/respond": { body: S.Respond; answer: S.Response };
+  "GET /v1/exceptions": { query: "active"; answer: S.Exceptions };
+  "POST /v1/exceptions": { body: S.ExceptionNew; answer: S.ExceptionMade };
+  "POST /v1/exceptions/preview": { body: S.ExceptionPreview; answer: S.ExceptionEffect };
+  "POST /v1/suppressions": { body: S.SuppressionNew; answer: S.SuppressionMade };
+}
+
 /** The findings' screen. */
 export interface Routes {
   "GET /v1/fields": { answer: S.Fields };

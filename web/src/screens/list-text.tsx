@@ -9,7 +9,6 @@ import type { Document } from "../generated/schemas";
 import { Dialog } from "../ui/dialog";
 import { Field } from "../ui/field";
 import { Button, Failure } from "../ui/parts";
-import { Text } from "../ui/text";
 import { done } from "../ui/toasts";
 
 interface EditProps { document: Document; onClose: () => void; onSaved: (version: number) => void }
@@ -63,9 +62,11 @@ export function Parts({ parts }: { parts: Document["parts"] }) {
         const known = PARTS.find((name) => name === part.part);
         return (
           <section key={i} class="part">
-            <h3>{known ? t(`part.${known}`) : part.part}
-              {!part.in_force && <span class="tag bad">{t("part.notInForce")}</span>}</h3>
-            <pre class="source" tabIndex={0}><Text of={part.text.trimEnd()} /></pre>
+            <h2>{known ? t(`part.${known}`) : part.part}
+              {!part.in_force && <span class="tag bad">{t("part.notInForce")}</span>}</h2>
+            <pre class="source" tabIndex={0}>{part.text.trimEnd().split("\n").map((line, k) => (
+              <span key={k} class="line">{visibleText(line)}{"\n"}</span>
+            ))}</pre>
           </section>
         );
       })}

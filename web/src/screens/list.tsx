@@ -20,8 +20,8 @@ import { Append } from "./list-append";
 import { Import } from "./list-import";
 import { Items } from "./list-items";
 import { Conflict, Definition } from "./list-text";
-import { Versions } from "./list-versions";
 import { Rollout } from "./rollout";
+import { Versions } from "./versions";
 import "../styles/policies.css";
 
 const PAGE = 100;
@@ -127,12 +127,13 @@ export default function List({ name }: { name: string }) {
       <Rollout version={saved} />
       <div class="columns reverse">
         <div class="results">
-          <Tabs<Tab> label={t("list.sections")} chosen={tab} tabs={TABS.map((value) => ({ value, label: t(`list.tab.${value}`) }))}
+          <Tabs<Tab> label={t("list.sections")} chosen={tab}
+            tabs={TABS.map((value) => ({ value, label: t(`list.tab.${value}`) }))}
             onChoose={(to) => go(urlWith({ tab: to === "items" ? undefined : to, cursor: undefined, q: undefined }), "replace")}>
             {tab === "items" && <Items name={name} items={items} onSaved={may("content") ? onSaved : undefined} />}
             {tab === "versions" && list.data && (
-              <Versions onSaved={onSaved}
-                subject={{ kind: "list", name, version: list.data.version, managed: list.data.origin === "managed" }} />
+              <Versions kind="lists" name={name} version={list.data.version} managed={list.data.origin === "managed"}
+                onSaved={onSaved} />
             )}
             {tab === "text" && (list.data ? <Definition document={list.data} onSaved={onSaved} /> : <Loading />)}
           </Tabs>

@@ -94,11 +94,11 @@ export function Rollout({ version }: { version: number | undefined }) {
           <span class="faint">{t("rollout.version", { version: data.version })}</span>
         </p>
         <progress max={Math.max(1, data.agents)} value={data.in_force} aria-label={text} />
+        <button type="button" class="link" aria-expanded={open} title={t("rollout.who")} onClick={() => setOpen(!open)}>
+          {t(open ? "rollout.hide" : "rollout.show")}
+        </button>
       </div>
-      <details open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
-        <summary>{t("rollout.who")}</summary>
-        {open && <Lagging version={data.version} round={round} />}
-      </details>
+      {open && <Lagging version={data.version} round={round} />}
     </section>
   );
 }

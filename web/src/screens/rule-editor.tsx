@@ -126,7 +126,7 @@ export function RuleEditor(start: Start) {
         )}
         <Editor value={text} onChange={setText} onSave={() => saveNow.current()} label={t("editor.label")}
           complete={complete.data} diagnostics={check.diagnostics} onReady={(go) => { goTo.current = go; }} />
-        <Diagnostics check={check} text={text} onGo={(line, column) => goTo.current?.(line, column)} />
+        <Diagnostics check={check} onGo={(line, column) => goTo.current?.(line, column)} />
         {error !== undefined && <Failure error={error} />}
         <form class="save-bar" onSubmit={(event) => { event.preventDefault(); run(); }}>
           <span role="status" class={`check-state ${check.state}`}>{summaryOf(check)}</span>

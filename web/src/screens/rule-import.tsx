@@ -75,7 +75,7 @@ function Looked({ of, over }: { of: ContentImported; over: boolean }) {
       <NameList title={t("ruleImport.changed", { count: of.changed.length })} names={of.changed} linked={over} />
       <NameList title={t("ruleImport.taken", { count: of.conflicts.length })} names={of.conflicts} linked />
       {of.warnings && of.warnings.length > 0 && (
-        <Diagnostics text="" check={{ state: "warned", ok: true, diagnostics: of.warnings, elsewhere: [] }} />
+        <Diagnostics check={{ state: "warned", ok: true, diagnostics: of.warnings, elsewhere: [] }} />
       )}
     </>
   );
@@ -84,7 +84,7 @@ function Looked({ of, over }: { of: ContentImported; over: boolean }) {
 function failure(error: unknown) {
   if (!(error instanceof Refused)) return <Failure error={error} />;
   const check: Check = { state: "bad", ok: false, diagnostics: error.diagnostics, elsewhere: [] };
-  return <div class="failure" role="alert"><strong>{t("ruleImport.refused")}</strong><Diagnostics text="" check={check} /></div>;
+  return <div class="failure" role="alert"><strong>{t("ruleImport.refused")}</strong><Diagnostics check={check} /></div>;
 }
 
 export function Import() {

@@ -9,12 +9,13 @@ import { useResource } from "../core/resource";
 import { Condition } from "../ui/condition";
 import { Text } from "../ui/text";
 
-function Names({ title, names, href }: { title: string; names: readonly string[]; href: (name: string) => string }) {
+function Names({ title, names, href, plain }:
+  { title: string; names: readonly string[]; href: (name: string) => string; plain?: boolean }) {
   if (names.length === 0) return null;
   return (
     <>
       <h3>{title}</h3>
-      <ul class="names">{names.map((name) => <li key={name}><a href={href(name)}><Text of={name} mono /></a></li>)}</ul>
+      <ul class="names">{names.map((name) => <li key={name}><a href={href(name)}><Text of={name} mono={!plain} /></a></li>)}</ul>
     </>
   );
 }
@@ -80,9 +81,9 @@ function UsedByRules({ name }: { name: string }) {
     <section class="panel">
       <h2>{t("rules.usedBy")}</h2>
       {rules.length + macros.length === 0 && <p class="faint">{t("rules.unused")}</p>}
-      <Names title={t("rules.rules")} names={rules} href={(one) => pathOf("rules", one)} />
+      <Names title={t("rules.rules")} names={rules} plain href={(one) => pathOf("rules", one)} />
       <Names title={t("rules.macros")} names={macros} href={(one) => pathOf("macros", one)} />
-      <Names title={t("rules.policies")} names={policies} href={(one) => `/policies/${encodeURIComponent(one)}`} />
+      <Names title={t("rules.policies")} names={policies} plain href={(one) => `/policies/${encodeURIComponent(one)}`} />
     </section>
   );
 }

@@ -1,6 +1,5 @@
 // What narrows the library down: each choice is a part of the address.
-import type { DocumentSummary } from "../generated/schemas";
-import type { Kind } from "../core/content";
+import type { Item, Kind } from "../core/content";
 import { number, t } from "../core/i18n";
 import { CHANGED, counted, isNarrowed, ORIGINS, SORTS, STATES, type Library } from "../core/library";
 import { go, urlWith } from "../core/router";
@@ -10,7 +9,7 @@ import { BANDS } from "../ui/parts";
 
 interface Props {
   kind: Kind;
-  items: readonly DocumentSummary[];
+  items: readonly Item[];
   wanted: Library;
 }
 

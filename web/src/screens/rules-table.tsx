@@ -2,8 +2,8 @@
 import { useState } from "preact/hooks";
 import type { DocumentSummary } from "../generated/schemas";
 import { api } from "../core/api";
-import { pathOf, type Kind } from "../core/content";
-import { number, t } from "../core/i18n";
+import { pathOf, type Item, type Kind } from "../core/content";
+import { language, number, t } from "../core/i18n";
 import { bandOf } from "../core/library";
 import { urlWith } from "../core/router";
 import { may } from "../core/session";
@@ -14,7 +14,7 @@ import { Text } from "../ui/text";
 import { done, failed } from "../ui/toasts";
 
 interface RowsProps {
-  items: readonly DocumentSummary[];
+  items: readonly Item[];
   onChanged: () => void;
 }
 
@@ -46,7 +46,7 @@ export function Origin({ of }: { of: Pick<DocumentSummary, "origin" | "overridde
   );
 }
 
-function Changed({ of }: { of: DocumentSummary }) {
+function Changed({ of }: { of: Item }) {
   if (!of.changed) return <span class="faint">{t("rules.asDelivered")}</span>;
   return (
     <>
@@ -56,11 +56,13 @@ function Changed({ of }: { of: DocumentSummary }) {
   );
 }
 
-function What({ kind, of }: { kind: Kind; of: DocumentSummary }) {
+function What({ kind, of }: { kind: Kind; of: Item }) {
   const tags = of.tags ?? [];
+  const title = language.value === "en" ? undefined : of.title;
   return (
     <td class="what">
-      <a href={pathOf(kind, of.name)}><Text of={of.name} mono={kind === "macros"} /></a>
+      <a href={pathOf(kind, of.name)}><Text of={title ?? of.name} mono={kind === "macros"} /></a>
+      {title !== undefined && <div class="faint"><Text of={of.name} /></div>}
       <div class="faint one-line"><Text of={kind === "rules" ? of.description : of.condition} mono={kind === "macros"} /></div>
       {tags.length > 0 && (
         <ul class="tags">
@@ -72,7 +74,7 @@ function What({ kind, of }: { kind: Kind; of: DocumentSummary }) {
   );
 }
 
-function UsedBy({ of }: { of: DocumentSummary }) {
+function UsedBy({ of }: { of: Item }) {
   const policies = of.policies ?? [];
   if (policies.length === 0) return <span class="faint">{t("rules.noPolicy")}</span>;
   return (

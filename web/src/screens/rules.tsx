@@ -1,7 +1,7 @@
 // The library: all rules, or all macros; what narrows them down is in the address.
 import { useEffect, useState } from "preact/hooks";
-import { allOf, type Kind } from "../core/content";
-import { number, t } from "../core/i18n";
+import { allOf, titled, type Kind } from "../core/content";
+import { language, number, t } from "../core/i18n";
 import { useKeys } from "../core/keys";
 import { choose, isNarrowed, readLibrary } from "../core/library";
 import { listen } from "../core/live";
@@ -57,7 +57,7 @@ function Library({ kind }: { kind: Kind }) {
   const show = Number(place.value.query.get("show") ?? STEP) || STEP;
   const all = useResource(`library ${kind}`, (signal) => allOf(kind, signal));
   useEffect(() => listen("content", all.reload), []);
-  const items = all.data ?? [];
+  const items = all.data ? titled(all.data, language.value) : [];
   const chosen = choose(items, wanted, now.value);
   const Rows = kind === "rules" ? RuleRows : MacroRows;
   return (

@@ -8,9 +8,10 @@ import { useKeys } from "../core/keys";
 import { useResource } from "../core/resource";
 import { go, urlWith } from "../core/router";
 import { may } from "../core/session";
+import { ago, exact } from "../core/time";
 import type { Audit as Page } from "../generated/schemas";
 import { Select } from "../ui/field";
-import { Button, Empty, Time } from "../ui/parts";
+import { Button, Empty } from "../ui/parts";
 import { Text } from "../ui/text";
 import { Settings } from "./settings";
 import { Asked, Pages, State, Table } from "./settings-parts";
@@ -93,7 +94,10 @@ function What({ entry }: { entry: Entry }) {
 function Row({ entry }: { entry: Entry }) {
   return (
     <tr>
-      <td class="nowrap"><Time ms={entry.time_ms} /></td>
+      <td class="nowrap">
+        <time dateTime={new Date(entry.time_ms).toISOString()} class="number">{exact(entry.time_ms)}</time>
+        <div class="faint">{ago(entry.time_ms)}</div>
+      </td>
       <td>
         {entry.actor ? (
           <button type="button" class="link" title={t("audit.only", { actor: entry.actor })}

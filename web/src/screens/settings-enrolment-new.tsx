@@ -20,7 +20,7 @@ const MOST = 100_000;
 
 function Made({ made, onClose }: { made: EnrolmentMade; onClose: () => void }) {
   return (
-    <Dialog title={t("enrolments.made", { name: visibleText(made.name) })} onClose={onClose}>
+    <Dialog firm title={t("enrolments.made", { name: visibleText(made.name) })} onClose={onClose}>
       <Once intro={t("tokens.once")} onClose={onClose} secrets={[
         { label: t("enrolments.command"), text: made.command, help: t("enrolments.commandHelp") },
         { label: t("tokens.token"), text: made.token, help: t("enrolments.tokenHelp") },
@@ -61,7 +61,7 @@ export function NewEnrolment({ onClose, onChange }: { onClose: () => void; onCha
   };
   if (made) return <Made made={made} onClose={onClose} />;
   return (
-    <Dialog title={t("enrolments.new")} onClose={onClose}>
+    <Dialog firm title={t("enrolments.new")} onClose={onClose}>
       <form class="form" onSubmit={submit}>
         <Field label={t("settings.name")} name="name" value={wish.name} onText={(name) => set({ name })} required maxLength={64}
           autocomplete="off" help={t("enrolments.nameHelp")} />

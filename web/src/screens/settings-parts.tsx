@@ -6,12 +6,17 @@ import { go, place, urlWith } from "../core/router";
 import type { Resource } from "../core/resource";
 import { Failure, Loading } from "../ui/parts";
 
-/** A column's key; "-" before it: its head is for screen readers only; "+": its values stand right. */
+/** The head of a column of buttons is for screen readers only. */
+function Head({ of }: { of: Key }) {
+  const text = t(of as "settings.name");
+  return <th scope="col">{of === "settings.action" ? <span class="unseen-label">{text}</span> : text}</th>;
+}
+
 export function Table({ label, columns, children }: { label: string; columns: readonly Key[]; children: ComponentChildren }) {
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={label}>
       <table class="table">
-        <thead><tr>{columns.map((key) => <th key={key} scope="col">{t(key as "settings.name")}</th>)}</tr></thead>
+        <thead><tr>{columns.map((key) => <Head key={key} of={key} />)}</tr></thead>
         <tbody>{children}</tbody>
       </table>
     </div>

@@ -73,7 +73,7 @@ export function NewSuppression({ onClose, onChange }: { onClose: () => void; onC
     }, (e: unknown) => { setError(e); setBusy(false); });
   };
   return (
-    <Dialog title={t("suppressions.new")} onClose={onClose}>
+    <Dialog firm title={t("suppressions.new")} onClose={onClose}>
       <form class="form" onSubmit={save}>
         <Fields wish={wish} onWish={(change) => setWish((old) => ({ ...old, ...change }))} />
         <ExpirySelect label={t("exceptions.ends")} spans={ENDS} first="30d" onEnd={setEnd} />

@@ -18,6 +18,8 @@ import { Gaps } from "./settings-system-gaps";
 import { Rates } from "./settings-system-rates";
 
 const EVERY_MS = 5000;
+/** The second reading, without which there is no rate. */
+const SOON_MS = 1500;
 /** Under it the disk fills up before somebody is likely to look again. */
 const FREE_SHARE = 0.1;
 
@@ -33,8 +35,10 @@ function useBoth() {
   const both = useResource("system", ask);
   const [readings, setReadings] = useState<Reading[]>([]);
   useEffect(() => {
-    const timer = window.setInterval(() => { if (!document.hidden) both.reload(); }, EVERY_MS);
-    return () => window.clearInterval(timer);
+    const again = () => { if (!document.hidden) both.reload(); };
+    const soon = window.setTimeout(again, SOON_MS);
+    const timer = window.setInterval(again, EVERY_MS);
+    return () => { window.clearTimeout(soon); window.clearInterval(timer); };
   }, []);
   useEffect(() => {
     if (!both.data) return;
@@ -172,8 +176,10 @@ export default function System() {
           <div class="cards">
             <Store of={both.data.system} />
             <Queues of={both.data} />
-            <Tls of={both.data.system.tls} />
-            <Versions server={both.data.system.version} />
+            <div class="stack">
+              <Tls of={both.data.system.tls} />
+              <Versions server={both.data.system.version} />
+            </div>
           </div>
           {may("admin") ? <Backups /> : <p class="note">{t("system.backupsNot")}</p>}
           <Gaps />

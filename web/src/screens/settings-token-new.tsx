@@ -46,7 +46,7 @@ function Made({ token, onClose }: { token: Token; onClose: () => void }) {
     `  custom_headers: { Authorization: Bearer ${secret} }`].join("\n")
     : `curl -H 'Authorization: Bearer ${secret}' '${origin}/v1/findings?limit=10'`;
   return (
-    <Dialog title={t("tokens.made", { name: visibleText(token.name) })} onClose={onClose}>
+    <Dialog firm title={t("tokens.made", { name: visibleText(token.name) })} onClose={onClose}>
       <Once intro={t("tokens.once")} onClose={onClose}
         secrets={[{ label: t("tokens.token"), text: secret },
           { label: t(falco ? "tokens.falco" : "tokens.try"), text: command }]} />
@@ -72,7 +72,7 @@ export function NewToken({ onClose, onChange }: { onClose: () => void; onChange:
   };
   if (made) return <Made token={made} onClose={onClose} />;
   return (
-    <Dialog title={t("tokens.new")} onClose={onClose}>
+    <Dialog firm title={t("tokens.new")} onClose={onClose}>
       <form class="form" onSubmit={submit}>
         <Field label={t("settings.name")} name="name" value={name} onText={setName} required maxLength={64} autocomplete="off"
           help={t("tokens.nameHelp")} />

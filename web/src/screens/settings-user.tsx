@@ -62,13 +62,13 @@ export function NewUser({ onClose, onChange }: { onClose: () => void; onChange: 
   };
   if (made) {
     return (
-      <Dialog title={t("users.made", { name: wanted.name })} onClose={onClose}>
+      <Dialog firm title={t("users.made", { name: wanted.name })} onClose={onClose}>
         <HandOver name={wanted.name} password={wanted.password} onClose={onClose} />
       </Dialog>
     );
   }
   return (
-    <Dialog title={t("users.new")} onClose={onClose}>
+    <Dialog firm title={t("users.new")} onClose={onClose}>
       <form onSubmit={submit} class="form">
         <Field label={t("login.name")} name="name" value={wanted.name} required maxLength={64} autocomplete="off"
           onText={(name) => set({ name })} help={t("users.nameHelp")} />
@@ -184,7 +184,7 @@ export function UserDrawer({ name, onClose, onChange }: { name: string; onClose:
         </Confirm>
       )}
       {reset && (
-        <Dialog title={t("users.resetDone", { name: visibleText(name) })} onClose={handed}>
+        <Dialog firm title={t("users.resetDone", { name: visibleText(name) })} onClose={handed}>
           <HandOver name={name} password={password} onClose={handed} />
         </Dialog>
       )}

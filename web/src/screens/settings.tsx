@@ -1,5 +1,6 @@
 // The frame of the settings: their places, and why one of them is not for this reader.
 import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { t } from "../core/i18n";
 import { may, me, type Permission } from "../core/session";
 import { Empty } from "../ui/parts";
@@ -13,9 +14,15 @@ const PLACES: ReadonlyArray<{ at: Place; need?: Permission }> = [
   { at: "system" }, { at: "exceptions" }, { at: "suppressions" }, { at: "notifications" },
 ];
 
+/** Where not all of them fit, the chosen one is moved into sight. */
 function Places({ at }: { at: Place }) {
+  const nav = useRef<HTMLElement>(null);
+  useEffect(() => {
+    const chosen = nav.current?.querySelector<HTMLElement>("[aria-current]");
+    if (nav.current && chosen) nav.current.scrollLeft = chosen.offsetLeft - nav.current.clientWidth / 3;
+  }, [at]);
   return (
-    <nav class="places" aria-label={t("settings.title")}>
+    <nav ref={nav} class="places" aria-label={t("settings.title")}>
       <ul>
         {PLACES.filter(({ need }) => !need || may(need)).map((place) => (
           <li key={place.at}>

@@ -11,6 +11,7 @@ import { Field } from "../ui/field";
 import { Button, Empty, Failure, Loading, Time } from "../ui/parts";
 import { Text } from "../ui/text";
 import { done } from "../ui/toasts";
+import "../styles/rules.css";
 
 export type VersionedKind = "rules" | "macros" | "lists" | "policies";
 type Version = ContentVersions["items"][number];
@@ -21,10 +22,12 @@ interface Props {
   /** Its version now. */
   version: number;
   onSaved: (version: number) => void;
+  /** False: before its first version there was nothing to go back to. */
+  managed?: boolean;
 }
 
 const ACTIONS = ["create", "replace", "override", "enable", "disable", "remove", "import", "revert", "append",
-  "exception"] as const;
+  "exception", "change", "reset", "remove_items"] as const;
 
 function Action({ of }: { of: Version["changes"][number] }) {
   const known = ACTIONS.find((one) => one === of.action);
@@ -43,6 +46,7 @@ export function Differences({ of }: { of: ContentDiff }) {
         <UnifiedDiff key={list.name} label={t("versions.items")}
           text={[...list.removed.map((item) => `-${item}`), ...list.appended.map((item) => `+${item}`)].join("\n")} />
       ))}
+      {of.lists.some((list) => list.more) && <p class="faint">{t("versions.moreItems")}</p>}
     </>
   );
 }
@@ -120,7 +124,7 @@ export function Versions(props: Props) {
           <Row key={one.version} props={props} of={one} newest={i === 0} onRevert={() => setTo(one.version)} />)}
       </ol>
       {all.data.next && limit < 500 && <Button onClick={() => setLimit(500)}>{t("versions.more")}</Button>}
-      {!all.data.next && oldest && may("content") && (
+      {!all.data.next && oldest && props.managed !== false && may("content") && (
         <p><Button kind="quiet" onClick={() => setTo(oldest.version - 1)}>{t("versions.before")}…</Button></p>
       )}
       {to !== undefined && <Revert {...props} to={to} onClose={() => setTo(undefined)} />}

@@ -75,14 +75,13 @@ function One({ of, onGo }: { of: ContentDiagnostic; onGo: ((line: number, column
 
 interface Props {
   check: Check;
-  text: string;
   onGo?: (line: number, column: number) => void;
 }
 
 export function Diagnostics({ check, onGo }: Props) {
   if (check.state === "failed") return <Failure error={check.error} />;
   return (
-    <div class="diagnostics">
+    <div class={`diagnostics ${check.state}`}>
       {check.diagnostics.length > 0 && (
         <ul aria-label={t("editor.diagnostics")}>
           {check.diagnostics.slice(0, MOST).map((one, i) => <One key={i} of={one} onGo={onGo} />)}

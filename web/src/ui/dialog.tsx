@@ -11,10 +11,12 @@ interface Props {
   drawer?: boolean;
   /** For differences and tables. */
   wide?: boolean;
+  /** A click beside it does not close it: something would be lost. */
+  firm?: boolean;
   extra?: ComponentChildren;
 }
 
-export function Dialog({ title, onClose, children, drawer, wide, extra }: Props) {
+export function Dialog({ title, onClose, children, drawer, wide, firm, extra }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
@@ -25,7 +27,7 @@ export function Dialog({ title, onClose, children, drawer, wide, extra }: Props)
   return (
     <dialog ref={ref} class={drawer ? "drawer" : wide ? "box wide" : "box"} aria-labelledby={id}
       onCancel={(event) => { event.preventDefault(); onClose(); }}
-      onClick={(event) => { if (event.target === ref.current) onClose(); }}>
+      onClick={(event) => { if (!firm && event.target === ref.current) onClose(); }}>
       <div class="dialog-inside">
         <header>
           <h2 id={id}>{title}</h2>

@@ -6,6 +6,7 @@ import { lintGutter, lintKeymap, setDiagnostics, type Diagnostic } from "@codemi
 import { EditorState, RangeSetBuilder, type Text } from "@codemirror/state";
 import { Decoration, EditorView, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, keymap, lineNumbers,
   ViewPlugin, type DecorationSet, type ViewUpdate } from "@codemirror/view";
+import { t } from "../core/i18n";
 import { marks } from "../core/rule-text";
 import { visibleText } from "../core/visible";
 import type { ContentComplete, ContentDiagnostic } from "../generated/schemas";
@@ -83,8 +84,17 @@ export interface Wanted {
   onSave: () => void;
 }
 
+/** What CodeMirror itself says, mostly to screen readers. */
+function phrases(): Record<string, string> {
+  return {
+    "Completions": t("editor.says.completions"), "Control character": t("editor.says.control"),
+    "Diagnostics": t("editor.diagnostics"), "No diagnostics": t("editor.good"), "close": t("action.close"),
+  };
+}
+
 function extensions(wanted: Wanted) {
   return [
+    EditorState.phrases.of(phrases()),
     lineNumbers(), highlightActiveLine(), highlightActiveLineGutter(), highlightSpecialChars(), history(), lintGutter(),
     autocompletion({ override: [completing(wanted.known)], icons: false, maxRenderedOptions: 60 }), colours, looks,
     EditorView.lineWrapping,

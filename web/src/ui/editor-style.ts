@@ -21,6 +21,7 @@ export const looks = EditorView.theme({
   },
   "&.cm-focused": { outline: "2px solid var(--focus)", outlineOffset: "1px" },
   ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.65", minHeight: "22rem" },
+  ".cm-content, .cm-gutter": { minHeight: "calc(22rem - 2px)" },
   ".cm-content": { caretColor: "var(--text)", padding: ".5rem 0" },
   ".cm-cursor": { borderLeftColor: "var(--text)" },
   ".cm-gutters": { backgroundColor: "var(--sunk)", color: "var(--faint)", border: "0", borderRight: "1px solid var(--line)",

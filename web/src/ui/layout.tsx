@@ -51,9 +51,9 @@ function Bar() {
         choices={[{ value: "local", label: t("zone.local") }, { value: "utc", label: t("zone.utc") }]}
         onChoose={(value) => { setZone(value); void keep({ time_zone: value === "utc" ? "UTC" : "" }); }} />
       <Preferences />
-      <Menu<"out"> label={t("menu.account", { name: who?.name ?? "" })} button={who?.display_name || who?.name}
-        choices={[{ value: "out", label: t("menu.logOut") }]}
-        onChoose={() => { logOut().catch(failed); }} />
+      <Menu<"account" | "out"> label={t("menu.account", { name: who?.name ?? "" })} button={who?.display_name || who?.name}
+        choices={[{ value: "account", label: t("settings.account") }, { value: "out", label: t("menu.logOut") }]}
+        onChoose={(value) => { if (value === "account") go("/settings/account"); else logOut().catch(failed); }} />
     </header>
   );
 }

@@ -2,7 +2,7 @@
 import type { Key } from "../core/i18n";
 import { screens } from "../screens";
 
-export interface Entry { path: string; title: Key; /** 24 × 24 */ icon: string }
+export interface Entry { path: string; title: Key; /** 24 × 24 */ icon: string; /** What else is below it. */ also?: string }
 export interface Group { title: Key; entries: readonly Entry[] }
 
 const ALL: readonly Group[] = [
@@ -13,7 +13,7 @@ const ALL: readonly Group[] = [
     { path: "/activity", title: "nav.activity", icon: "M3 11h4l3-7 4 14 3-7h4v2h-3l-4.200 9-4-14L8 13H3z" },
   ] },
   { title: "nav.group.content", entries: [
-    { path: "/rules", title: "nav.rules",
+    { path: "/rules", title: "nav.rules", also: "/macros",
       icon: "M5 3h10l4 4v14H5zm9 1.500V8h3.500zM8 11v1.500h8V11zm0 4v1.500h8V15z" },
     { path: "/policies", title: "nav.policies",
       icon: "M4 7h9v2H4zm13 0h3v2h-3zm-3-2h2v6h-2zM4 15h3v2H4zm7 0h9v2h-9zm-3-2h2v6H8z" },
@@ -40,5 +40,5 @@ export function navigation(): Group[] {
 }
 
 export function isAt(entry: Entry, path: string): boolean {
-  return path === entry.path || path.startsWith(`${entry.path}/`);
+  return [entry.path, entry.also].some((one) => one !== undefined && (path === one || path.startsWith(`${one}/`)));
 }

@@ -15,7 +15,7 @@ export function Once({ intro, secrets, onClose }: { intro: string; secrets: Secr
         <section key={label}>
           <div class="once-head">
             <h3>{label}</h3>
-            <Copy text={text} label={t("once.copy", { what: label })} />
+            <Copy of={text} what={label} word={t("action.copy")} />
           </div>
           <pre class="secret" tabIndex={0} aria-label={label}>{text}</pre>
           {help && <p class="faint">{help}</p>}

@@ -3,6 +3,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { t, number, type Key } from "../core/i18n";
 import { tell } from "../core/problem";
 import { ago, exact, zoneName } from "../core/time";
+import { Text } from "./text";
 
 export type Band = "info" | "low" | "medium" | "high" | "critical";
 export const BANDS: readonly Band[] = ["critical", "high", "medium", "low", "info"];
@@ -74,7 +75,7 @@ export function Failure({ error, retry }: { error: unknown; retry?: () => void }
     <div class="failure" role="alert">
       <strong>{t("problem.title")}</strong>
       <p>{told.advice}</p>
-      {told.detail && <pre class="detail">{told.detail}</pre>}
+      {told.detail && <pre class="detail">{told.detail.split("\n").map((line, i) => <div key={i}><Text of={line} /></div>)}</pre>}
       {told.request && <p class="faint">{t("problem.request", { id: told.request })}</p>}
       {retry && <Button onClick={retry}>{t("action.retry")}</Button>}
     </div>

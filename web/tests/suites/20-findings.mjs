@@ -7,6 +7,20 @@ async function count(page, until, wanted) {
     new RegExp(`^${wanted} findings?$`).test(await page.locator(".title-row [role=status]").innerText()));
 }
 
+/** A cell's button is there while the pointer is on its row; the list may be another one by then. */
+async function pick(until, row, name) {
+  const button = row.getByRole("button", { name });
+  await until(`the button ${name}`, async () => {
+    try {
+      await row.hover({ timeout: 1000 });
+      await button.click({ timeout: 1000 });
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
 async function narrowing({ page, server, check, until }) {
   await page.getByRole("button", { name: /^Only Severity: Critical/ }).click();
   await page.waitForURL(/is=band/);
@@ -16,25 +30,21 @@ async function narrowing({ page, server, check, until }) {
   await page.goto(`${server.url}/findings?time=24h`);
   await rows(page).first().waitFor();
   const row = rows(page).filter({ hasText: "Known miner started" });
-  await row.hover();
   for (const [cell, url] of [["Severity: Critical", "is=band%3Dcritical"], ["Rule: Known miner started", "is=rule%3DKnown"],
     ["Command line: ./cnrig", "is=proc.cmdline%3D"], ["Container: web", "is=container.name%3Dweb"], ["Image: registry", "is=container.image%3D"],
     ["Count: 1", "is=count%3D1"], ["Status: New", "is=status%3Dnew"]]) {
-    await row.hover();
-    await row.getByRole("button", { name: `Only ${cell}` }).click();
+    await pick(until, row, `Only ${cell}`);
     await until(`${cell} is in the address`, async () => page.url().includes(url));
     await row.waitFor();
     await page.getByRole("button", { name: "Clear all" }).click();
     await row.waitFor();
   }
   const all = await page.locator(".title-row [role=status]").innerText();
-  await row.hover();
-  await row.getByRole("button", { name: "Without Container: web" }).click();
+  await pick(until, row, "Without Container: web");
   await until("other containers only", async () => await row.count() === 0);
   check(parseInt(await page.locator(".title-row [role=status]").innerText(), 10) < parseInt(all, 10), "without takes findings away");
   await page.getByRole("button", { name: "Clear all" }).click();
-  await row.hover();
-  await row.getByRole("button", { name: /^From / }).click();
+  await pick(until, row, /^From /);
   await page.waitForURL(/from=\d+/);
   await row.waitFor();
 }

@@ -1,0 +1,6 @@
+// All sentences of the server that are known in Japanese; tests compare them with the sources that say them.
+import type { Sentences } from "./said";
+import { ofRules } from "./said-ja-rules";
+import { ofServer } from "./said-ja-server";
+
+export const sentences: Sentences = [...ofServer, ...ofRules];
