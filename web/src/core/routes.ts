@@ -56,7 +56,7 @@ export interface Routes {
   "GET /v1/audit": { query: Queries["page"] | "actor" | "action" | "object" | "result" | "from_ms" | "to_ms"; answer: S.Audit };
   "GET /v1/system": { answer: S.System };
   "GET /v1/stats": { query: "agent"; answer: S.Stats };
-  "GET /v1/gaps": { query: Queries["page"] | "agent"; answer: S.Gaps };
+  "GET /v1/gaps": { query: Queries["page"] | "agent" | "kind" | "from" | "to"; answer: S.Gaps };
   "GET /v1/backups": { answer: S.Backups };
   "POST /v1/backup": { body: S.BackupNew; answer: S.Backup };
   "GET /v1/filters": { answer: S.Filters };

@@ -46,7 +46,7 @@ function YamlEditor({ policy, onSaved }: { policy: Policy; onSaved: (version: nu
       <Editor value={text} onChange={setText} onSave={run} label={t("policy.yaml")} complete={complete.data}
         diagnostics={check.diagnostics} onReady={(go) => { goTo.current = go; }} />
       <p class={`check-state ${check.state}`} role="status">{summaryOf(check)}</p>
-      <Diagnostics check={check} text={text} onGo={(line, column) => goTo.current?.(line, column)} />
+      <Diagnostics check={check} onGo={(line, column) => goTo.current?.(line, column)} />
       {changed && policy.origin === "managed" && !policy.overridden && <p class="note">{t("policy.copyNote")}</p>}
       {changed && (
         <Field label={t("history.comment")} name="comment" value={comment} onText={setComment} maxLength={1000}
