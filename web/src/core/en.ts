@@ -1757,6 +1757,12 @@ export const en = {
   "ruleImport.run": "Import",
   // End of rules
   // Onboarding
+  // settings: audit, requests
+  "audit.do.path.backup": "Made a backup",
+  "audit.do.path.append": "Appended to a list",
+  "audit.do.path.remove": "Removed from a list",
+  "audit.do.path.import": "Imported",
+  "audit.do.path.revert": "Went back to an older version",
   // POLICIES begin
   // switches and differences
   // versions of lists and policies
@@ -1872,4 +1878,11 @@ export const en = {
   "activity.col.more": "More",
   "activity.all": "All fields of {what}",
   "activity.onHost": "on the host",
+  // POLICIES begin
+  // switches and differences
+  // versions of lists and policies
+  // lists, more
+  // rollout, more
+  // policies
+  // POLICIES end
 } as const;

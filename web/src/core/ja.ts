@@ -1714,6 +1714,12 @@ export const ja: Dictionary = {
   "ruleImport.run": "インポート",
   // End of rules
   // Onboarding
+  // settings: audit, requests
+  "audit.do.path.backup": "バックアップの作成",
+  "audit.do.path.append": "リストへの追加",
+  "audit.do.path.remove": "リストからの削除",
+  "audit.do.path.import": "取り込み",
+  "audit.do.path.revert": "以前の版への復元",
   // POLICIES begin
   // switches and differences
   // versions of lists and policies
@@ -1826,4 +1832,11 @@ export const ja: Dictionary = {
   "activity.col.more": "詳細",
   "activity.all": "{what} の全フィールド",
   "activity.onHost": "ホスト上",
+  // POLICIES begin
+  // switches and differences
+  // versions of lists and policies
+  // lists, more
+  // rollout, more
+  // policies
+  // POLICIES end
 };

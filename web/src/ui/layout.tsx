@@ -1,6 +1,6 @@
 // The frame of every screen: where to go, who is here, language, theme, times, and whether it is live.
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { language, setLanguage, t, type Language } from "../core/i18n";
 import { shortcuts, useKeys } from "../core/keys";
 import { liveState } from "../core/live";
@@ -13,6 +13,9 @@ import { Menu } from "./menu";
 import { isAt, navigation } from "./navigation";
 import { failed, Toasts } from "./toasts";
 
+/** What stays in view before the current entry of the navigation. */
+const MARGIN = 60;
+
 function Icon({ path }: { path: string }) {
   return <svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d={path} /></svg>;
 }
@@ -22,7 +25,7 @@ export function Preferences() {
     <>
       <Menu<Language> label={t("menu.language")} button={language.value === "ja" ? "日本語" : "EN"} chosen={language.value}
         choices={[{ value: "en", label: "English" }, { value: "ja", label: "日本語" }]}
-        onChoose={(value) => { setLanguage(value); void keep({ language: value }); }} />
+        onChoose={(value) => { void setLanguage(value); void keep({ language: value }); }} />
       <Menu<Theme> label={t("menu.theme")} chosen={theme.value}
         button={<Icon path="M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zm0 2v16a8 8 0 0 1 0-16z" />}
         choices={(["auto", "light", "dark"] as const).map((value) => ({ value, label: t(`theme.${value}`) }))}
@@ -58,9 +61,22 @@ function Bar() {
   );
 }
 
+/** Where the navigation is a line, what is current is in view. */
+function useInView(path: string) {
+  const nav = useRef<HTMLElement>(null);
+  useEffect(() => {
+    const here = nav.current?.querySelector<HTMLElement>("[aria-current]");
+    if (nav.current && here) {
+      nav.current.scrollLeft += here.getBoundingClientRect().left - nav.current.getBoundingClientRect().left - MARGIN;
+    }
+  }, [path]);
+  return nav;
+}
+
 function Nav() {
+  const nav = useInView(place.value.path);
   return (
-    <nav class="nav" aria-label={t("app.nav")}>
+    <nav class="nav" aria-label={t("app.nav")} ref={nav}>
       <div class="nav-inside">
         {navigation().map((group) => (
           <div key={group.title} class="nav-group">
