@@ -13,8 +13,7 @@ import "./styles/finding.css";
 
 const root = document.getElementById("app");
 if (root) {
-  setLanguage(language.value);
   startRouter();
   startKeys();
-  render(<App />, root);
+  void setLanguage(language.value).then(() => render(<App />, root));
 }

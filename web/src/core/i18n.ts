@@ -4,7 +4,6 @@
 // attacker's: what cannot be seen in them is made visible.
 import { signal } from "@preact/signals";
 import { en } from "./en";
-import { ja } from "./ja";
 import { recall, remember } from "./storage";
 import { visibleText } from "./visible";
 
@@ -17,7 +16,8 @@ type Names<S extends string> = S extends `${string}{${infer P}}${infer Rest}` ? 
 type Params<K extends Key> = Names<(typeof en)[K]>;
 type Args<K extends Key> = [Params<K>] extends [never] ? [] : [Record<Params<K>, string | number>];
 
-const dictionaries: Record<Language, Dictionary> = { en, ja };
+const dictionaries: Partial<Record<Language, Dictionary>> & { en: Dictionary } = { en };
+let asked: Language | undefined;
 
 function preferred(): Language {
   const kept = recall("language");
@@ -28,7 +28,18 @@ function preferred(): Language {
 
 export const language = signal<Language>(preferred());
 
-export function setLanguage(wanted: Language): void {
+/** Japanese is loaded when it is wanted; where that fails everything stays as it is, at the start in English. */
+export async function setLanguage(wanted: Language): Promise<void> {
+  asked = wanted;
+  if (wanted === "ja" && !dictionaries.ja) {
+    try {
+      dictionaries.ja = (await import("./ja")).ja;
+    } catch {
+      language.value = "en";
+      return;
+    }
+    if (asked !== wanted) return;
+  }
   language.value = wanted;
   remember("language", wanted);
   document.documentElement.lang = wanted;
@@ -43,7 +54,7 @@ export function fill(text: string, params: Record<string, string | number>): str
 }
 
 export function t<K extends Key>(key: K, ...args: Args<K>): string {
-  const text = dictionaries[language.value][key];
+  const text = (dictionaries[language.value] ?? en)[key];
   return args.length > 0 ? fill(text, args[0] as Record<string, string | number>) : text;
 }
 
