@@ -62,7 +62,8 @@ export function App() {
   const ask = () => { setError(undefined); resume().catch(setError); };
   useEffect(ask, []);
   useEffect(() => {
-    if (me.value && (place.value.path === "/" || setup)) go("/findings", "replace");
+    if (me.value && setup) go("/onboarding", "replace");
+    if (me.value && place.value.path === "/") go("/overview", "replace");
   }, [me.value, place.value.path]);
   if (error !== undefined) return <main id="main"><Failure error={error} retry={ask} /></main>;
   if (me.value === undefined) return <main id="main"><Loading /></main>;

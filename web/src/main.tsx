@@ -13,7 +13,11 @@ import "./styles/finding.css";
 
 const root = document.getElementById("app");
 if (root) {
-  startRouter();
-  startKeys();
-  void setLanguage(language.value).then(() => render(<App />, root));
+  void setLanguage(language.value).then(() => {
+    startRouter();
+    startKeys();
+    render(<App />, root);
+  }, () => {
+    root.textContent = "Hinomi could not be loaded: reload the page. 読み込めませんでした。再読み込みしてください。";
+  });
 }
