@@ -160,6 +160,34 @@ class Content(unittest.TestCase):
             self.assertEqual(set(text), {"title", "summary", "why", "next"})
             self.assertGreater(len(text["next"]), 1)
 
+    def test_titles_and_last_changes(self):
+        rule = "/v1/rules/" + name_in("Credential file read")
+
+        def listed():
+            answer = self.ok("GET", "/v1/rules")
+            return answer, next(one for one in answer["items"] if one["name"] == "Credential file read")
+
+        answer, one = listed()
+        self.assertIsNone(one["changed"])
+        self.assertEqual(set(answer["titles"]), {"en", "ja"})
+        self.assertIn("Malicious filenames written", answer["titles"]["ja"])
+        for enabled in (False, True):
+            self.ok("PATCH", rule, {"enabled": enabled})
+            _, one = listed()
+            self.assertEqual((one["changed"]["version"], one["changed"]["author"]), (self.server.version(), "admin"))
+            self.assertGreater(one["changed"]["time_ms"], 0)
+
+    def test_what_macros_use(self):
+        self.ok("POST", "/v1/macros", {"text": "- macro: my_inner\n  condition: proc.name in (shell_names)\n"})
+        self.ok("POST", "/v1/macros", {"text": "- macro: my_outer\n  condition: my_inner and not proc.pname = my_inner_not\n"})
+        self.ok("POST", "/v1/rules", {"text": "- rule: Mine\n  desc: d\n  condition: evt.type = open and my_outer\n"
+                                              "  output: o\n  priority: INFO\n"})
+        inner, outer = (self.ok("GET", "/v1/macros/" + name) for name in ("my_inner", "my_outer"))
+        self.assertEqual(inner["uses"], {"macros": [], "lists": ["shell_names"]})
+        self.assertEqual(outer["uses"], {"macros": ["my_inner"], "lists": []})
+        self.assertEqual((inner["rules_count"], outer["rules_count"]), (1, 1))
+        self.assertIn("shell_names", inner["condition"])
+
     def test_back_again(self):
         rule = "/v1/rules/" + name_in("Malicious filenames written")
         was = self.ok("GET", rule)

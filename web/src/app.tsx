@@ -50,7 +50,7 @@ function Here() {
     if (params) return <Guard key={path}><Opened key={screen.path} screen={screen} params={params} /></Guard>;
   }
   return (
-    <Empty title="app.noScreen" action={<a class="button primary" href="/findings">{t("app.toFindings")}</a>}>
+    <Empty top title="app.noScreen" action={<a class="button primary" href="/findings">{t("app.toFindings")}</a>}>
       {t("app.noScreenHelp")}
     </Empty>
   );
@@ -62,7 +62,8 @@ export function App() {
   const ask = () => { setError(undefined); resume().catch(setError); };
   useEffect(ask, []);
   useEffect(() => {
-    if (me.value && (place.value.path === "/" || setup)) go("/findings", "replace");
+    if (me.value && setup) go("/onboarding", "replace");
+    if (me.value && place.value.path === "/") go("/overview", "replace");
   }, [me.value, place.value.path]);
   if (error !== undefined) return <main id="main"><Failure error={error} retry={ask} /></main>;
   if (me.value === undefined) return <main id="main"><Loading /></main>;

@@ -96,7 +96,7 @@ export function AgentTable({ data, names, newest, state }:
         { value: "unhealthy", label: t("coverage.unhealthy") }]} />
       {data.items.length === 0 ? <Nobody data={data} /> : (
         <div class="scroll" tabIndex={0} role="region" aria-label={t("coverage.agents")}>
-          <table class="table cards">
+          <table class="table cards agents">
             <thead><tr>{COLUMNS.map((column) => <th key={column} scope="col">{t(`coverage.col.${column}`)}</th>)}</tr></thead>
             <tbody>{data.items.map((item) =>
               <Row key={item.agent} item={item} agent={names.get(item.agent)} newest={newest} />)}</tbody>

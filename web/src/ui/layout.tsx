@@ -1,6 +1,6 @@
 // The frame of every screen: where to go, who is here, language, theme, times, and whether it is live.
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { language, setLanguage, t, type Language } from "../core/i18n";
 import { shortcuts, useKeys } from "../core/keys";
 import { liveState } from "../core/live";
@@ -12,6 +12,9 @@ import { Dialog } from "./dialog";
 import { Menu } from "./menu";
 import { isAt, navigation } from "./navigation";
 import { failed, Toasts } from "./toasts";
+
+/** What stays in view before the current entry of the navigation. */
+const MARGIN = 60;
 
 function Icon({ path }: { path: string }) {
   return <svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d={path} /></svg>;
@@ -58,9 +61,22 @@ function Bar() {
   );
 }
 
+/** Where the navigation is a line, what is current is in view. */
+function useInView(path: string) {
+  const nav = useRef<HTMLElement>(null);
+  useEffect(() => {
+    const here = nav.current?.querySelector<HTMLElement>("[aria-current]");
+    if (nav.current && here) {
+      nav.current.scrollLeft += here.getBoundingClientRect().left - nav.current.getBoundingClientRect().left - MARGIN;
+    }
+  }, [path]);
+  return nav;
+}
+
 function Nav() {
+  const nav = useInView(place.value.path);
   return (
-    <nav class="nav" aria-label={t("app.nav")}>
+    <nav class="nav" aria-label={t("app.nav")} ref={nav}>
       <div class="nav-inside">
         {navigation().map((group) => (
           <div key={group.title} class="nav-group">

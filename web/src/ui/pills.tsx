@@ -6,7 +6,7 @@ export interface Choice { value: string | undefined; label: string }
 export function Pills({ name, choices, chosen, label }:
   { name: string; choices: Choice[]; chosen: string | undefined; label: string }) {
   return (
-    <nav class="pills" aria-label={label}>
+    <nav class={name === "see" ? "pills see" : "pills"} aria-label={label}>
       {choices.map(({ value, label: text }) => (
         <a key={value ?? ""} href={urlWith({ [name]: value, cursor: undefined, ...(name === "see" ? { state: undefined } : {}) })}
           {...(value === chosen ? { "aria-current": "true" as const } : {})}>{text}</a>
