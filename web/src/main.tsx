@@ -1,7 +1,7 @@
 // The start of the console.
 import { render } from "preact";
 import { App } from "./app";
-import { language, setLanguage } from "./core/i18n";
+import { startLanguage } from "./core/i18n";
 import { startKeys } from "./core/keys";
 import { startRouter } from "./core/router";
 import "./styles/theme.css";
@@ -13,8 +13,7 @@ import "./styles/finding.css";
 
 const root = document.getElementById("app");
 if (root) {
-  setLanguage(language.value);
   startRouter();
   startKeys();
-  render(<App />, root);
+  void startLanguage().then(() => render(<App />, root));
 }

@@ -1,10 +1,9 @@
 // Texts in English and Japanese. A key that one of them lacks, and a parameter that a call lacks, do not compile.
 //
 // In a text {name} stands for a parameter, {name|one|many} for a word by its number. Parameters may be an
-// attacker's: what cannot be seen in them is made visible.
+// attacker's: what cannot be seen in them is made visible. English is always there; Japanese is loaded when it is wanted.
 import { signal } from "@preact/signals";
 import { en } from "./en";
-import { ja } from "./ja";
 import { recall, remember } from "./storage";
 import { visibleText } from "./visible";
 
@@ -17,7 +16,7 @@ type Names<S extends string> = S extends `${string}{${infer P}}${infer Rest}` ? 
 type Params<K extends Key> = Names<(typeof en)[K]>;
 type Args<K extends Key> = [Params<K>] extends [never] ? [] : [Record<Params<K>, string | number>];
 
-const dictionaries: Record<Language, Dictionary> = { en, ja };
+const dictionaries: { en: Dictionary; ja?: Dictionary } = { en };
 
 function preferred(): Language {
   const kept = recall("language");
@@ -26,12 +25,27 @@ function preferred(): Language {
   return wanted.startsWith("ja") ? "ja" : "en";
 }
 
-export const language = signal<Language>(preferred());
+export const language = signal<Language>("en");
+let latest: Language = "en";
 
-export function setLanguage(wanted: Language): void {
-  language.value = wanted;
+async function load(wanted: Language): Promise<void> {
+  if (wanted === "ja") dictionaries.ja ??= (await import("./ja")).ja;
+}
+
+/** When its texts are there; the last one that was wanted counts. */
+export async function setLanguage(wanted: Language): Promise<void> {
+  latest = wanted;
   remember("language", wanted);
+  await load(wanted);
+  if (latest !== wanted) return;
+  language.value = wanted;
   document.documentElement.lang = wanted;
+}
+
+/** Before anything is shown. Without the texts of the wanted language it is English. */
+export async function startLanguage(): Promise<void> {
+  document.documentElement.lang = language.value;
+  await setLanguage(preferred()).catch(() => undefined);
 }
 
 export function fill(text: string, params: Record<string, string | number>): string {
@@ -43,7 +57,7 @@ export function fill(text: string, params: Record<string, string | number>): str
 }
 
 export function t<K extends Key>(key: K, ...args: Args<K>): string {
-  const text = dictionaries[language.value][key];
+  const text = (dictionaries[language.value] ?? en)[key];
   return args.length > 0 ? fill(text, args[0] as Record<string, string | number>) : text;
 }
 
