@@ -53,10 +53,15 @@ static int64_t duration_ms(const char *text)
 bool client_expiry(const struct client_args *args, struct json_object *body)
 {
     const char *text = args->values[CLIENT_EXPIRES];
-    int64_t ms = text ? duration_ms(text) : 0;
-    if (text && !ms) {
-        fprintf(stderr, "%s: --expires is a number with m, h or d, not %s\n", args->name, text);
+    bool never = text && strcmp(text, "never") == 0;
+    int64_t ms = text && !never ? duration_ms(text) : 0;
+    if (text && !ms && !never) {
+        fprintf(stderr, "%s: --expires is a number with m, h or d, or never, not %s\n", args->name,
+                text);
         return false;
+    }
+    if (never) {
+        json_object_object_add(body, "expires_ms", NULL);
     }
     if (ms) {
         json_object_object_add(body, "expires_ms",

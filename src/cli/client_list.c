@@ -198,6 +198,20 @@ int client_end(struct client *client, const struct client_args *args, const char
                              : status;
 }
 
+int client_change(struct client *client, const struct client_args *args, const char *of,
+                  struct json_object *body)
+{
+    struct client_path path;
+    if (json_object_object_length(body) == 0) {
+        fprintf(stderr, "%s: say what is to be changed\n", args->name);
+        json_object_put(body);
+        return EXIT_USAGE;
+    }
+    client_path(&path, of);
+    client_path_word(&path, args->words[0]);
+    return client_send(client, "PATCH", client_path_end(&path), body);
+}
+
 int64_t client_now_ms(void)
 {
     return (int64_t)(clock_boot_ns() / 1000000);

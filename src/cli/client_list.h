@@ -30,7 +30,10 @@ bool client_reason(const struct client_args *args, struct json_object *body);
 /* DELETE of `of` and the first word, which is said to be over: "exception 3 is over". */
 int client_end(struct client *client, const struct client_args *args, const char *of,
                const char *what);
-/* --expires as "expires_ms"; false after saying what is wrong. */
+/* PATCH of `of` and the first word with the body, which has to say something. The body is taken. */
+int client_change(struct client *client, const struct client_args *args, const char *of,
+                  struct json_object *body);
+/* --expires as "expires_ms", null for `never`; false after saying what is wrong. */
 bool client_expiry(const struct client_args *args, struct json_object *body);
 
 /* A clock that only goes forward, for waits. */

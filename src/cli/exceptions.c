@@ -232,6 +232,19 @@ static int end(struct client *client, const struct client_args *args)
     return client_end(client, args, "/v1/exceptions/", "exception");
 }
 
+static int set(struct client *client, const struct client_args *args)
+{
+    struct json_object *body = json_object_new_object();
+    if (!client_expiry(args, body)) {
+        json_object_put(body);
+        return EXIT_USAGE;
+    }
+    client_put(body, "reason", args->values[CLIENT_REASON]);
+    int status = client_change(client, args, "/v1/exceptions/", body);
+    return status == EXIT_OK ? client_done(client, args, "exception %s is changed", args->words[0])
+                             : status;
+}
+
 int cli_exceptions(int argc, char **argv)
 {
     static const struct client_action actions[] = {
@@ -243,6 +256,8 @@ int cli_exceptions(int argc, char **argv)
         { "add", "COMPARISON...", 1, COMPARISONS_MAX,
           BIT(FINDING) | BIT(RULE) | BIT(REASON) | BIT(EXPIRES) | BIT(JSON), add,
           "the rule is silent where all of them hold", false },
+        { "set", "ID", 1, 1, BIT(REASON) | BIT(EXPIRES) | BIT(JSON), set,
+          "change reason or end of one in force", false },
         { "end", "ID", 1, 1, BIT(JSON), end, "the rule is silent there no more", false },
     };
     static const struct client_verb verb = {

@@ -56,6 +56,22 @@ static int suppressions_add(struct client *client, const struct client_args *arg
                : status;
 }
 
+static int suppressions_set(struct client *client, const struct client_args *args)
+{
+    struct json_object *body = json_object_new_object();
+    if (!client_expiry(args, body)) {
+        json_object_put(body);
+        return EXIT_USAGE;
+    }
+    client_put(body, "name", args->values[CLIENT_NAME]);
+    client_put(body, "filter", args->values[CLIENT_FILTER]);
+    client_put(body, "reason", args->values[CLIENT_REASON]);
+    int status = client_change(client, args, "/v1/suppressions/", body);
+    return status == EXIT_OK
+               ? client_done(client, args, "suppression %s is changed", args->words[0])
+               : status;
+}
+
 static int suppressions_end(struct client *client, const struct client_args *args)
 {
     return client_end(client, args, "/v1/suppressions/", "suppression");
@@ -68,6 +84,8 @@ int cli_suppressions(int argc, char **argv)
           false },
         { "add", "NAME", 1, 1, BIT(FILTER) | BIT(REASON) | BIT(EXPIRES) | BIT(EXISTING) | BIT(JSON),
           suppressions_add, "suppress what the filter selects", false },
+        { "set", "ID", 1, 1, BIT(NAME) | BIT(FILTER) | BIT(REASON) | BIT(EXPIRES) | BIT(JSON),
+          suppressions_set, "change one", false },
         { "end", "ID", 1, 1, BIT(JSON), suppressions_end, "suppress it no more", false },
     };
     static const struct client_verb verb = {
@@ -114,10 +132,8 @@ static bool put_filter(const struct client_args *args, struct json_object *body)
     return true;
 }
 
-static int keep(struct client *client, const struct client_args *args, const char *method,
-                const char *path, struct json_object *body)
+static int kept(struct client *client, const struct client_args *args, int status)
 {
-    int status = client_send(client, method, path, body);
     return status == EXIT_OK
                ? client_done(client, args, "filter %" PRId64 ", %s", client_int(client->json, "id"),
                              client_text(client->json, "name"))
@@ -132,26 +148,18 @@ static int filters_add(struct client *client, const struct client_args *args)
         json_object_put(body);
         return EXIT_USAGE;
     }
-    return keep(client, args, "POST", "/v1/filters", body);
+    return kept(client, args, client_send(client, "POST", "/v1/filters", body));
 }
 
 static int filters_set(struct client *client, const struct client_args *args)
 {
-    struct client_path path;
     struct json_object *body = json_object_new_object();
     client_put(body, "name", args->values[CLIENT_NAME]);
-    bool good = put_filter(args, body);
-    if (good && json_object_object_length(body) == 0) {
-        fprintf(stderr, "%s: say what is to be changed\n", args->name);
-        good = false;
-    }
-    if (!good) {
+    if (!put_filter(args, body)) {
         json_object_put(body);
         return EXIT_USAGE;
     }
-    client_path(&path, "/v1/filters/");
-    client_path_word(&path, args->words[0]);
-    return keep(client, args, "PATCH", client_path_end(&path), body);
+    return kept(client, args, client_change(client, args, "/v1/filters/", body));
 }
 
 static int filters_delete(struct client *client, const struct client_args *args)

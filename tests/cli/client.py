@@ -150,7 +150,8 @@ class Client(unittest.TestCase):
                               for word in ("", "a", "a=", "=b", " = b", "a in", "a in ", "a!b")),
                             (("exceptions", "end"), "it needs ID"), (("suppressions", "add", "n", "--reason", "r"), "--filter"),
                             (("suppressions", "add", "n", "--filter", "a"), "--reason"), (("filters", "add", "n"), "--filter"),
-                            (("filters", "set", "1"), "what is to be changed"),
+                            (("filters", "set", "1"), "what is to be changed"), (("exceptions", "set", "1"), "what is to be changed"),
+                            (("suppressions", "set", "1", "--expires", "soon"), "or never"),
                             (("filters", "set", "1", "--shared", "--private"), "not both")):
             status, out, err = self.run_it(*words)
             self.assertEqual((status, out), (2, ""), words)
@@ -176,6 +177,9 @@ class Client(unittest.TestCase):
                 (("exceptions", "end", "7"), "DELETE", "/v1/exceptions/7", None),
                 (("suppressions", "add", "N", "--filter", "a = b", "--reason", "r", "--existing"), "POST", "/v1/suppressions",
                  {"name": "N", "filter": "a = b", "reason": "r", "existing": True}),
+                (("exceptions", "set", "7", "--reason", "r", "--expires", "never"), "PATCH", "/v1/exceptions/7",
+                 {"reason": "r", "expires_ms": None}),
+                (("suppressions", "set", "7", "--filter", "a = b", "--name", "N"), "PATCH", "/v1/suppressions/7", {"name": "N", "filter": "a = b"}),
                 (("suppressions", "end", "7"), "DELETE", "/v1/suppressions/7", None),
                 (("filters", "add", "N", "--filter", "", "--shared"), "POST", "/v1/filters", {"name": "N", "filter": "", "shared": True}),
                 (("filters", "set", "7", "--private", "--default", "--name", "M"), "PATCH", "/v1/filters/7",

@@ -198,7 +198,7 @@ class Attacks(Case):
         policy = answer.headers["Content-Security-Policy"]
         self.assertIn("default-src 'none'", policy, where)
         self.assertIn("frame-ancestors 'none'", policy, where)
-        if kind in ("text/csv", NDJSON):
+        if kind in ("text/csv", NDJSON) or (kind == "text/plain" and answer.headers["Content-Disposition"]):  # files to keep
             self.assertTrue(answer.headers["Content-Disposition"].startswith("attachment"), where)
         elif kind.endswith("json"):
             json.loads(answer.body.decode("utf-8"))

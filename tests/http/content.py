@@ -160,6 +160,34 @@ class Content(unittest.TestCase):
             self.assertEqual(set(text), {"title", "summary", "why", "next"})
             self.assertGreater(len(text["next"]), 1)
 
+    def test_titles_and_last_changes(self):
+        rule = "/v1/rules/" + name_in("Credential file read")
+
+        def listed():
+            answer = self.ok("GET", "/v1/rules")
+            return answer, next(one for one in answer["items"] if one["name"] == "Credential file read")
+
+        answer, one = listed()
+        self.assertIsNone(one["changed"])
+        self.assertEqual(set(answer["titles"]), {"en", "ja"})
+        self.assertIn("Malicious filenames written", answer["titles"]["ja"])
+        for enabled in (False, True):
+            self.ok("PATCH", rule, {"enabled": enabled})
+            _, one = listed()
+            self.assertEqual((one["changed"]["version"], one["changed"]["author"]), (self.server.version(), "admin"))
+            self.assertGreater(one["changed"]["time_ms"], 0)
+
+    def test_what_macros_use(self):
+        self.ok("POST", "/v1/macros", {"text": "- macro: my_inner\n  condition: proc.name in (shell_names)\n"})
+        self.ok("POST", "/v1/macros", {"text": "- macro: my_outer\n  condition: my_inner and not proc.pname = my_inner_not\n"})
+        self.ok("POST", "/v1/rules", {"text": "- rule: Mine\n  desc: d\n  condition: evt.type = open and my_outer\n"
+                                              "  output: o\n  priority: INFO\n"})
+        inner, outer = (self.ok("GET", "/v1/macros/" + name) for name in ("my_inner", "my_outer"))
+        self.assertEqual(inner["uses"], {"macros": [], "lists": ["shell_names"]})
+        self.assertEqual(outer["uses"], {"macros": ["my_inner"], "lists": []})
+        self.assertEqual((inner["rules_count"], outer["rules_count"]), (1, 1))
+        self.assertIn("shell_names", inner["condition"])
+
     def test_back_again(self):
         rule = "/v1/rules/" + name_in("Malicious filenames written")
         was = self.ok("GET", rule)
@@ -242,7 +270,86 @@ class Content(unittest.TestCase):
         print(f"append to it in {(time.monotonic() - started) * 1000:.1f} ms", file=sys.stderr)
         self.assertEqual(self.server.poll(agent, before + 1)[1]["changes"],
                          [{"list": "feed", "append": [".one.more"]}])
+        exported = self.server.ask("GET", "/v1/lists/feed/export")[1].decode().splitlines()
+        self.assertEqual((len(exported), exported[0], exported[-1]), (MANY + 1, ".host-0.example.com", ".one.more"))
+        self.assertEqual([x["appended_items"] for x in self.ok("GET", "/v1/lists?search=feed")["items"]
+                          if x["name"] == "feed"], [MANY + 1])
         self.ok("DELETE", "/v1/lists/feed")
+
+    def check(self, items, **more):
+        answer = self.ok("POST", "/v1/lists/checked/check", {"items": items, **more})
+        counts = tuple(answer[name] for name in ("new", "there", "again", "invalid"))
+        return counts, [(x["item"], x["state"]) for x in answer["items"]]
+
+    def test_items_are_checked_before(self):
+        """Nothing changes; items of the text, appended and taken out ones are told apart."""
+        self.ok("POST", "/v1/lists", {"text": "- list: checked\n  items: [a.example, .b.example]\n"})
+        self.ok("POST", "/v1/lists/checked/append", {"items": [".c.example"]})
+        self.ok("POST", "/v1/lists/checked/remove", {"items": [".b.example"]})
+        before = self.server.version()
+        self.assertEqual(self.check(["a.example", " .c.example ", ".b.example", "x", "x", "", "\u0001", 7]), (
+            (2, 2, 1, 3), [("a.example", "there"), (".c.example", "there"), (".b.example", "new"), ("x", "new"),
+                           ("x", "again"), ("", "invalid"), ("\u0001", "invalid"), ("", "invalid")]))
+        self.assertEqual(self.check(["https://C.example/x", "d.example", "no domain"], kind="domain"), (
+            (1, 1, 0, 1), [(".c.example", "there"), (".d.example", "new"), ("no domain", "invalid")]))
+        self.assertEqual(self.check(["x" * 4096, "x" * 4097])[0], (1, 0, 0, 1))
+        self.assertEqual(self.check([])[0], (0, 0, 0, 0))
+        self.assertEqual(self.check([str(i) for i in range(10000)])[0], (10000, 0, 0, 0))
+        for body in ({"items": [str(i) for i in range(10001)]}, {"items": "x"}, {}, {"items": [], "kind": "color"}):
+            self.refused(422, "POST", "/v1/lists/checked/check", body)
+        self.refused(404, "POST", "/v1/lists/nowhere/check", {"items": []})
+        self.refused(401, "POST", "/v1/lists/checked/check", {"items": []}, who=None)
+        self.assertEqual(self.server.version(), before)
+
+    def test_lists_as_files(self):
+        """All items once, in their order; what a spreadsheet would take for a formula is not one."""
+        self.ok("POST", "/v1/lists", {"text": "- list: exported\n  items: [one, two]\n"})
+        self.ok("POST", "/v1/lists/exported/append", {"items": ["=1+1", 'a"b,c', "x\ny"], "note": "why"})
+        self.ok("POST", "/v1/lists/exported/remove", {"items": ["two"]})
+        status, plain, headers = self.server.ask("GET", "/v1/lists/exported/export?format=plain")
+        self.assertEqual((status, plain), (200, b'one\n=1+1\na"b,c\nx\\ny\n'))
+        self.assertIn("attachment", headers["Content-Disposition"])
+        rows = self.server.ask("GET", "/v1/lists/exported/export?format=csv")[1].decode().split("\r\n")
+        self.assertEqual(rows[:2], ["item,origin,author,note,time_ms", '"one",text,"","",'])
+        self.assertTrue(rows[2].startswith('"\'=1+1",appended,"admin","why",'), rows[2])
+        self.assertTrue(rows[3].startswith('"a""b,c",appended,'), rows[3])
+        self.refused(400, "GET", "/v1/lists/exported/export?format=xlsx")
+        self.refused(404, "GET", "/v1/lists/nowhere/export")
+
+    def test_who_lags(self):
+        """Only those that lack the version, page by page, with what they said."""
+        server = Server()
+        try:
+            agents = [server.enrol(f"late-{i}") for i in range(5)]
+            version = server.sure("POST", "/v1/lists/malicious_filenames/append", {"items": ["late.sh"]},
+                                  bearer="admin")["version"]
+            for i, agent in enumerate(agents):
+                bundle = {"version": version if i < 2 else version - 1, "ok": i != 4, **({"error": "no"} if i == 4 else {})}
+                status, answer, _ = server.ask("POST", f"/v1/agents/{agent['id']}/heartbeat", {
+                    "version": "0.1.0", "sensor": "notify", "drops": 0, "now_ms": int(time.time() * 1000), "bundle": bundle,
+                    "containers": []}, who=agent["credential"], headers={"Hinomi-Instance": "%016x" % 1})
+                self.assertEqual(status, 200, answer)
+            path = f"/v1/content/rollout?version={version}"
+            end = time.monotonic() + LIMIT_S
+            whole = server.ask("GET", path)[1]
+            while whole["agents"] < 5 and time.monotonic() < end:  # heartbeats are stored a moment later
+                time.sleep(0.05)
+                whole = server.ask("GET", path)[1]
+            self.assertEqual((whole["in_force"], whole["failed"], whole["agents"], len(whole["items"]), whole["next"]),
+                             (2, 1, 5, 5, None))
+            seen, cursor = [], ""
+            for left in (2, 1):
+                page = server.ask("GET", f"{path}&lagging=true&limit=2{cursor}")[1]
+                self.assertEqual(len(page["items"]), left)
+                seen += page["items"]
+                cursor = f"&cursor={page['next']}"
+            self.assertIsNone(page["next"])
+            self.assertEqual({x["agent"] for x in seen}, {agent["id"] for agent in agents[2:]})
+            self.assertEqual([x["error"] for x in seen if not x["ok"]], ["no"])
+            self.assertEqual(server.ask("GET", f"{path}&limit=5")[1]["next"], None)
+            self.assertIsNotNone(server.ask("GET", f"{path}&limit=4")[1]["next"])
+        finally:
+            server.stop()
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ function Here() {
     if (params) return <Guard key={path}><Opened key={screen.path} screen={screen} params={params} /></Guard>;
   }
   return (
-    <Empty title="app.noScreen" action={<a class="button primary" href="/findings">{t("app.toFindings")}</a>}>
+    <Empty top title="app.noScreen" action={<a class="button primary" href="/findings">{t("app.toFindings")}</a>}>
       {t("app.noScreenHelp")}
     </Empty>
   );

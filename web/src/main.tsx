@@ -1,7 +1,7 @@
 // The start of the console.
 import { render } from "preact";
 import { App } from "./app";
-import { startLanguage } from "./core/i18n";
+import { language, setLanguage } from "./core/i18n";
 import { startKeys } from "./core/keys";
 import { startRouter } from "./core/router";
 import "./styles/theme.css";
@@ -13,7 +13,11 @@ import "./styles/finding.css";
 
 const root = document.getElementById("app");
 if (root) {
-  startRouter();
-  startKeys();
-  void startLanguage().then(() => render(<App />, root));
+  void setLanguage(language.value).then(() => {
+    startRouter();
+    startKeys();
+    render(<App />, root);
+  }, () => {
+    root.textContent = "Hinomi could not be loaded: reload the page. 読み込めませんでした。再読み込みしてください。";
+  });
 }

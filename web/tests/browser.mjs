@@ -186,7 +186,7 @@ export class World {
     for (const look of LOOKS) {
       if (!this.pictures && look.onlyPictures) continue;
       await this.pose(look, page);
-      await open();
+      if (look.name !== "dark") await open();
       await page.waitForTimeout(150);
       await this.accessible(`${name} (${look.name})`, page);
       await this.#fits(`${name} (${look.name})`, page);

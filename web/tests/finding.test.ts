@@ -8,7 +8,6 @@ import { findingsWith } from "../src/core/links";
 import { neighbours, offsetOf, placeFilter } from "../src/core/neighbours";
 import type { Finding } from "../src/generated/schemas";
 import { lineOf, plain } from "../src/screens/finding-text";
-import { expiryOf } from "../src/ui/expiry";
 import { fieldsOf, type Row } from "../src/ui/exception-fields";
 
 const DEFAULTS = { container_id: "c1", container_name: "web", agent: "a1", host: "h", rule: "R", title: "R", proc_name: "sh",
@@ -110,8 +109,6 @@ test("an exception's fields: only what is chosen and complete", () => {
     row({ op: "in", value: " , " })];
   assert.deepEqual(fieldsOf(rows),
     [{ field: "proc.name", op: "=", value: "sh" }, { field: "proc.name", op: "in", value: ["a", "b"] }]);
-  assert.equal(expiryOf("never", 5), null);
-  assert.equal(expiryOf("7", 5), 7 * 86_400_000 + 5);
 });
 
 test("links carry any value", () => {

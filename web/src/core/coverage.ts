@@ -1,20 +1,19 @@
 // What agents say of themselves, in words. Heartbeats come from outside: every member is looked at before it is used.
 import type { Coverage } from "../generated/schemas";
-import { en } from "./en";
-import { number, t, type Key } from "./i18n";
+import { isKey, type Key, number, t } from "./i18n";
 
 export type Item = Coverage["items"][number];
 export type Heartbeat = Item["heartbeat"];
 
 export function reasonName(code: string): string {
   const key = `reason.${code}`;
-  return key in en ? t(key as Key & "reason.silent") : code;
+  return isKey(key) ? t(key as Key & "reason.silent") : code;
 }
 
 /** What to do about it; empty: nothing is known. */
 export function reasonHelp(code: string): string {
   const key = `reasonHelp.${code}`;
-  return key in en ? t(key as Key & "reasonHelp.silent") : "";
+  return isKey(key) ? t(key as Key & "reasonHelp.silent") : "";
 }
 
 function within(heartbeat: Heartbeat, path: string): unknown {

@@ -612,11 +612,7 @@ export const en = {
   "finding.reopened": "reopened {count} {count|time|times}",
   "finding.readOnly": "You may read findings. Who has the role of an analyst can triage them.",
   "finding.reason": "Reason",
-  "finding.expires": "In force for",
-  "finding.expires.days": "{n} {n|day|days}",
-  "finding.expires.never": "always",
-  "finding.expires.at": "until {time}",
-  "finding.expires.neverHelp": "Until somebody ends it: look at it again now and then.",
+  "finding.expires": "Ends",
   "finding.alertsGone": "The alerts of that time are no longer kept; the first and the newest are under Raw.",
   "finding.alertsMore": "Older alerts",
   "finding.raw.last": "Newest alert",
@@ -1761,6 +1757,12 @@ export const en = {
   "ruleImport.run": "Import",
   // End of rules
   // Onboarding
+  // settings: audit, requests
+  "audit.do.path.backup": "Made a backup",
+  "audit.do.path.append": "Appended to a list",
+  "audit.do.path.remove": "Removed from a list",
+  "audit.do.path.import": "Imported",
+  "audit.do.path.revert": "Went back to an older version",
   // POLICIES begin
   // switches and differences
   // versions of lists and policies
@@ -1876,4 +1878,11 @@ export const en = {
   "activity.col.more": "More",
   "activity.all": "All fields of {what}",
   "activity.onHost": "on the host",
+  // POLICIES begin
+  // switches and differences
+  // versions of lists and policies
+  // lists, more
+  // rollout, more
+  // policies
+  // POLICIES end
 } as const;

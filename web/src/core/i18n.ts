@@ -1,9 +1,9 @@
 // Texts in English and Japanese. A key that one of them lacks, and a parameter that a call lacks, do not compile.
 //
 // In a text {name} stands for a parameter, {name|one|many} for a word by its number. Parameters may be an
-// attacker's: what cannot be seen in them is made visible. English is always there; Japanese is loaded when it is wanted.
+// attacker's: what cannot be seen in them is made visible. Only the language that is read is loaded.
 import { signal } from "@preact/signals";
-import { en } from "./en";
+import type { en } from "./en";
 import { recall, remember } from "./storage";
 import { visibleText } from "./visible";
 
@@ -16,7 +16,17 @@ type Names<S extends string> = S extends `${string}{${infer P}}${infer Rest}` ? 
 type Params<K extends Key> = Names<(typeof en)[K]>;
 type Args<K extends Key> = [Params<K>] extends [never] ? [] : [Record<Params<K>, string | number>];
 
-const dictionaries: { en: Dictionary; ja?: Dictionary } = { en };
+const dictionaries: Partial<Record<Language, Dictionary>> = {};
+
+const loaders: Record<Language, () => Promise<Dictionary>> = {
+  en: () => import("./en").then((module) => module.en),
+  ja: () => import("./ja").then((module) => module.ja),
+};
+
+/** Texts that are there already. */
+export function provide(of: Language, texts: Dictionary): void {
+  dictionaries[of] = texts;
+}
 
 function preferred(): Language {
   const kept = recall("language");
@@ -25,27 +35,19 @@ function preferred(): Language {
   return wanted.startsWith("ja") ? "ja" : "en";
 }
 
-export const language = signal<Language>("en");
-let latest: Language = "en";
+export const language = signal<Language>(preferred());
 
-async function load(wanted: Language): Promise<void> {
-  if (wanted === "ja") dictionaries.ja ??= (await import("./ja")).ja;
-}
-
-/** When its texts are there; the last one that was wanted counts. */
+/** When its texts have come. */
 export async function setLanguage(wanted: Language): Promise<void> {
-  latest = wanted;
-  remember("language", wanted);
-  await load(wanted);
-  if (latest !== wanted) return;
+  dictionaries[wanted] ??= await loaders[wanted]();
   language.value = wanted;
+  remember("language", wanted);
   document.documentElement.lang = wanted;
 }
 
-/** Before anything is shown. Without the texts of the wanted language it is English. */
-export async function startLanguage(): Promise<void> {
-  document.documentElement.lang = language.value;
-  await setLanguage(preferred()).catch(() => undefined);
+/** Is there a text of this key? For keys made of what a server says. */
+export function isKey(key: string): key is Key {
+  return Object.hasOwn(dictionaries[language.value] ?? {}, key);
 }
 
 export function fill(text: string, params: Record<string, string | number>): string {
@@ -57,7 +59,7 @@ export function fill(text: string, params: Record<string, string | number>): str
 }
 
 export function t<K extends Key>(key: K, ...args: Args<K>): string {
-  const text = (dictionaries[language.value] ?? en)[key];
+  const text = dictionaries[language.value]?.[key] ?? "";
   return args.length > 0 ? fill(text, args[0] as Record<string, string | number>) : text;
 }
 

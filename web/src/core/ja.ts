@@ -605,11 +605,7 @@ export const ja: Dictionary = {
   "finding.reopened": "{count} 回再発",
   "finding.readOnly": "検出の閲覧のみできます。状態の変更にはアナリストの役割が必要です。",
   "finding.reason": "理由",
-  "finding.expires": "有効期間",
-  "finding.expires.days": "{n} 日間",
-  "finding.expires.never": "無期限",
-  "finding.expires.at": "{time} まで",
-  "finding.expires.neverHelp": "終了するまで有効です。定期的に見直してください。",
+  "finding.expires": "終了",
   "finding.alertsGone": "この期間のアラートは保存期間を過ぎています。最初と最新のアラートは「生データ」にあります。",
   "finding.alertsMore": "以前のアラート",
   "finding.raw.last": "最新のアラート",
@@ -1718,6 +1714,12 @@ export const ja: Dictionary = {
   "ruleImport.run": "インポート",
   // End of rules
   // Onboarding
+  // settings: audit, requests
+  "audit.do.path.backup": "バックアップの作成",
+  "audit.do.path.append": "リストへの追加",
+  "audit.do.path.remove": "リストからの削除",
+  "audit.do.path.import": "取り込み",
+  "audit.do.path.revert": "以前の版への復元",
   // POLICIES begin
   // switches and differences
   // versions of lists and policies
@@ -1830,4 +1832,11 @@ export const ja: Dictionary = {
   "activity.col.more": "詳細",
   "activity.all": "{what} の全フィールド",
   "activity.onHost": "ホスト上",
+  // POLICIES begin
+  // switches and differences
+  // versions of lists and policies
+  // lists, more
+  // rollout, more
+  // policies
+  // POLICIES end
 };

@@ -33,7 +33,7 @@ whenSessionEnds(() => {
 
 async function enter(): Promise<void> {
   const who = await api("GET /v1/me");
-  if (who.language) await setLanguage(who.language).catch(() => undefined);
+  if (who.language) await setLanguage(who.language);
   if (who.theme) setTheme(who.theme);
   if (who.time_zone) setZone(who.time_zone === "UTC" ? "utc" : "local");
   ended.value = false;

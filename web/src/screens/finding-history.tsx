@@ -49,7 +49,7 @@ function Responses({ of }: { of: Finding }) {
   return (
     <section>
       <h3>{t("finding.resp.title")}</h3>
-      <ul class="responses">{responses.data.items.map((one) => <ResponseRow key={one.id} of={one} />)}</ul>
+      <ul class="finding-responses">{responses.data.items.map((one) => <ResponseRow key={one.id} of={one} />)}</ul>
     </section>
   );
 }
@@ -69,7 +69,7 @@ export function History({ of }: { of: Finding }) {
       <Responses of={of} />
       <section>
         <h3>{t("finding.did.title")}</h3>
-        <ol class="history">
+        <ol class="finding-history">
           {stepsOf(of, audit.data.entries, audit.data.exceptions).map((step, i) => (
             <li key={i}>
               <Time ms={step.ms} full />

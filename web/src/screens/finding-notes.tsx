@@ -44,7 +44,7 @@ export function Notes({ of }: { of: Finding }) {
   return (
     <>
       {notes.data.items.length === 0 && <p class="faint">{t(may("triage") ? "finding.note.none" : "finding.note.noneViewer")}</p>}
-      <ol class="notes">
+      <ol class="finding-notes">
         {notes.data.items.map((note) => (
           <li key={note.id}>
             <div class="faint"><strong><Text of={note.author} /></strong> <Time ms={note.time_ms} full /></div>

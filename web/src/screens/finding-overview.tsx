@@ -35,7 +35,7 @@ function useRarity(of: Finding): { rule: number; image: number } | undefined {
 function Summary({ of, rule }: Props) {
   const lines = summaryOf(of, useRarity(of), rule !== undefined);
   return (
-    <section class="summary">
+    <section class="finding-summary">
       <div class="title-row">
         <h3>{t("finding.summary")}</h3>
         <span class="space" />
@@ -54,7 +54,7 @@ function Advice({ texts }: { texts: RuleText | undefined }) {
       {texts.next && texts.next.length > 0 && (
         <section>
           <h3>{t("finding.next")}</h3>
-          <ol class="next">{texts.next.map((step) => <li key={step}>{step}</li>)}</ol>
+          <ol class="finding-next">{texts.next.map((step) => <li key={step}>{step}</li>)}</ol>
         </section>
       )}
     </>
@@ -80,7 +80,7 @@ function Attack({ tags }: { tags: string[] }) {
   return (
     <section>
       <h3>{t("attack.title")}</h3>
-      <ul class="attack">
+      <ul class="finding-attack">
         {attack.techniques.map((one) => <TechniqueCard key={one.id} of={one} />)}
         {attack.tactics.filter((tactic) => !covered.has(tactic)).map((tactic) => (
           <li key={tactic} class="technique">
@@ -117,7 +117,7 @@ function Members({ of }: { of: Finding }) {
   return (
     <section>
       <h3>{t("finding.members")}</h3>
-      <ol class="members">
+      <ol class="finding-members">
         {membersOf(of).map((one) => (
           <li key={one.id}>
             <span class="tags">{one.stages.map((stage) => <span key={stage} class="tag">{stageName(stage)}</span>)}</span>

@@ -38,7 +38,7 @@ function Group({ of, relation }: { of: Finding; relation: Relation }) {
   const found = useResource(`related ${filter}`, (signal) =>
     api("GET /v1/findings", { query: { filter, limit: SHOWN, sort: "-last_seen" }, signal }));
   return (
-    <section class="related">
+    <section class="finding-related">
       <h3>{t(relation.title)} <span class="value"><Text of={relation.value} mono /></span></h3>
       {found.error !== undefined && !found.data ? <Failure error={found.error} retry={found.reload} />
         : !found.data ? <Loading />
@@ -64,7 +64,7 @@ function Sequences({ of }: { of: Finding }) {
   const part = (found.data?.items ?? []).filter((one) => one.members?.some((member) => member.id === of.id));
   if (part.length === 0) return null;
   return (
-    <section class="related">
+    <section class="finding-related">
       <h3>{t("finding.related.sequence")}</h3>
       <ul>{part.map((row) => <Row key={row.id} of={row} />)}</ul>
     </section>

@@ -52,7 +52,7 @@ export function useResponses(of: Finding, only?: number): Resource<Responses> {
 
 export function ResponseRow({ of }: { of: Response }) {
   return (
-    <li class={`response ${of.state}`}>
+    <li class={`finding-response ${of.state}`}>
       <div>
         <strong>{t(`finding.resp.${of.action}`)}</strong>{" "}
         <span class={`state ${of.state}`}>{t(`finding.resp.state.${of.state}`)}</span>{" "}
@@ -71,7 +71,7 @@ function Result({ of, id, onClose }: { of: Finding; id: number; onClose: () => v
   return (
     <>
       {responses.error !== undefined && !found ? <Failure error={responses.error} retry={responses.reload} />
-        : found ? <ul class="responses" role="status"><ResponseRow of={found} /></ul> : <Loading />}
+        : found ? <ul class="finding-responses" role="status"><ResponseRow of={found} /></ul> : <Loading />}
       <p class="faint">{t(found && isOver(found) ? "finding.resp.over" : "finding.resp.waits")}</p>
       <div class="buttons"><Button kind="primary" onClick={onClose}>{t("action.close")}</Button></div>
     </>

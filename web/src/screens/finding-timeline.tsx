@@ -35,7 +35,7 @@ function useAround(of: Finding, center: number, span: Span) {
 function Lanes({ of, center, span }: { of: Neighbour[]; center: number; span: Span }) {
   const x = (ms: number) => WIDTH / 2 + ((ms - center) / SPANS[span]) * (WIDTH / 2 - 8);
   return (
-    <div class="lanes" aria-hidden="true">
+    <div class="finding-lanes" aria-hidden="true">
       <ul>{KINDS.map((kind) => <li key={kind}>{t(`finding.kind.${kind}`)}</li>)}</ul>
       <svg viewBox={`0 0 ${WIDTH} ${KINDS.length * LANE}`} preserveAspectRatio="none">
         {KINDS.map((kind, i) => (
@@ -43,7 +43,7 @@ function Lanes({ of, center, span }: { of: Neighbour[]; center: number; span: Sp
         ))}
         <line class="center" x1={WIDTH / 2} x2={WIDTH / 2} y1={0} y2={KINDS.length * LANE} />
         {of.map((one, i) => (
-          <rect key={i} class={`tick ${one.kind}${one.own ? " own" : ""}`} x={x(one.ms) - 3} width={6} rx={1}
+          <rect key={i} class={`finding-tick ${one.kind}${one.own ? " own" : ""}`} x={x(one.ms) - 3} width={6} rx={1}
             y={KINDS.indexOf(one.kind) * LANE + 3} height={LANE - 6} />
         ))}
       </svg>
@@ -94,7 +94,7 @@ function Entries({ of, all, center, span }: { of: Finding; all: Neighbour[]; cen
           </Button>
         ))}
       </div>
-      <ol class="around">{shown.map((one, i) => <Entry key={i} of={one} center={center} />)}</ol>
+      <ol class="finding-around">{shown.map((one, i) => <Entry key={i} of={one} center={center} />)}</ol>
     </>
   );
 }
@@ -105,7 +105,7 @@ export function Timeline({ of }: { of: Finding }) {
   const center = which === "last" ? of.last_seen_ms : of.first_seen_ms;
   const around = useAround(of, center, span);
   return (
-    <div class="timeline" aria-busy={around.loading}>
+    <div class="finding-timeline" aria-busy={around.loading}>
       <div class="title-row">
         <Select<"last" | "first"> label={t("finding.around.center")} value={which} onChoose={setWhich}
           choices={[{ value: "last", label: t("finding.raw.last") }, { value: "first", label: t("finding.raw.first") }]} />

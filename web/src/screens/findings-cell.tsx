@@ -11,7 +11,6 @@ import { facetName } from "./findings-filter";
 
 export interface RowActions {
   urlOf: (id: string) => string;
-  at: (index: number) => void;
   choose: (index: number, range: boolean) => void;
   open: (index: number, id: string) => void;
   pick: (choice: Choice) => void;
@@ -65,6 +64,15 @@ export function facetValue(field: string, value: string | null): string {
       return field === "status" ? t(`status.${value}`) : value;
     default: return value;
   }
+}
+
+/** A plain click on a link does this, and the list stays where it is; with a key held it is the browser's. */
+export function inPlace(open: () => void): (event: MouseEvent) => void {
+  return (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    open();
+  };
 }
 
 function Picks({ field, value, actions }: CellProps) {

@@ -7,8 +7,9 @@ import { visibleText } from "../core/visible";
 import type { Findings } from "../generated/schemas";
 import { Dialog } from "../ui/dialog";
 import { Button, Severity, StatusMark, Time } from "../ui/parts";
+import { Said } from "../ui/said";
 import { Text } from "../ui/text";
-import { Cell, shorten, type CellProps } from "./findings-cell";
+import { Cell, inPlace, shorten, type CellProps } from "./findings-cell";
 
 export type Row = Findings["items"][number];
 type Rest = Omit<CellProps, "field" | "value">;
@@ -46,7 +47,9 @@ function What({ row, rest }: { row: Row; rest: Rest }) {
   return (
     <>
       <Cell {...rest} field="rule" value={row.rule}>
-        <a href={rest.actions.urlOf(row.id)} onClick={() => rest.actions.at(rest.index)}><Text of={row.title} /></a>
+        <a href={rest.actions.urlOf(row.id)} onClick={inPlace(() => rest.actions.open(rest.index, row.id))}>
+          <Said of={shorten(row.title)} />
+        </a>
       </Cell>
       <Cell {...rest} faint mono field={row.proc_cmdline === null ? "output" : "proc.cmdline"}
         value={row.proc_cmdline ?? row.output} />

@@ -2,8 +2,7 @@
 import { useState } from "preact/hooks";
 import { choiceText, VIEWS, type Choice } from "../core/filter";
 import { change, GROUPS, SORTS, TIMES, toggle, type FindingsView } from "../core/findings-view";
-import { t, type Key } from "../core/i18n";
-import { en } from "../core/en";
+import { isKey, type Key, t } from "../core/i18n";
 import { exact } from "../core/time";
 import { visibleText } from "../core/visible";
 import { Button } from "../ui/parts";
@@ -14,7 +13,7 @@ import { facetValue } from "./findings-cell";
 
 export function facetName(field: string): string {
   const key = `facet.${field}`;
-  return key in en ? t(key as Key & keyof typeof en & `facet.host`) : field;
+  return isKey(key) ? t(key as Key & `facet.host`) : field;
 }
 
 function Chip({ choice, all }: { choice: Choice; all: Choice[] }) {

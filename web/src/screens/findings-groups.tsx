@@ -5,12 +5,13 @@ import { choiceText, type Choice } from "../core/filter";
 import { change, queryOf, toggled, type FindingsView } from "../core/findings-view";
 import { number, t } from "../core/i18n";
 import { useResource } from "../core/resource";
-import { urlWith } from "../core/router";
+import { go, urlWith } from "../core/router";
 import { visibleText } from "../core/visible";
 import type { Facets, Findings } from "../generated/schemas";
 import { Empty, Failure, Loading, Severity, StatusMark, Time } from "../ui/parts";
+import { Said } from "../ui/said";
 import { Text } from "../ui/text";
-import { facetValue, shorten } from "./findings-cell";
+import { facetValue, inPlace, shorten } from "./findings-cell";
 import { facetName } from "./findings-filter";
 
 const MOST = 100;
@@ -30,7 +31,9 @@ function Inside({ view, choice, count }: { view: FindingsView; choice: Choice; c
         {page.data.items.map((row) => (
           <li key={row.id}>
             <Severity band={row.band} score={row.severity} />
-            <a href={urlWith({ open: row.id })}><Text of={row.title} /></a>
+            <a href={urlWith({ open: row.id })} onClick={inPlace(() => go(urlWith({ open: row.id })))}>
+              <Said of={shorten(row.title)} />
+            </a>
             <span class="faint one-line"><Text of={shorten(row.proc_cmdline ?? row.output ?? "")} mono /></span>
             <span class="number">×{number(row.count)}</span>
             <StatusMark status={row.status} />

@@ -14,7 +14,8 @@ const CARD_PX = 132;
 const BEYOND = 8;
 /** Browsers place nothing farther down than some ten million pixels. */
 const TALLEST_PX = 15_000_000;
-const BAR_PX = 52;
+/** The bar that stays at the window's top. */
+export const BAR_PX = 52;
 const HEAD_PX = 38;
 
 const narrow = window.matchMedia("(max-width: 860px)");

@@ -1,6 +1,6 @@
 // Findings: what burns, the newest first. Everything chosen is in the address.
 import type { ComponentChildren } from "preact";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { api } from "../core/api";
 import { queryOf, readView, type FindingsView } from "../core/findings-view";
 import { number, t } from "../core/i18n";
@@ -20,7 +20,7 @@ import { FilterBar } from "./findings-filter";
 import { GroupsList } from "./findings-groups";
 import { HistogramChart } from "./findings-histogram";
 import { SavedMenu, useSaved } from "./findings-saved";
-import { FindingsTable, mostRows, showRow } from "./findings-table";
+import { BAR_PX, FindingsTable, mostRows, showRow } from "./findings-table";
 import { FindingBody, useFinding } from "./finding-body";
 
 /** As many as are ticked one by one; for more there is "all". */
@@ -204,11 +204,15 @@ export default function Findings() {
   useRowKeys({ rows, view, choosing, reload, at, setAt });
   const actions = useStable<RowActions>({
     urlOf: (id) => urlWith({ open: id }),
-    at: setAt,
     choose: choosing.choose,
     open: (index, id) => { setAt(index); go(urlWith({ open: id })); },
     pick: (choice) => pickNow(view.choices, choice),
   });
+  const results = useRef<HTMLElement>(null);
+  useLayoutEffect(() => {
+    const top = results.current?.getBoundingClientRect().top ?? 0;
+    if (top < 0) window.scrollBy(0, top - BAR_PX);
+  }, [rows.source]);
   const total = rows.source?.error === undefined ? rows.source?.total : undefined;
   const openId = place.value.query.get("open");
   return (
@@ -225,7 +229,8 @@ export default function Findings() {
       <HistogramChart histogram={counts.histogram} view={view} />
       <div class="columns">
         <FacetPanel facets={counts.facets} view={view} />
-        <section aria-label={t("findings.title")} class={rows.asking ? "asking results" : "results"} aria-busy={rows.asking}>
+        <section ref={results} aria-label={t("findings.title")} aria-busy={rows.asking}
+          class={rows.asking ? "asking results" : "results"}>
           {choosing.ids.size > 0 && (
             <BulkBar choice={choosing} view={view} total={total ?? 0} onAll={choosing.chooseAll} onNone={choosing.clear}
               onDone={() => { choosing.clear(); reload(); }} />

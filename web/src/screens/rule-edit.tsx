@@ -46,7 +46,7 @@ function Editing({ kind, of }: { kind: Kind; of: Document }) {
 export default function RuleEdit({ name }: { name: string }) {
   const kind: Kind = place.value.path.startsWith("/macros/") ? "macros" : "rules";
   const asked = useResource(`edit ${kind} ${name}`, (signal) => api(`GET /v1/${kind}/{name}`, { path: { name }, signal }));
-  if (!may("content")) return <Empty title="editor.mayNot">{t("editor.mayNotHelp")}</Empty>;
+  if (!may("content")) return <Empty top title="editor.mayNot">{t("editor.mayNotHelp")}</Empty>;
   return (
     <>
       <p><a href={pathOf(kind, name)}>← <Text of={name} /></a></p>

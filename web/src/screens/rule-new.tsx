@@ -37,11 +37,11 @@ function New({ kind }: { kind: Kind }) {
 }
 
 export default function RuleNew({ kind }: { kind: string }) {
-  if (!may("content")) return <Empty title="editor.mayNot">{t("editor.mayNotHelp")}</Empty>;
+  if (!may("content")) return <Empty top title="editor.mayNot">{t("editor.mayNotHelp")}</Empty>;
   if (kind === "import") return <Import />;
   if (kind === "rule" || kind === "macro") return <New kind={kind === "rule" ? "rules" : "macros"} />;
   return (
-    <Empty title="app.noScreen" action={<a class="button primary" href="/rules">{t("rules.title")}</a>}>
+    <Empty top title="app.noScreen" action={<a class="button primary" href="/rules">{t("rules.title")}</a>}>
       {t("app.noScreenHelp")}</Empty>
   );
 }

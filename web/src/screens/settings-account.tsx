@@ -62,7 +62,7 @@ function Looks() {
     <div class="looks">
       <Select<Language> label={t("menu.language")} value={language.value}
         choices={[{ value: "en", label: "English" }, { value: "ja", label: "日本語" }]}
-        onChoose={(value) => { setLanguage(value).catch(failed); void keep({ language: value }); }} />
+        onChoose={(value) => { void setLanguage(value); void keep({ language: value }); }} />
       <Select<Theme> label={t("menu.theme")} value={theme.value}
         choices={(["auto", "light", "dark"] as const).map((value) => ({ value, label: t(`theme.${value}`) }))}
         onChoose={(value) => { setTheme(value); void keep({ theme: value }); }} />

@@ -2,8 +2,7 @@
 import { useState } from "preact/hooks";
 import { api } from "../core/api";
 import { AREAS, auditQuery, exportUrl, readAudit, RESULTS, screenOf, TIMES, type AuditView } from "../core/audit";
-import { en } from "../core/en";
-import { t, type Key } from "../core/i18n";
+import { isKey, type Key, t } from "../core/i18n";
 import { useKeys } from "../core/keys";
 import { useResource } from "../core/resource";
 import { go, urlWith } from "../core/router";
@@ -18,10 +17,20 @@ import { Asked, Pages, State, Table } from "./settings-parts";
 
 type Entry = Page["items"][number];
 
-/** What an action is called; as it is written where nobody gave it a name. */
-function actionName(action: string): string | null {
+function nameOf(action: string): string | null {
   const key = `audit.do.${action}`;
-  return key in en ? t(key as Key & "audit.do.user.create") : null;
+  return isKey(key) ? t(key as Key & "audit.do.user.create") : null;
+}
+
+/** What an action is called; null: nobody gave it a name. Of a request its last word says more than its method. */
+function actionName({ action, object }: Entry): string | null {
+  const word = action.startsWith("request.") ? /\/(backup|append|remove|import|revert)$/.exec(object)?.[1] : undefined;
+  return word ? nameOf(`path.${word}`) : nameOf(action);
+}
+
+/** That it went well is said by the result. */
+function telling(entry: Entry): Array<[string, unknown]> {
+  return Object.entries(entry.detail ?? {}).filter(([name]) => name !== "status" || entry.result !== "ok");
 }
 
 function change(changes: Record<string, string | undefined>): void {
@@ -63,11 +72,12 @@ function Filters({ view }: { view: AuditView }) {
   );
 }
 
-function Detail({ of }: { of: Entry["detail"] }) {
-  if (of === null || Object.keys(of).length === 0) return null;
+function Detail({ of }: { of: Entry }) {
+  const pairs = telling(of);
+  if (pairs.length === 0) return null;
   return (
     <dl class="detail-pairs">
-      {Object.entries(of).map(([name, value]) => (
+      {pairs.map(([name, value]) => (
         <div key={name}>
           <dt><Text of={name} /></dt>
           <dd><Text of={typeof value === "string" ? value : JSON.stringify(value)} mono /></dd>
@@ -78,7 +88,7 @@ function Detail({ of }: { of: Entry["detail"] }) {
 }
 
 function What({ entry }: { entry: Entry }) {
-  const name = actionName(entry.action);
+  const name = actionName(entry);
   const screen = screenOf(entry.object);
   return (
     <>
@@ -86,7 +96,7 @@ function What({ entry }: { entry: Entry }) {
       {entry.object && (
         <div>{screen ? <a href={screen}><Text of={entry.object} mono /></a> : <Text of={entry.object} mono />}</div>
       )}
-      <Detail of={entry.detail} />
+      <Detail of={entry} />
     </>
   );
 }

@@ -1,6 +1,6 @@
 // What the settings' lists have in common: a table that scrolls in a region of its own, pages, facts, marks of a state.
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { t, type Key } from "../core/i18n";
 import { go, place, urlWith } from "../core/router";
 import type { Resource } from "../core/resource";
@@ -12,10 +12,20 @@ function Head({ of }: { of: Key }) {
   return <th scope="col">{of === "settings.action" ? <span class="unseen-label">{text}</span> : text}</th>;
 }
 
+/** Where it is narrow each row is a card, whose values say by themselves which column they are of. */
 export function Table({ label, columns, children }: { label: string; columns: readonly Key[]; children: ComponentChildren }) {
+  const table = useRef<HTMLTableElement>(null);
+  useLayoutEffect(() => {
+    for (const row of table.current?.tBodies[0]?.rows ?? []) {
+      [...row.cells].forEach((cell, i) => {
+        const key = columns[i];
+        cell.dataset.label = key && key !== "settings.action" ? t(key as "settings.name") : "";
+      });
+    }
+  });
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={label}>
-      <table class="table">
+      <table ref={table} class="table">
         <thead><tr>{columns.map((key) => <Head key={key} of={key} />)}</tr></thead>
         <tbody>{children}</tbody>
       </table>

@@ -1,7 +1,6 @@
 // What is known to be missing: which agent, when, how much, and why.
 import { api } from "../core/api";
-import { en } from "../core/en";
-import { number, t, type Key } from "../core/i18n";
+import { isKey, type Key, number, t } from "../core/i18n";
 import { useResource } from "../core/resource";
 import { place } from "../core/router";
 import type { Gaps as Page } from "../generated/schemas";
@@ -13,7 +12,7 @@ type Gap = Page["items"][number];
 
 function kindName(kind: string): string | null {
   const key = `gap.${kind}`;
-  return key in en ? t(key as Key & "gap.drops") : null;
+  return isKey(key) ? t(key as Key & "gap.drops") : null;
 }
 
 function Row({ gap }: { gap: Gap }) {

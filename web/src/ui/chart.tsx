@@ -93,7 +93,7 @@ function Plot({ bars, at, onAt }: { bars: Bars; at: number | null; onAt: (at: nu
         <line key={part} class="chart-line" x1={0} x2={WIDTH} y1={part * HEIGHT} y2={part * HEIGHT} />
       ))}
       {bars.buckets.map((bucket, i) => (
-        <a key={i} href={href(i)} data-bar={i} tabIndex={i === Math.min(stop, n - 1) ? 0 : -1} class={at === i ? "here" : ""}
+        <a key={i} href={href(i)} data-bar={i} tabindex={i === Math.min(stop, n - 1) ? 0 : -1} class={at === i ? "here" : ""}
           aria-label={`${span(start(bars, i), bars.width)}: ${counts(bucket, bars.series) || t("chart.none")}`}
           onPointerEnter={() => onAt(i)} onFocus={() => { setStop(i); onAt(i); }} onBlur={() => onAt(null)}
           onClick={(event) => { event.preventDefault(); go(href(i)); }}>

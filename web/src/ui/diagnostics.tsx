@@ -5,6 +5,7 @@ import { t } from "../core/i18n";
 import { Problem } from "../core/problem";
 import type { ContentDiagnostic } from "../generated/schemas";
 import { Failure } from "./parts";
+import { Said } from "./said";
 import { Text } from "./text";
 
 const AFTER_MS = 300;
@@ -67,7 +68,7 @@ function One({ of, onGo }: { of: ContentDiagnostic; onGo: ((line: number, column
       {line !== undefined && (onGo && (of.file === undefined || of.file === "text")
         ? <button type="button" class="link" onClick={() => onGo(line, column)}>{t("rules.line", { line })}</button>
         : <span class="faint">{of.file && <Text of={of.file} mono />} {t("rules.line", { line })}</span>)}
-      <span class="message"><Text of={of.message} />{of.hint && <span class="faint"> · <Text of={of.hint} /></span>}
+      <span class="message"><Said of={of.message} />{of.hint && <span class="faint"> · <Said of={of.hint} /></span>}
         {of.code && <span class="faint code"> <Text of={of.code} mono /></span>}</span>
     </li>
   );

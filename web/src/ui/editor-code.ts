@@ -8,11 +8,15 @@ import { Decoration, EditorView, highlightActiveLine, highlightActiveLineGutter,
   ViewPlugin, type DecorationSet, type ViewUpdate } from "@codemirror/view";
 import { t } from "../core/i18n";
 import { marks } from "../core/rule-text";
+import { said } from "../core/said";
 import { visibleText } from "../core/visible";
 import type { ContentComplete, ContentDiagnostic } from "../generated/schemas";
 import { completing } from "./editor-complete";
 import { looks } from "./editor-style";
 
+/** Beside those that CodeMirror shows by itself. */
+const UNSEEN = new RegExp("[\\u034f\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f" +
+  "\\u2800\\u3164\\ufe00-\\ufe0f\\uffa0]", "g");
 /** Longer texts have no colours. */
 const MOST = 200_000;
 
@@ -62,7 +66,7 @@ function placed(doc: Text, found: ContentDiagnostic): Diagnostic {
   const word = /^[^\s(),"'=]+|^./.exec(line.text.slice(from - line.from))?.[0].length ?? 0;
   return {
     from, to: from + word, severity: found.severity,
-    message: visibleText(found.message) + (found.hint ? `\n${visibleText(found.hint)}` : ""),
+    message: visibleText(said(found.message)) + (found.hint ? `\n${visibleText(said(found.hint))}` : ""),
   };
 }
 
@@ -95,7 +99,8 @@ function phrases(): Record<string, string> {
 function extensions(wanted: Wanted) {
   return [
     EditorState.phrases.of(phrases()),
-    lineNumbers(), highlightActiveLine(), highlightActiveLineGutter(), highlightSpecialChars(), history(), lintGutter(),
+    lineNumbers(), highlightActiveLine(), highlightActiveLineGutter(),
+    highlightSpecialChars({ addSpecialChars: UNSEEN }), history(), lintGutter(),
     autocompletion({ override: [completing(wanted.known)], icons: false, maxRenderedOptions: 60 }), colours, looks,
     EditorView.lineWrapping,
     EditorView.contentAttributes.of({ "aria-label": wanted.label, "aria-description": wanted.described, spellcheck: "false" }),

@@ -3,6 +3,7 @@ import type { Completion, CompletionContext, CompletionResult } from "@codemirro
 import { expectedAfter, type Expected } from "../core/condition";
 import { t, type Key } from "../core/i18n";
 import { placeOf, type Place } from "../core/rule-text";
+import { visibleText } from "../core/visible";
 import type { ContentComplete } from "../generated/schemas";
 
 type KeyPlace = Extract<Place, { at: "key" }>;
@@ -103,6 +104,13 @@ function ofValue(of: ContentComplete, place: ValuePlace): { options: Completion[
 
 const ENOUGH = 1;
 
+/** Names are somebody's: what cannot be seen in them is made visible. */
+function shown(one: Completion): Completion {
+  const label = visibleText(one.label);
+  return { ...one, ...(label === one.label ? {} : { displayLabel: label }),
+    ...(typeof one.info === "string" ? { info: visibleText(one.info) } : {}) };
+}
+
 export function completing(known: () => ContentComplete | undefined) {
   return (context: CompletionContext): CompletionResult | null => {
     const of = known();
@@ -111,6 +119,6 @@ export function completing(known: () => ContentComplete | undefined) {
     const { options, word } = place.at === "key" ? { options: ofKeys(place), word: place.word } : ofValue(of, place);
     const inList = place.at === "value" && place.key === "condition" && expectedAfter(place.before).expected === "items";
     if (options.length === 0 || (!context.explicit && word.length < ENOUGH && !inList)) return null;
-    return { from: context.pos - word.length, options, validFor: /^[%\w.[\]-]*$/ };
+    return { from: context.pos - word.length, options: options.map(shown), validFor: /^[%\w.[\]-]*$/ };
   };
 }

@@ -19,7 +19,7 @@ export const looks = EditorView.theme({
     color: "var(--text)", backgroundColor: "var(--surface)", border: "1px solid var(--line-strong)", borderRadius: "8px",
     fontSize: "13px", minHeight: "22rem", maxHeight: "calc(100vh - 19rem)",
   },
-  "&.cm-focused": { outline: "2px solid var(--focus)", outlineOffset: "1px" },
+  "&.cm-focused": { outline: "none" },
   ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.65", minHeight: "22rem" },
   ".cm-content, .cm-gutter": { minHeight: "calc(22rem - 2px)" },
   ".cm-content": { caretColor: "var(--text)", padding: ".5rem 0" },

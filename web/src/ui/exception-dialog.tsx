@@ -1,6 +1,7 @@
 // An exception of a rule, made of fields that all have to hold; what it would have hidden is shown before it is saved.
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../core/api";
+import { endOf, type Span } from "../core/expiry";
 import { t } from "../core/i18n";
 import { useResource } from "../core/resource";
 import type { ExceptionEffect } from "../generated/schemas";
@@ -8,11 +9,13 @@ import { Rollout } from "../screens/rollout";
 import { Dialog } from "./dialog";
 import { Conditions, fieldsOf, type Row } from "./exception-fields";
 import { Effect } from "./exception-effect";
-import { Expiry, expiryOf, useSpan } from "./until";
+import { ExpirySelect } from "./expiry";
 import { Field } from "./field";
 import { useRested } from "./later";
 import { Button, Failure, Loading } from "./parts";
 import { Text } from "./text";
+
+const SPANS: readonly Span[] = ["1d", "7d", "30d", "90d", "1y", "never"];
 
 interface Props {
   rule: string;
@@ -48,7 +51,7 @@ function Saved({ version, onClose }: { version: number; onClose: () => void }) {
 function Form({ rows, onRows, ...props }: Props & { rows: Row[]; onRows: (rows: Row[]) => void }) {
   const of = props.finding === undefined ? { rule: props.rule } : { finding: props.finding };
   const [reason, setReason] = useState("");
-  const [span, setSpan] = useSpan("30");
+  const [end, setEnd] = useState<number | null | undefined>(() => endOf("30d"));
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
   const [version, setVersion] = useState<number>();
@@ -60,7 +63,7 @@ function Form({ rows, onRows, ...props }: Props & { rows: Row[]; onRows: (rows: 
     event.preventDefault();
     setBusy(true);
     setError(undefined);
-    const body = { ...of, fields: wanted, reason: reason.trim(), expires_ms: expiryOf(span, Date.now()) };
+    const body = { ...of, fields: wanted, reason: reason.trim(), expires_ms: end ?? null };
     api("POST /v1/exceptions", { body }).then((made) => { setVersion(made.version); props.onSaved(); }, setError)
       .finally(() => setBusy(false));
   };
@@ -72,11 +75,11 @@ function Form({ rows, onRows, ...props }: Props & { rows: Row[]; onRows: (rows: 
       <Effect of={effect} waiting={!rested || effect.loading} none={fields.length === 0} days={DAYS} />
       <Field label={t("finding.reason")} name="reason" value={reason} onText={setReason} rows={2} required maxLength={1000}
         help={t("finding.exc.reasonHelp")} />
-      <Expiry span={span} onSpan={setSpan} />
+      <ExpirySelect label={t("finding.expires")} spans={SPANS} first="30d" onEnd={setEnd} />
       {error !== undefined && <Failure error={error} />}
       <div class="buttons">
         <Button onClick={props.onClose}>{t("action.cancel")}</Button>
-        <Button kind="primary" submit busy={busy} disabled={wanted.length === 0 || reason.trim() === ""}>
+        <Button kind="primary" submit busy={busy} disabled={wanted.length === 0 || Number.isNaN(end) || reason.trim() === ""}>
           {t("finding.exc.save")}
         </Button>
       </div>

@@ -26,7 +26,7 @@ function Samples({ of }: { of: ExceptionEffect }) {
   return (
     <details>
       <summary>{t("finding.exc.samples", { count: of.samples.length })}</summary>
-      <ul class="samples">
+      <ul class="exception-samples">
         {of.samples.map((one) => <li key={one.id}><Time ms={one.time_ms} full /><div><Text of={one.output} /></div></li>)}
       </ul>
     </details>
@@ -55,7 +55,7 @@ function Numbers({ of, days }: { of: ExceptionEffect; days: number }) {
 
 export function Effect({ of, waiting, none, days }: Props) {
   return (
-    <section class={waiting ? "effect asking" : "effect"} aria-label={t("finding.exc.preview")} aria-busy={waiting}>
+    <section class={waiting ? "exception-effect asking" : "exception-effect"} aria-label={t("finding.exc.preview")} aria-busy={waiting}>
       <h3>{t("finding.exc.preview")}</h3>
       {none ? <p class="faint">{t("finding.exc.none")}</p>
         : of.error !== undefined && !waiting ? <Failure error={of.error} retry={of.reload} />

@@ -25,7 +25,7 @@ export function Preferences() {
     <>
       <Menu<Language> label={t("menu.language")} button={language.value === "ja" ? "日本語" : "EN"} chosen={language.value}
         choices={[{ value: "en", label: "English" }, { value: "ja", label: "日本語" }]}
-        onChoose={(value) => { setLanguage(value).catch(failed); void keep({ language: value }); }} />
+        onChoose={(value) => { void setLanguage(value); void keep({ language: value }); }} />
       <Menu<Theme> label={t("menu.theme")} chosen={theme.value}
         button={<Icon path="M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zm0 2v16a8 8 0 0 1 0-16z" />}
         choices={(["auto", "light", "dark"] as const).map((value) => ({ value, label: t(`theme.${value}`) }))}

@@ -55,14 +55,15 @@ export function Count({ of }: { of: number }) {
   return <span class="number">{number(of)}</span>;
 }
 
-export function Empty({ title, children, action }:
-  { title: Key; children?: ComponentChildren; action?: ComponentChildren }) {
+/** top: it is all that the screen has. */
+export function Empty({ title, children, action, top }:
+  { title: Key; children?: ComponentChildren; action?: ComponentChildren; top?: boolean }) {
   return (
     <div class="empty">
       <svg viewBox="0 0 48 48" width="48" height="48" aria-hidden="true">
         <path d="M24 6l14 9H10zM14 15h20v5H14zM17 20l-4 22h5l2-13h8l2 13h5l-4-22z" fill="currentColor" />
       </svg>
-      <h2>{t(title)}</h2>
+      {top ? <h1>{t(title)}</h1> : <h2>{t(title)}</h2>}
       {children && <p>{children}</p>}
       {action}
     </div>

@@ -2,12 +2,13 @@
 import { useState } from "preact/hooks";
 import { api } from "../core/api";
 import { quote } from "../core/filter";
+import { endOf, type Span } from "../core/expiry";
 import { t, type Key } from "../core/i18n";
 import { useResource, type Resource } from "../core/resource";
 import { visibleText } from "../core/visible";
 import type { Finding, Findings } from "../generated/schemas";
 import { Dialog } from "./dialog";
-import { Expiry, expiryOf, useSpan } from "./until";
+import { ExpirySelect } from "./expiry";
 import { Field } from "./field";
 import { useRested } from "./later";
 import { Button, Failure, Severity } from "./parts";
@@ -15,6 +16,8 @@ import { Text } from "./text";
 import { done } from "./toasts";
 
 const SHOWN = 3;
+
+const SPANS: readonly Span[] = ["1d", "7d", "30d", "90d", "1y", "never"];
 
 interface Part { field: string; label: Key; value: string; on: boolean }
 
@@ -55,13 +58,13 @@ function Parts({ parts, onParts }: { parts: Part[]; onParts: (parts: Part[]) => 
 
 function Preview({ of, waiting }: { of: Resource<Findings | undefined>; waiting: boolean }) {
   return (
-    <section class={waiting ? "effect asking" : "effect"} aria-busy={waiting} aria-label={t("finding.exc.preview")}>
+    <section class={waiting ? "exception-effect asking" : "exception-effect"} aria-busy={waiting} aria-label={t("finding.exc.preview")}>
       <h3>{t("finding.exc.preview")}</h3>
       {of.error !== undefined && !waiting ? <Failure error={of.error} />
         : of.data === undefined ? <p class="faint">{t("finding.exc.counting")}</p> : (
           <>
             <p class="headline" role="status"><strong>{t("finding.sup.count", { count: of.data.total })}</strong></p>
-            <ul class="samples">
+            <ul class="exception-samples">
               {of.data.items.map((row) => (
                 <li key={row.id}><Severity band={row.band} score={row.severity} /> <Text of={row.title} /></li>
               ))}
@@ -78,7 +81,7 @@ export function SuppressDialog({ of, onClose, onSaved }: { of: Finding; onClose:
   const [name, setName] = useState(() => visibleText(of.title).slice(0, 60));
   const [reason, setReason] = useState("");
   const [existing, setExisting] = useState(true);
-  const [span, setSpan] = useSpan("30");
+  const [end, setEnd] = useState<number | null | undefined>(() => endOf("30d"));
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
   const [asked, rested] = useRested(filter, filter);
@@ -88,13 +91,13 @@ export function SuppressDialog({ of, onClose, onSaved }: { of: Finding; onClose:
     event.preventDefault();
     setBusy(true);
     setError(undefined);
-    const body = { name: name.trim(), filter, reason: reason.trim(), existing, expires_ms: expiryOf(span, Date.now()) };
+    const body = { name: name.trim(), filter, reason: reason.trim(), existing, expires_ms: end ?? null };
     api("POST /v1/suppressions", { body }).then((made) => {
       done(t("finding.sup.saved", { count: made.changed }));
       onSaved();
     }, setError).finally(() => setBusy(false));
   };
-  const ready = name.trim() !== "" && reason.trim() !== "" && filter.trim() !== "";
+  const ready = !Number.isNaN(end) && name.trim() !== "" && reason.trim() !== "" && filter.trim() !== "";
   return (
     <Dialog title={t("finding.sup.title")} onClose={onClose}>
       <form class="form exception" onSubmit={submit}>
@@ -105,7 +108,7 @@ export function SuppressDialog({ of, onClose, onSaved }: { of: Finding; onClose:
         <Preview of={preview} waiting={!rested || preview.loading} />
         <Field label={t("finding.sup.name")} name="name" value={name} onText={setName} required maxLength={100} />
         <Field label={t("finding.reason")} name="reason" value={reason} onText={setReason} rows={2} required maxLength={1000} />
-        <Expiry span={span} onSpan={setSpan} />
+        <ExpirySelect label={t("finding.expires")} spans={SPANS} first="30d" onEnd={setEnd} />
         <label class="check">
           <input type="checkbox" checked={existing} onChange={(event) => setExisting(event.currentTarget.checked)} />
           <span>{t("finding.sup.existing")}</span>

@@ -30,7 +30,7 @@ async function looks(w, id) {
     await page.goto(`${server.url}/findings/${id}`);
     await page.locator(".lineage").waitFor();
   });
-  for (const [part, shows] of Object.entries({ timeline: ".around li", related: ".related li", history: ".history li" })) {
+  for (const [part, shows] of Object.entries({ timeline: ".finding-around li", related: ".finding-related li", history: ".finding-history li" })) {
     const open = async () => {
       await page.goto(`${server.url}/findings/${id}?part=${part}`);
       await page.locator(shows).first().waitFor();
@@ -83,7 +83,7 @@ async function triage(w, id, path) {
   await page.getByRole("tab", { name: "Notes" }).click();
   await page.getByLabel("New note").fill(`Seen.\n${w.HOSTILE}`);
   await page.getByRole("button", { name: "Add note" }).click();
-  await page.locator(".notes li", { hasText: "Seen." }).waitFor();
+  await page.locator(".finding-notes li", { hasText: "Seen." }).waitFor();
   const notes = await server.must("GET", `${path}/notes`, undefined, server.admin);
   check(notes.items[0]?.text === `Seen.\n${w.HOSTILE}`, "a note is kept as it was written");
   await page.getByRole("tab", { name: "History" }).click();
@@ -161,7 +161,7 @@ async function respond(w, path) {
   await dialog.getByText(/killed 4711|as ordered/).waitFor();
   await dialog.getByRole("button", { name: "Close" }).last().click();
   await page.getByRole("tab", { name: "History" }).click();
-  await page.locator(".responses", { hasText: /killed 4711|as ordered/ }).waitFor();
+  await page.locator(".finding-responses", { hasText: /killed 4711|as ordered/ }).waitFor();
 }
 
 /** A sequence is told by its members. */
@@ -170,13 +170,13 @@ async function sequence(w) {
   const found = await w.findingWhere("sequence = true");
   const open = async () => {
     await page.goto(`${server.url}/findings/${found.id}`);
-    await page.locator(".members li").first().waitFor();
+    await page.locator(".finding-members li").first().waitFor();
   };
   await open();
   await (w.pictures ? w.inspect("finding-sequence", open) : w.accessible("finding, sequence"));
-  check(await page.locator(".members li").count() === found.members.length, "each member of a sequence is shown");
+  check(await page.locator(".finding-members li").count() === found.members.length, "each member of a sequence is shown");
   check(await page.getByRole("button", { name: "Make exception" }).count() === 0, "a sequence is no rule's to except");
-  await page.locator(".members a").first().click();
+  await page.locator(".finding-members a").first().click();
   await page.getByRole("tab", { name: "Related" }).click();
   await page.getByText("Part of these attack sequences").waitFor();
 }
@@ -189,7 +189,7 @@ async function viewer(w, id) {
   const buttons = await page.getByRole("button", { name: /Acknowledge|Archive|exception|Suppress|Respond|Add note/ }).count();
   w.check(buttons === 0, "a viewer changes nothing");
   await page.getByRole("tab", { name: "History" }).click();
-  await page.locator(".history", { hasText: "set the status to" }).waitFor();
+  await page.locator(".finding-history", { hasText: "set the status to" }).waitFor();
   await page.context().close();
 }
 

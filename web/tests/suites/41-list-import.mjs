@@ -134,6 +134,7 @@ async function lagging(w, page, server) {
   await w.picture("rollout-failed-light");
   w.agents[1].ended = false;
   w.agents[1].follow();
+  await w.agents[0].heartbeat();
   await page.getByText("In force on 2 of 2 agents").waitFor();
 }
 

@@ -64,10 +64,10 @@ async function yamlAndBack(w, page, server) {
   await page.getByRole("tab", { name: "YAML" }).click();
   const text = page.getByLabel("The policy as YAML");
   await text.fill(`- policy: "${NAME}"\n  rules:\n    - name: Miner begun\n`);
-  await page.getByText("1 error").waitFor();
+  await page.locator(".check-state.bad").waitFor();
   await w.picture("policy-yaml-light");
   await text.fill(`# kept\n- policy: "${NAME}"\n  rules:\n    - name: Miner started\n`);
-  await page.getByText("The engine accepts it.").waitFor();
+  await page.locator(".check-state.good").waitFor();
   await page.getByRole("button", { name: "Save the YAML" }).click();
   await w.until("the text is kept", async () => (await get(server, NAME)).parts.some((part) => part.text.startsWith("# kept")));
   await page.getByRole("tab", { name: "Versions" }).click();

@@ -1,7 +1,7 @@
 // Settings: every place in every look; for viewers what they may not is not there, or is explained.
 const PLACES = ["account", "sessions", "tokens", "users", "audit", "system", "exceptions", "suppressions", "notifications"];
 
-async function furnish(w) {
+export async function furnish(w) {
   const { server } = w;
   const make = async (path, body) => {
     const { status, body: answer } = await server.ask("POST", path, body, server.admin);

@@ -23,8 +23,10 @@ function prepare() {
 
 /** The element with the focus: its mark, and whether one sees that it has it. */
 function focused() {
-  const one = document.activeElement;
-  if (!one || one === document.body) return { stop: null };
+  const host = document.activeElement;
+  if (!host || host === document.body) return { stop: null };
+  let one = host;
+  while (one.shadowRoot?.activeElement) one = one.shadowRoot.activeElement;
   const style = getComputedStyle(one);
   const box = one.getBoundingClientRect();
   const paint = () => [one, ...one.querySelectorAll("*")].map((part) => {
@@ -40,7 +42,7 @@ function focused() {
   };
   const seen = (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== "none" || changes();
   const inside = box.width > 0 && box.height > 0 && box.bottom > 0 && box.top < window.innerHeight;
-  return { stop: one.dataset.stop === undefined ? undefined : Number(one.dataset.stop), seen, inside,
+  return { stop: host.dataset.stop === undefined ? undefined : Number(host.dataset.stop), seen, inside,
     what: `<${one.localName} class="${one.getAttribute("class") ?? ""}"> ${(one.getAttribute("aria-label") ?? one.textContent ?? "").slice(0, 40)}` };
 }
 
