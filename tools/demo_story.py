@@ -49,9 +49,12 @@ class Story:
             self.server = subprocess.Popen(  # pylint: disable=consider-using-with
                 [self.program["hinomi-server"], "--dir", self.path("server"), "--config", config, "--listen",
                  URL.partition("//")[2]], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env)
-        if not wait_for(lambda: os.path.exists(self.path("server", "setup-link"))):
-            with open(self.path("server.log"), encoding="utf-8") as log:
-                raise Failed("the server did not start:\n" + log.read())
+        if not wait_for(lambda: "listening on" in self.server_log()):
+            raise Failed("the server did not start:\n" + self.server_log())
+
+    def server_log(self):
+        with open(self.path("server.log"), encoding="utf-8") as log:
+            return log.read()
 
     def stop(self):
         if self.server:
