@@ -2,7 +2,6 @@
 // a malicious name appears by itself; from its rule one comes to the list in the condition, appends test.txt, sees it
 // come into force on all agents, and the next file of that name is found.
 import { Container, programs, RealAgent, Runtime } from "../container.mjs";
-import { patterns } from "../places.mjs";
 
 const RULE = "Malicious filenames written";
 const LIST = "malicious_filenames";
@@ -24,14 +23,10 @@ async function watch(w, container) {
 
 async function append(w) {
   const { page } = w;
-  if (patterns().includes("/rules/{name}")) {
-    await page.getByRole("dialog").getByRole("link", { name: RULE }).first().click();
-    await page.waitForURL(/\/rules\//);
-    await page.locator("#main").getByRole("link", { name: LIST, exact: true }).first().click();
-    await page.waitForURL(/\/lists\/malicious_filenames/);
-  } else {
-    await page.goto(`${w.server.url}/lists/${LIST}`);
-  }
+  await page.getByRole("dialog").getByRole("link", { name: RULE }).first().click();
+  await page.waitForURL(/\/rules\//);
+  await page.locator("#main").getByRole("link", { name: LIST, exact: true }).first().click();
+  await page.waitForURL(/\/lists\/malicious_filenames/);
   await page.getByRole("button", { name: "Append" }).click();
   await page.getByLabel("New items, one a line").fill("test.txt");
   await page.getByRole("button", { name: "Save" }).click();
