@@ -31,7 +31,7 @@ async function append(w) {
   await page.getByLabel("New items, one a line").fill("test.txt");
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText("1 item appended").waitFor();
-  await page.getByText(/In force on (\d+) of \1 agents/).first().waitFor();
+  await page.getByText(/In force on (\d+) of \1 agents/).first().waitFor({ timeout: 60_000 }); // those of other suites are silent by then
   await w.until("the server says so, too", async () => {
     const { in_force, agents } = await w.server.must("GET", "/v1/content/rollout", undefined, w.server.admin);
     return in_force === agents;

@@ -9,7 +9,7 @@ const SAME = new RegExp(`^(?:${["Hinomi", "Falco", "Docker", "Podman", "Linux", 
 
 /** Texts of the page that are plain English, and neither somebody's own words nor code. */
 function english() {
-  const foreign = "bdi, .verbatim, .mono, code, kbd, pre, samp, time, textarea, .cm-editor, [role=tree], a[rel~=noreferrer], [lang=en], script, style, noscript";
+  const foreign = "bdi, .verbatim, .mono, code, kbd, pre, samp, time, textarea, .cm-editor, [role=tree], a[rel~=noreferrer], [lang=en], [value^='go:'], script, style, noscript";
   const found = new Set();
   const walker = document.createTreeWalker(document.querySelector("#app"), NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
