@@ -16,7 +16,7 @@ export async function furnish(w) {
   await make("/v1/exceptions", { rule: "Malicious filenames written", fields: [{ field: "proc.name", op: "in", value: ["backup", "rsync"] },
     { field: "fd.name", op: "startswith", value: "/srv/quarantine/" }], reason: "The scanner moves what it finds there.",
     expires_ms: Date.now() + 7 * 86_400_000 });
-  await make("/v1/filters", { name: "Production, high", filter: 'ecs.cluster = "shop-production" and severity >= 7', default: true });
+  await make("/v1/filters", { name: "Production", filter: 'ecs.cluster = "shop-production" and severity >= 7', default: true });
   await make("/v1/backup", { name: "before-upgrade" });
   const { headers } = await server.ask("POST", "/v1/session", { name: "admin", password: w.PASSWORD });
   const cookie = headers.get("set-cookie").split(";")[0];
