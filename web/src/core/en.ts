@@ -35,7 +35,6 @@ export const en = {
   "keys.previous": "Previous row",
   "keys.open": "Open the row",
   "keys.archive": "Archive, or take out of the archive",
-  "keys.close": "Close",
   "action.close": "Close",
   "action.cancel": "Cancel",
   "action.retry": "Try again",

@@ -37,7 +37,6 @@ export const ja: Dictionary = {
   "keys.previous": "前の行",
   "keys.open": "行を開く",
   "keys.archive": "アーカイブする・アーカイブから戻す",
-  "keys.close": "閉じる",
   "action.close": "閉じる",
   "action.cancel": "キャンセル",
   "action.retry": "再試行",

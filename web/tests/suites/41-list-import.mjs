@@ -60,19 +60,6 @@ async function importCsv(w, page, server) {
   await page.getByText("In force on 2 of 2 agents").waitFor();
 }
 
-async function importMany(w, page, server) {
-  const many = Array.from({ length: 200_000 }, (_, i) => `h${i}.many.example`).join("\n");
-  await page.getByRole("button", { name: "Import" }).click();
-  await page.getByLabel("File of indicators").setInputFiles({ name: "many.txt", mimeType: "text/plain", buffer: Buffer.from(many) });
-  await page.getByRole("dialog").getByRole("button", { name: "Import", exact: true }).click();
-  await page.getByRole("progressbar", { name: "Progress of the import" }).waitFor();
-  await page.locator(".tile.healthy", { hasText: "200,000" }).waitFor({ timeout: 60_000 });
-  await page.getByRole("dialog").getByRole("button", { name: "Close" }).last().click();
-  await page.getByText("200,503 items").waitFor();
-  await page.goto(`${server.url}/lists`);
-  await page.getByRole("row", { name: /bad_domains 200,503/ }).waitFor();
-}
-
 async function exportIt(w, page, server) {
   await page.goto(`${server.url}/lists/${NAME}`);
   await page.getByRole("button", { name: "More" }).click();
