@@ -754,6 +754,8 @@ export const en = {
   "attack.impact": "Impact",
   "attack.download": "Download",
   "attack.mining": "Mining",
+  "attack.new_program": "New program",
+  "attack.mining_pool": "Mining pool",
   // The findings' screen
   "findings.onlyThis": "Only {name}: {value}",
   "findings.since": "From {time} on",

@@ -745,6 +745,8 @@ export const ja: Dictionary = {
   "attack.impact": "影響",
   "attack.download": "ダウンロード",
   "attack.mining": "マイニング",
+  "attack.new_program": "新しいプログラム",
+  "attack.mining_pool": "マイニングプール",
   // The findings' screen
   "findings.onlyThis": "{name}: {value} だけを表示",
   "findings.since": "{time} 以降",

@@ -112,6 +112,7 @@ const STAGES: Record<string, Key> = {
   persistence: "attack.persistence", privilege_escalation: "attack.privilege_escalation", evasion: "attack.defense_evasion",
   credentials: "attack.credential_access", discovery: "attack.discovery", command_and_control: "attack.command_and_control",
   exfiltration: "attack.exfiltration", mining: "attack.mining", impact: "attack.impact",
+  new_program: "attack.new_program", mining_pool: "attack.mining_pool",
 };
 
 function stageName(stage: string): ComponentChildren {
