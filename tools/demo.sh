@@ -28,6 +28,7 @@ expected="1 Configuration written below etc
 1 Connection to a mining port
 1 Credential file read
 1 Malicious filenames written
+1 Miner file written
 1 Miner started
 1 Shell started by a server in a container"
 expected_own="2 Malicious filenames written
@@ -87,7 +88,7 @@ show "$hinomi replay --rules $rules $capture"
 "$hinomi" replay --rules "$rules" "$capture" 2>&1
 alerts=$("$hinomi" replay --rules "$rules" --json "$capture" 2>/dev/null)
 require "$expected" "$alerts"
-printf '\nSix alerts, one for each thing the intruder did; none for all the rest.\n'
+printf '\nSeven alerts, one for each thing the intruder did; none for all the rest.\n'
 pause
 
 say "3. The same for machines: an alert as JSON, in the shape that Falco's have"

@@ -1,6 +1,6 @@
 /*
  * uses: does any selected rule, its condition or its output, name this field? What costs much is made ready
- * ahead only then. Over-approximates: of an output the text is searched.
+ * ahead only then. A rule that can never match does not count. Over-approximates: of an output the text is searched.
  */
 #pragma once
 

@@ -141,7 +141,7 @@ static void put_value(const struct doc_node *node, struct jsonw *w, const char *
 
 static void put_language(const struct content_file *file, struct str rule, struct jsonw *w)
 {
-    static const char *const keys[] = { "title", "summary", "why", "next" };
+    static const char *const keys[] = { "title", "summary", "why", "next", "respond" };
     struct arena tree;
     struct doc_documents documents = { 0 };
     struct err err = { 0 };

@@ -83,7 +83,7 @@ static void put_member(struct jsonw *w, const struct ingest_member *m)
     jsonw_strz(w, "id", m->id);
     jsonw_str(w, "rule", ingest_cut(m->rule, 128));
     jsonw_array(w, "stages");
-    for (uint32_t bit = 1; bit <= STAGE_IMPACT; bit <<= 1) {
+    for (uint32_t bit = 1; bit <= STAGE_LAST; bit <<= 1) {
         if (m->stages & bit) {
             jsonw_strz(w, NULL, sequence_stage_name(bit));
         }

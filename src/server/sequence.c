@@ -127,6 +127,7 @@ const char *sequence_stage_name(uint32_t stages)
         "initial_access",       "download",     "execution",   "persistence",
         "privilege_escalation", "evasion",      "credentials", "discovery",
         "command_and_control",  "exfiltration", "mining",      "impact",
+        "new_program",          "mining_pool",
     };
     for (unsigned i = 0; i < COUNT(names); i++) {
         if (stages & 1u << i) {

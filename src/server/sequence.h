@@ -29,6 +29,9 @@ enum stage {
     STAGE_EXFILTRATE = 1 << 9,
     STAGE_MINE = 1 << 10,
     STAGE_IMPACT = 1 << 11, /* other than mining */
+    STAGE_NEW = 1 << 12,    /* run, and not of the image: written and executed in one */
+    STAGE_POOL = 1 << 13,   /* a pool, by its name or its protocol: no doubt about mining */
+    STAGE_LAST = STAGE_POOL,
 };
 
 /* `tags`: a JSON array of texts. */

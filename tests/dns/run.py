@@ -304,7 +304,7 @@ class Dns(unittest.TestCase):
         """Hinomi's own rules about names: what they are for, and what is near it."""
         long = "a" * 30 + "." + "b" * 40
         code = f"""
-import socket, struct, time
+import socket, ssl, struct, time
 def ask(name, kind=1):
     labels = b"".join(bytes([len(x)]) + x for x in name.encode().split(b"."))
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -320,9 +320,15 @@ ask("short.x.example", 16)
 ask("{long}.x.example", 1)
 try: socket.create_connection(("pool.supportxmr.com", 8099), 1)
 except OSError: pass
+for name in ("eth.2miners.com", "not2miners.com"):
+    try:
+        s = socket.create_connection(("127.0.0.1", 8099), 1)
+        s.settimeout(0.3)
+        ssl.create_default_context().wrap_socket(s, server_hostname=name)
+    except OSError: pass
 """
         with socket.create_server(("127.0.0.1", 8099)):
-            with Watch(sys.executable, "-c", code, rules=STOCK) as watch:
+            with Watch("--tls", sys.executable, "-c", code, rules=STOCK) as watch:
                 pass
         self.assertEqual(watch.status, 0, watch.err)
         for text in ("mining pool was asked for (name=xmr.supportxmr.com type=A",
@@ -331,9 +337,10 @@ except OSError: pass
                      "command and control server was asked for (name=c2.guarddutyc2activityb.com",
                      "metadata service (name=rebind.example answers=(169.254.169.254)",
                      f"carry data (name={long}.x.example type=TXT",
-                     "connection to a mining pool was made (name=pool.supportxmr.com"):
+                     "connection to a mining pool was made (name=pool.supportxmr.com",
+                     "server=eth.2miners.com"):
             self.expect(watch, text)
-        for text in ("notsupportxmr", "web.example", "short.x", "google", f"{long}.x.example type=A "):
+        for text in ("notsupportxmr", "not2miners", "web.example", "short.x", "google", f"{long}.x.example type=A "):
             self.assertNotIn(text, re.sub("process=.*", "", watch.out))
 
     def test_hello(self):

@@ -8,9 +8,10 @@
 #include <stddef.h>
 
 extern const struct scenario scenario_calls[], scenario_files[], scenario_kernel[],
-    scenario_network[], scenario_programs[], scenario_tasks[], scenario_web[];
+    scenario_miners[], scenario_network[], scenario_programs[], scenario_tasks[], scenario_web[];
 
 const struct scenario *const scenario_families[] = {
-    scenario_calls,    scenario_files, scenario_kernel, scenario_network,
-    scenario_programs, scenario_tasks, scenario_web,    NULL,
+    scenario_calls,  scenario_files,   scenario_kernel,
+    scenario_miners, scenario_network, scenario_programs,
+    scenario_tasks,  scenario_web,     NULL,
 };

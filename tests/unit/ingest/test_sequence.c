@@ -136,7 +136,7 @@ static void test_flood(void **state)
     (void)state;
     static struct sequence_item items[100000];
     for (uint32_t i = 0; i < ARRAY_SIZE(items); i++) {
-        items[i] = (struct sequence_item){ (uint32_t) ~(STAGE_MINE | STAGE_CONTROL |
+        items[i] = (struct sequence_item){ (uint32_t) ~(STAGE_MINE | STAGE_POOL | STAGE_CONTROL |
                                                         STAGE_EXFILTRATE | STAGE_PERSIST),
                                            i, INT64_MAX };
     }

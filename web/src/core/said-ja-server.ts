@@ -19,6 +19,7 @@ export const ofServer: Sentences = [
   ["Miner brought in, run, made to stay", "マイナーの持ち込み、実行、永続化"],
   ["Tool brought in, run, data taken out", "ツールの持ち込み、実行、データの持ち出し"],
   ["Miner brought in and run", "マイナーの持ち込みと実行"],
+  ["New program run, in contact with a mining pool", "新しいプログラムの実行とマイニングプールとの通信"],
   ["Tool brought in, run, in contact with its master", "ツールの持ち込み、実行、攻撃者との通信"],
   ["Credentials read and data taken out", "認証情報の読み取りとデータの持ち出し"],
   ["Privileges gained and made to stay", "権限の昇格と永続化"],

@@ -51,13 +51,19 @@ function Advice({ texts }: { texts: RuleText | undefined }) {
   return (
     <>
       {texts.why && <section><h3>{t("finding.why")}</h3><p>{texts.why}</p></section>}
-      {texts.next && texts.next.length > 0 && (
-        <section>
-          <h3>{t("finding.next")}</h3>
-          <ol class="finding-next">{texts.next.map((step) => <li key={step}>{step}</li>)}</ol>
-        </section>
-      )}
+      <Steps title={t("finding.next")} of={texts.next} />
+      <Steps title={t("finding.respond")} of={texts.respond} />
     </>
+  );
+}
+
+function Steps({ title, of }: { title: string; of: string[] | undefined }) {
+  if (!of || of.length === 0) return null;
+  return (
+    <section>
+      <h3>{title}</h3>
+      <ol class="finding-next">{of.map((step) => <li key={step}>{step}</li>)}</ol>
+    </section>
   );
 }
 
@@ -106,6 +112,7 @@ const STAGES: Record<string, Key> = {
   persistence: "attack.persistence", privilege_escalation: "attack.privilege_escalation", evasion: "attack.defense_evasion",
   credentials: "attack.credential_access", discovery: "attack.discovery", command_and_control: "attack.command_and_control",
   exfiltration: "attack.exfiltration", mining: "attack.mining", impact: "attack.impact",
+  new_program: "attack.new_program", mining_pool: "attack.mining_pool",
 };
 
 function stageName(stage: string): ComponentChildren {

@@ -27,11 +27,17 @@ function Texts({ of }: { of: Document }) {
       {texts?.title && <h2 class="rule-title"><Text of={texts.title} /></h2>}
       {of.description && <p class="lead"><Text of={of.description.trim()} /></p>}
       {texts?.why && <section><h2 class="sub">{t("rules.why")}</h2><p><Text of={texts.why.trim()} /></p></section>}
-      {texts?.next && texts.next.length > 0 && (
-        <section><h2 class="sub">{t("rules.next")}</h2>
-          <ol>{texts.next.map((step) => <li key={step}><Text of={step} /></li>)}</ol></section>
-      )}
+      <Steps title={t("rules.next")} of={texts?.next} />
+      <Steps title={t("rules.respond")} of={texts?.respond} />
     </>
+  );
+}
+
+function Steps({ title, of }: { title: string; of: string[] | undefined }) {
+  if (!of || of.length === 0) return null;
+  return (
+    <section><h2 class="sub">{title}</h2>
+      <ol>{of.map((step) => <li key={step}><Text of={step} /></li>)}</ol></section>
   );
 }
 
