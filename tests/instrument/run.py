@@ -8,6 +8,7 @@ the input, and botocore's own model of ECS takes it (CloudFormation's with its i
 import json
 import os
 import pathlib
+import re
 import shlex
 import subprocess
 import sys
@@ -178,6 +179,49 @@ class Golden(unittest.TestCase):
                 self.assertEqual(run("--remove", str(again))[:2], (0, path.read_bytes()), "--remove")
         for request in definitions(load(path.name, out)):
             self.assertEqual(complaints(request), [])
+
+    def test_terraform_module(self):
+        """The module's arguments are options, and its volumes those that the containers mount."""
+        module = (HERE / "../../deploy/terraform/main.tf").read_text()
+        known = re.findall(r"^  (--[a-z-]+)", run("--help")[1].decode(), re.M)
+        for option in re.findall(r'"(--[a-z-]+)"', module):
+            self.assertIn(option, known)
+        containers = json.loads((HERE / "cases/terraform/out.json").read_text())
+        mounted = {mount["sourceVolume"] for each in containers for mount in each["mountPoints"]}
+        self.assertEqual(mounted, set(re.search(r': \["(.*?)"\]\n', module).group(1).split('", "')))
+
+    def test_terraform_protocol(self):
+        for query in ("", "[]", "{}", '{"container_definitions": 1}', '{"container_definitions": "x"}',
+                      '{"container_definitions": "[]", "more": "x"}'):
+            status, out, err = run("--terraform", "--agent-image", "a", text=query.encode())
+            self.assertEqual((status, out), (1, b""), query)
+            self.assertNotEqual(err, "")
+
+    def test_usage(self):
+        image = ["--agent-image", "a"]
+        for words in ([], ["x.json"], image, image + ["--terraform", "x"], image + ["--server", "https://s", "x"],
+                      image + ["--server", "https://s", "--token-secret", "the-token", "x"],
+                      image + ["--token-secret", "arn:x", "x"], image + ["--log-group", "g", "x"],
+                      image + ["--agent-memory", "31", "x"], image + ["--agent-cpu", "1x", "x"],
+                      image + ["--priority", "both", "x"], image + ["--in-place", "-"], image + ["x", "y"]):
+            status, out, err = run(*words)
+            self.assertEqual((status, out), (2, b""), words)
+            self.assertNotIn("the-token", err)
+
+    def test_in_place(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "taskdef.json")
+            original = (HERE / "cases/entry-point/in.json").read_bytes()
+            path.write_bytes(original)
+            path.chmod(0o640)
+            self.assertEqual(run("--agent-image", "a", "--in-place", str(path))[:2], (0, b""))
+            self.assertIn(b"hinomi-shim", path.read_bytes())
+            self.assertEqual(path.stat().st_mode & 0o777, 0o640)
+            self.assertEqual(run("--agent-image", "a", "--skip", "application", "--in-place", str(path))[0], 1)
+            self.assertIn(b"hinomi-shim", path.read_bytes())
+            self.assertEqual(run("--remove", "--in-place", str(path))[0], 0)
+            self.assertEqual(path.read_bytes(), original)
+            self.assertEqual([p.name for p in path.parent.iterdir()], ["taskdef.json"])
 
     def test_number(self):
         self.assertGreaterEqual(len(CASES), 40)
