@@ -47,7 +47,11 @@ static const char help[] =
     "                       not labelled false\n"
     "  --keep-health-checks leave health checks as they are\n"
     "  --resource NAME      only this task definition of a template\n"
-    "  --image-config [NAME=]PATH  how the image of a container, or an image, is started\n"
+    "  --image-config [NAME=]PATH  how the image of a container, or an image, is started: its\n"
+    "                       configuration, docker inspect's, an OCI layout, docker save's tar\n"
+    "  --image NAME=IMAGE   ask a registry for this one instead\n"
+    "  --credentials FILE   for registries (~/.docker/config.json)\n"
+    "  --offline            ask no registry\n"
     "  --agent-cpu UNITS    reserved for the agent (0: none)\n"
     "  --agent-memory MIB   reserved for the agent (128)\n"
     "  --health-port PORT   of the agent's health check, on the loopback (9464)\n"
@@ -78,6 +82,9 @@ enum {
     OPT_KEEP,
     OPT_RESOURCE,
     OPT_CONFIG,
+    OPT_IMAGE,
+    OPT_CREDENTIALS,
+    OPT_OFFLINE,
     OPT_CPU,
     OPT_MEMORY,
     OPT_PORT,
@@ -103,6 +110,9 @@ static const struct option options[] = {
     { "keep-health-checks", no_argument, NULL, OPT_KEEP },
     { "resource", required_argument, NULL, OPT_RESOURCE },
     { "image-config", required_argument, NULL, OPT_CONFIG },
+    { "image", required_argument, NULL, OPT_IMAGE },
+    { "credentials", required_argument, NULL, OPT_CREDENTIALS },
+    { "offline", no_argument, NULL, OPT_OFFLINE },
     { "agent-cpu", required_argument, NULL, OPT_CPU },
     { "agent-memory", required_argument, NULL, OPT_MEMORY },
     { "health-port", required_argument, NULL, OPT_PORT },
@@ -197,6 +207,8 @@ static const char **text_of(struct asked *a, int option)
         return &a->what.log_group;
     case OPT_LOG_REGION:
         return &a->what.log_region;
+    case OPT_CREDENTIALS:
+        return &a->images.credentials;
     case 'o':
         return &a->out;
     default:
@@ -211,6 +223,8 @@ static bool *switch_of(struct asked *a, int option)
         return &a->what.opt_in;
     case OPT_KEEP:
         return &a->what.keep_health_checks;
+    case OPT_OFFLINE:
+        return &a->images.offline;
     case OPT_REMOVE:
         return &a->remove;
     case OPT_TERRAFORM:
@@ -239,6 +253,10 @@ static int take_option(struct asked *a, int option, const char *value)
         return take_name(a, &a->what.skip, value);
     case OPT_CONFIG:
         return take_source(a, a->images.files, &a->images.nfiles, value);
+    case OPT_IMAGE:
+        return strchr(value, '=')
+                   ? take_source(a, a->images.references, &a->images.nreferences, value)
+                   : wrong(a, "--image is NAME=IMAGE");
     case OPT_CPU:
         return take_number(a, value, 16384, &a->what.cpu);
     case OPT_MEMORY:
@@ -431,8 +449,21 @@ static int run_terraform(const struct asked *a, struct str text, struct buf *out
     return r;
 }
 
+/* Where Docker keeps its configuration; nothing when that cannot be told. */
+static void find_credentials(struct asked *a, char *storage, size_t size)
+{
+    const char *folder = getenv("DOCKER_CONFIG"), *home = getenv("HOME");
+    int n = folder ? snprintf(storage, size, "%s/config.json", folder)
+            : home ? snprintf(storage, size, "%s/.docker/config.json", home)
+                   : 0;
+    if (!a->images.credentials && n > 0 && (size_t)n < size) {
+        a->images.credentials = storage;
+    }
+}
+
 int cli_instrument(int argc, char **argv)
 {
+    char credentials[4096];
     struct asked asked = { .name = argv[0] };
     asked.what = (struct instrument_options){
         .rules = DEFAULT_RULES, .memory = 128, .port = DEFAULT_PORT, .look_up = image_look_up
@@ -443,6 +474,7 @@ int cli_instrument(int argc, char **argv)
         fputs(status == 0 ? help : "", stdout);
         return status;
     }
+    find_credentials(&asked, credentials, sizeof(credentials));
     struct buf text, out;
     struct err err = { 0 };
     buf_init(&text, IN_MAX);

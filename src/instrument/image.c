@@ -4,12 +4,13 @@
  * Entrypoint and Cmd are lists of texts, null or absent. Anything else there, and a document that has neither `config`
  * nor `Config`, is refused: an image without an entry point is told from one that could not be read.
  */
-#include "instrument/image.h"
+#include "instrument/image_internal.h"
 
 #include "base/fd.h"
 #include "base/jscan.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 static int read_words(struct jscan value, struct arena *arena, struct image_words *ret,
                       struct err *err)
@@ -77,17 +78,33 @@ static const char *choose(const struct image_source *sources, uint32_t n,
     return any;
 }
 
-static int read_document(const char *path, struct arena *arena, struct image_config *ret,
-                         struct err *err)
+static bool is_json(struct str text)
 {
+    text = str_trim(text);
+    return text.n > 0 && (text.p[0] == '{' || text.p[0] == '[');
+}
+
+/* By what it is: a directory, a text of JSON, or else a tar. */
+static int read_path(const char *path, const struct image_query *query, struct arena *arena,
+                     struct image_config *ret, struct err *err)
+{
+    struct stat st;
     struct buf text;
+    if (stat(path, &st) < 0) {
+        return err_set(err, -errno, "%s: %s", path, strerror(errno));
+    }
+    if (S_ISDIR(st.st_mode)) {
+        return image_from_files(path, false, query, arena, ret, err);
+    }
     buf_init(&text, IMAGE_DOCUMENT_MAX);
     int r = file_read(path, &text, err);
-    struct str copy = r == 0 ? arena_str(arena, buf_str(&text)) : (struct str){ 0 };
+    bool json = r == 0 && is_json(buf_str(&text));
+    struct str copy = json ? arena_str(arena, buf_str(&text)) : (struct str){ 0 };
     buf_done(&text);
-    if (r == 0 && !copy.p) {
-        return err_set(err, -ENOMEM, "out of memory");
+    if (!json && (r == 0 || r == -EFBIG)) {
+        return image_from_files(path, true, query, arena, ret, err);
     }
+    r = r == 0 && !copy.p ? err_set(err, -ENOMEM, "out of memory") : r;
     r = r == 0 ? image_config_parse(copy, arena, ret, err) : r;
     return r < 0 ? err_wrap(err, "%s", path) : 0;
 }
@@ -97,12 +114,18 @@ int image_look_up(void *context, const struct image_query *query, struct arena *
 {
     const struct image_sources *sources = context;
     const char *path = choose(sources->files, sources->nfiles, query);
+    const char *reference = choose(sources->references, sources->nreferences, query);
+    struct str image = reference ? str_of(reference) : query->image;
     if (path) {
-        return read_document(path, arena, ret, err);
+        return read_path(path, query, arena, ret, err);
     }
-    return err_set(
-        err, -ENOENT,
-        "what its image runs has to be known: --image-config %.*s=FILE, or entryPoint and "
-        "command in the definition",
-        STR_ARG(str_first(query->container, 64)));
+    if (!image.n || sources->offline) {
+        return err_set(
+            err, -ENOENT,
+            "what its image runs has to be known: --image-config %.*s=PATH, or entryPoint "
+            "and command in the definition%s",
+            STR_ARG(str_first(query->container, 64)),
+            sources->offline ? "" : ", or --image for a name that CloudFormation makes");
+    }
+    return image_from_registry(image, sources->credentials, query, arena, ret, err);
 }
