@@ -69,7 +69,8 @@ static bool is_host(struct str registry)
             return false;
         }
     }
-    return port.n > 0 && port.n <= 5 && consists_of(host, ".-", true);
+    return port.n > 0 && port.n <= 5 && host.n > 0 && isalnum((unsigned char)host.p[0]) &&
+           consists_of(host, ".-", true);
 }
 
 int image_reference_parse(struct str text, struct image_reference *ret, struct err *err)

@@ -100,6 +100,9 @@ int instrument_text(struct str text, const struct instrument_options *options, s
     buf_init(&plain, INSTRUMENT_OUT_MAX);
     buf_init(&added, INSTRUMENT_OUT_MAX);
     int r = remove_all(text, options->resource, &plain, err);
+    if (r == 0 && plain.n > INSTRUMENT_TEXT_MAX) {
+        r = err_set(err, -EFBIG, "larger than %d bytes", INSTRUMENT_TEXT_MAX);
+    }
     r = r == 0 ? add_all(buf_str(&plain), options, &added, &result, err) : r;
     if (r == 0 && result.containers == 0) {
         r = err_set(err, -ENOENT, "no container is left to be watched");

@@ -16,9 +16,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define INSTRUMENT_NAMES_MAX      64 /* that can be named by options */
-#define INSTRUMENT_CONTAINERS_MAX 32 /* of one task, in all branches */
-#define INSTRUMENT_TASKS_MAX      64 /* of one template */
+#define INSTRUMENT_NAMES_MAX      64            /* that can be named by options */
+#define INSTRUMENT_CONTAINERS_MAX 32            /* of one task, in all branches */
+#define INSTRUMENT_TASKS_MAX      64            /* of one template */
+#define INSTRUMENT_TEXT_MAX       (1024 * 1024) /* without what is put in */
 #define INSTRUMENT_OUT_MAX        (2 * 1024 * 1024)
 #define IMAGE_WORDS_MAX           256 /* of an entry point or command */
 

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define NODE_TEXT_MAX    (1024 * 1024) /* bytes of a document */
+#define NODE_TEXT_MAX    (2 * 1024 * 1024) /* bytes of a document */
 #define NODE_DEPTH_MAX   64
 #define NODE_MEMBERS_MAX 4096 /* of one object */
 #define NODE_ARENA_MAX   (96 * 1024 * 1024)

@@ -31,7 +31,7 @@ static int64_t units(const struct node *node)
     if (end == text || (*end && !large) || !isfinite(number) || number < 0 || number > 1e9) {
         return -1;
     }
-    return llround(large ? number * 1024 : number);
+    return (int64_t)((large ? number * 1024 : number) + 0.5);
 }
 
 static bool is_pair(int64_t cpu, int64_t memory)
