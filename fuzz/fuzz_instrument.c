@@ -33,7 +33,7 @@ static void instrument(struct str text, unsigned how)
                                           .opt_in = how & 2,
                                           .keep_health_checks = how & 4,
                                           .server = how & 8 ? "https://server" : NULL,
-                                          .token_ref = how & 8 ? "Token" : NULL,
+                                          .token_secret = how & 8 ? "arn:x" : NULL,
                                           .log_group = how & 16 ? "group" : NULL,
                                           .log_region = how & 16 ? "region" : NULL,
                                           .wait = how & 32 ? "30" : NULL };

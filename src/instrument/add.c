@@ -339,6 +339,10 @@ static int check_task(struct adding *a)
             return err_set(a->err, -EEXIST, "there is another volume hinomi, or hinomi-state");
         }
     }
+    if (a->options->token_ref && !a->task->name.n) {
+        return err_set(a->err, -EINVAL,
+                       "only a CloudFormation template has parameters for --token-ref to name");
+    }
     bool secret = a->options->token_secret || a->options->token_ref;
     if (task && secret && state_of(node_get(doc, task, "executionRoleArn")) != MEMBER_THERE) {
         return err_set(
