@@ -52,6 +52,14 @@ static bool take(void *item, sqlite3_stmt *row, struct arena *arena)
 
 static const struct sqlite_kind kind = { "entry", sizeof(struct store_audit), take };
 
+/* Of one object the index tells which entries there are; all of them are in the order of their numbers. */
+#define LIST(object)                                                                               \
+    "SELECT id, time_ms, kind, actor, action, object, result, address, request, detail "           \
+    "FROM audit WHERE (?1 = 0 OR id < ?1) AND (?2 = '' OR actor = ?2) "                            \
+    "AND (?3 = '' OR action = ?3 OR substr(action, 1, length(?3) + 1) = ?3 || '.') "               \
+    "AND " object " AND (?5 = '' OR result = ?5) "                                                 \
+    "AND (?6 = 0 OR time_ms >= ?6) AND (?7 = 0 OR time_ms < ?7) ORDER BY id DESC LIMIT ?8"
+
 int sqlite_audit_list(struct store *store, const struct store_audit_filter *filter,
                       struct store_list *list, struct err *err)
 {
@@ -61,13 +69,7 @@ int sqlite_audit_list(struct store *store, const struct store_audit_filter *filt
         return r;
     }
     sqlite3_stmt *statement = sqlite_statement(
-        read.db,
-        "SELECT id, time_ms, kind, actor, action, object, result, address, request, detail "
-        "FROM audit WHERE (?1 = 0 OR id < ?1) AND (?2 = '' OR actor = ?2) "
-        "AND (?3 = '' OR action = ?3 OR substr(action, 1, length(?3) + 1) = ?3 || '.') "
-        "AND (?4 = '' OR object = ?4) AND (?5 = '' OR result = ?5) "
-        "AND (?6 = 0 OR time_ms >= ?6) AND (?7 = 0 OR time_ms < ?7) ORDER BY id DESC LIMIT ?8",
-        err);
+        read.db, filter->object.n > 0 ? LIST("object = ?4") : LIST("?4 = ''"), err);
     r = !statement ? -EIO
                    : sqlite_bind(statement, err, "ittttiii", list->after,
                                  sqlite_given(filter->actor), sqlite_given(filter->action),

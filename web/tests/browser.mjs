@@ -93,7 +93,10 @@ export class World {
     await page.setViewportSize(WIDE);
     page.on("pageerror", (error) => this.faults.push(`script: ${error.message}`));
     page.on("console", (message) => {
-      if (/Content Security Policy|Trusted ?Type/i.test(message.text())) this.faults.push(message.text());
+      if (/Content Security Policy|Trusted ?Type/i.test(message.text())) {
+        const { url, lineNumber, columnNumber } = message.location();
+        this.faults.push(`${message.text()} (${page.url()}, by ${url}:${lineNumber}:${columnNumber})`);
+      }
     });
     return page;
   }
@@ -176,9 +179,17 @@ export class World {
     if (this.pictures) await page.screenshot({ path: join(this.pictures, `${name}.png`) });
   }
 
+  /** One pixel may come of rounding. */
   async #fits(where, page) {
-    const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    this.check(over <= 0, `${where}: ${over} px wider than the window`);
+    const { over, who } = await page.evaluate(() => {
+      const width = document.documentElement.clientWidth;
+      const clipped = (e) => e && e !== document.body && (getComputedStyle(e).overflowX !== "visible" || clipped(e.parentElement));
+      const wide = [...document.querySelectorAll("body *")].filter((e) =>
+        e.getBoundingClientRect().right > width + 0.5 && !clipped(e.parentElement));
+      return { over: document.documentElement.scrollWidth - width,
+        who: wide.slice(0, 4).map((e) => `${e.tagName.toLowerCase()}.${e.className}`).join(", ") };
+    });
+    this.check(over <= 1, `${where}: ${over} px wider than the window: ${who}`);
   }
 
   /** A screen in light and dark under axe-core and not wider than the window; with pictures also ja and narrow. */

@@ -174,6 +174,7 @@ export interface Routes {
   "GET /v1/activity": { query: Queries["page"] | "filter" | "from" | "to"; answer: S.Activity };
   "GET /v1/activity/histogram": { query: "filter" | "from" | "to" | "width_ms"; answer: S.ActivityHistogram };
   "GET /v1/coverage/containers": { query: Queries["page"] | "agent" | "state" | "search"; answer: S.Containers };
+  "GET /v1/gaps": { query: Queries["page"] | "agent" | "kind" | "from" | "to"; answer: S.Gaps };
   "GET /v1/agents/{id}": { answer: S.Agent };
   "POST /v1/agents/{id}/revoke": { answer: S.Agent };
   "POST /v1/agents/{id}/test": { answer: S.AgentTest };

@@ -6,6 +6,7 @@ import { findingsWith, findingUrl } from "../core/links";
 import { useResource } from "../core/resource";
 import type { Finding } from "../generated/schemas";
 import { Failure, Loading, Severity, StatusMark, Time } from "../ui/parts";
+import { Said } from "../ui/said";
 import { Text } from "../ui/text";
 
 const SHOWN = 5;
@@ -25,7 +26,7 @@ function Row({ of }: { of: Finding }) {
   return (
     <li>
       <Severity band={of.band} score={of.severity} />
-      <a href={findingUrl(of.id)}><Text of={of.title} /></a>
+      <a href={findingUrl(of.id)}><Said of={of.title} /></a>
       <span class="faint"><Text of={of.container_name ?? of.host} /></span>
       <StatusMark status={of.status} />
       <span class="faint nowrap"><Time ms={of.last_seen_ms} /></span>

@@ -10,6 +10,7 @@ import type { Document, Finding, RuleText } from "../generated/schemas";
 import { Copy } from "../ui/copy";
 import { Severity, Time } from "../ui/parts";
 import { Tabs } from "../ui/tabs";
+import { Said } from "../ui/said";
 import { Text } from "../ui/text";
 import { Alerts, Raw } from "./finding-alerts";
 import type { FindingProps } from "./finding-body";
@@ -75,7 +76,7 @@ function Head({ of: f, texts, ...rest }: { of: Finding; texts: RuleText | undefi
         <span class="space" />
         <Copy of={window.location.origin + findingUrl(f.id)} what={t("finding.link")} word={t("finding.copyLink")} />
       </div>
-      <h2 class="finding-title">{texts?.title ?? <Text of={f.title} />}</h2>
+      <h2 class="finding-title">{texts?.title ?? <Said of={f.title} />}</h2>
       <p class="sentence" aria-label={plain(line)}>{woven(line)}</p>
       <Where of={f} />
       {f.clock && <p class="note">{t("finding.clock")}</p>}

@@ -29,7 +29,7 @@ export interface CellProps {
 }
 
 /** What a row shows of a text; the whole is in the finding. */
-const SHOWN = 240;
+const SHOWN = 160;
 const TIMES: Record<string, true> = { first_seen: true, last_seen: true };
 
 export function shorten(text: string): string {

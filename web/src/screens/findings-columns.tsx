@@ -77,7 +77,7 @@ const when = (of: (row: Row) => number, field: "first_seen" | "last_seen"): Colu
 
 export const columns: Record<ColumnId, Column> = {
   severity: {
-    width: "8.6rem", sort: "severity",
+    width: "9.4rem", sort: "severity",
     show: (row, rest) => <Cell {...rest} field="band" value={row.band}><Severity band={row.band} score={row.severity} /></Cell>,
   },
   what: { width: "minmax(12rem, 3fr)", show: (row, rest) => <What row={row} rest={rest} /> },

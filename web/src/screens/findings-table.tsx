@@ -11,7 +11,7 @@ import { columnName, columns, nextSort, type Row } from "./findings-columns";
 
 const ROW_PX = 56;
 const CARD_PX = 132;
-const BEYOND = 8;
+const BEYOND = 5;
 /** Browsers place nothing farther down than some ten million pixels. */
 const TALLEST_PX = 15_000_000;
 /** The bar that stays at the window's top. */

@@ -231,13 +231,13 @@ export default function Findings() {
         <FacetPanel facets={counts.facets} view={view} />
         <section ref={results} aria-label={t("findings.title")} aria-busy={rows.asking}
           class={rows.asking ? "asking results" : "results"}>
+          {view.group === "none"
+            ? <List rows={rows} view={view} at={at} choosing={choosing} actions={actions} reload={reload} />
+            : <GroupsList view={view} round={round} />}
           {choosing.ids.size > 0 && (
             <BulkBar choice={choosing} view={view} total={total ?? 0} onAll={choosing.chooseAll} onNone={choosing.clear}
               onDone={() => { choosing.clear(); reload(); }} />
           )}
-          {view.group === "none"
-            ? <List rows={rows} view={view} at={at} choosing={choosing} actions={actions} reload={reload} />
-            : <GroupsList view={view} round={round} />}
         </section>
       </div>
       {openId && <Drawer key={openId} id={openId} onChange={reload} />}

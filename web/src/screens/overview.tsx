@@ -12,6 +12,7 @@ import type { Coverage, Facets, Findings, Histogram } from "../generated/schemas
 import { Chart, type Series } from "../ui/chart";
 import { Panel, Ranking } from "../ui/panel";
 import { BANDS, Empty, Failure, Loading, Severity, Time } from "../ui/parts";
+import { Said } from "../ui/said";
 import { Text } from "../ui/text";
 import { CoveragePanel } from "./overview-coverage";
 import { SinceLast } from "./overview-since";
@@ -100,7 +101,7 @@ function Newest({ newest }: { newest: Resource<Findings> }) {
               <li key={item.id}>
                 <Severity band={item.band} score={item.severity} />
                 <div class="newest-what">
-                  <a href={`/findings/${encodeURIComponent(item.id)}`}><Text of={item.title} /></a>
+                  <a href={`/findings/${encodeURIComponent(item.id)}`}><Said of={item.title} /></a>
                   <div class="faint one-line"><Text of={item.image ?? item.host ?? item.agent} />
                     {item.proc_cmdline && <> · <Text of={item.proc_cmdline} mono /></>}</div>
                 </div>

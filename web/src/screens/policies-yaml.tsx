@@ -1,11 +1,11 @@
 // A policy as YAML, with the engine's word while one types.
-import { useRef, useState } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 import { api } from "../core/api";
 import { t } from "../core/i18n";
 import { useResource } from "../core/resource";
 import { may } from "../core/session";
 import type { Policy } from "../generated/schemas";
-import { Diagnostics, summaryOf, useCheck } from "../ui/diagnostics";
+import { Diagnostics, summaryOf, useCheck, type Check } from "../ui/diagnostics";
 import { Editor } from "../ui/editor";
 import { Field } from "../ui/field";
 import { Button, Failure } from "../ui/parts";
@@ -31,6 +31,11 @@ function useSave(policy: Policy, onSaved: (version: number) => void) {
   return { busy, error, save };
 }
 
+/** Of a policy that was switched the engine sees another text than this: its places are of that one. */
+function withoutPlaces(check: Check): Check {
+  return { ...check, diagnostics: check.diagnostics.map(({ line: _line, column: _column, ...rest }) => rest) };
+}
+
 function YamlEditor({ policy, onSaved }: { policy: Policy; onSaved: (version: number) => void }) {
   const before = textOf(policy);
   const [text, setText] = useState(before);
@@ -38,7 +43,8 @@ function YamlEditor({ policy, onSaved }: { policy: Policy; onSaved: (version: nu
   const { busy, error, save } = useSave(policy, onSaved);
   const goTo = useRef<(line: number, column: number) => void>();
   const complete = useResource("complete", (signal) => api("GET /v1/content/complete", { signal }));
-  const check = useCheck(text);
+  const said = useCheck(text);
+  const check = useMemo(() => policy.parts.some((part) => part.part === "toggle") ? withoutPlaces(said) : said, [said]);
   const changed = text !== before;
   const run = () => { if (changed && check.ok && !busy) save(text, comment); };
   return (

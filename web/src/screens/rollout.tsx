@@ -11,6 +11,8 @@ import { Text } from "../ui/text";
 import "../styles/policies.css";
 
 const AGAIN_MS = 1000;
+/** While an agent that refused it may yet take it. */
+const LATER_MS = 5000;
 const SHOWN = 100;
 type Item = State["items"][number];
 
@@ -76,8 +78,8 @@ export function Rollout({ version }: { version: number | undefined }) {
   }, []);
   useEffect(() => {
     setRound((n) => n + 1);
-    if (!waits(data)) return undefined;
-    const timer = window.setTimeout(state.reload, AGAIN_MS);
+    if (data && data.in_force >= data.agents) return undefined;
+    const timer = window.setTimeout(state.reload, waits(data) ? AGAIN_MS : LATER_MS);
     return () => window.clearTimeout(timer);
   }, [data]);
   if (!data) return <div class="rollout" />;

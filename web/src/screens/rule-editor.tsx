@@ -128,7 +128,7 @@ export function RuleEditor(start: Start) {
           complete={complete.data} diagnostics={check.diagnostics} onReady={(go) => { goTo.current = go; }} />
         <Diagnostics check={check} onGo={(line, column) => goTo.current?.(line, column)} />
         {error !== undefined && <Failure error={error} />}
-        <form class="save-bar" onSubmit={(event) => { event.preventDefault(); run(); }}>
+        <form class="edit-bar" onSubmit={(event) => { event.preventDefault(); run(); }}>
           <span role="status" class={`check-state ${check.state}`}>{summaryOf(check)}</span>
           <input value={comment} maxLength={1000} aria-label={t("versions.comment")} placeholder={t("versions.comment")}
             onInput={(event) => setComment(event.currentTarget.value)} />

@@ -37,7 +37,7 @@ function Texts({ of }: { of: Document }) {
 
 function Output({ of }: { of: string }) {
   return (
-    <pre class="condition output" tabIndex={0}>
+    <pre class="rule-condition output" tabIndex={0}>
       {of.split(/(%(?:\d+)?[a-z][\w.]*(?:\[[^\]]*\])?)/).map((piece, i) =>
         i % 2 === 1 ? <span key={i} class="c-field">{piece}</span> : piece && <Text key={i} of={piece} />)}
     </pre>
@@ -113,7 +113,7 @@ export function Overview({ kind, of }: { kind: Kind; of: Document }) {
         </section>
         {of.output && <section><h2 class="sub">{t("rules.output")}</h2><Output of={of.output.trim()} /></section>}
       </div>
-      <aside class="stack">
+      <aside class="rule-aside">
         {kind === "rules" && <section class="panel"><h2>{t("rules.facts")}</h2><Facts of={of} /></section>}
         <Uses of={of} />
         {kind === "macros" && <UsedByRules name={of.name} />}

@@ -22,7 +22,7 @@ function PartText({ part }: { part: Part }) {
     <section>
       <h2 class="sub">{name ? t(`rules.text.${name}`) : part.part}
         {part.file && (
-          <span class="plain"> · <Text of={part.file} mono />{" "}
+          <span class="lighter"> · <Text of={part.file} mono />{" "}
             {part.line !== undefined && t("rules.line", { line: part.line })}</span>
         )}
         {!part.in_force && <span class="tag warn">{t("rules.notInForce")}</span>}

@@ -29,15 +29,15 @@ function ofSample(sample: Sample): { time: number | null; command: string; more:
 function SampleRow({ of }: { of: Sample }) {
   const { time, command, more } = ofSample(of);
   return (
-    <li class="sample">
-      <div class="sample-head">
+    <li class="trial-sample">
+      <div class="trial-head">
         <span class={`tag ${of.matched ? "good" : ""}`}>{t(of.matched ? "trial.matched" : "trial.undecided")}</span>
         <span class="faint">{t(of.over === "alerts" ? "trial.alert" : "trial.activity")}</span>
         {time !== null && <Time ms={time} />}
       </div>
       <Text of={command} mono />
       <div class="faint small">{more.map(([name, value]) =>
-        <span key={name} class="pair"><code>{name}</code>=<Text of={value} mono /></span>)}</div>
+        <span key={name} class="trial-pair"><code>{name}</code>=<Text of={value} mono /></span>)}</div>
       <details>
         <summary>{t("trial.raw")}</summary><pre tabIndex={0}><Text of={JSON.stringify(of.record, null, 1)} /></pre>
       </details>
@@ -62,12 +62,12 @@ function Result({ of }: { of: DryRunResult }) {
       )}
       {of.missing.length > 0 && (
         <p class="faint">{t("trial.missing")}{" "}{of.missing.map((one) =>
-          <span key={one.field} class="pair"><code>{one.field}</code> ({number(one.records)})</span>)}</p>
+          <span key={one.field} class="trial-pair"><code>{one.field}</code> ({number(one.records)})</span>)}</p>
       )}
       {of.samples.length > 0 && (
         <>
           <h2 class="sub">{t("trial.samples", { count: of.samples.length })}</h2>
-          <ul class="samples">{of.samples.map((sample, i) => <SampleRow key={i} of={sample} />)}</ul>
+          <ul class="trial-samples">{of.samples.map((sample, i) => <SampleRow key={i} of={sample} />)}</ul>
         </>
       )}
     </div>

@@ -20,7 +20,7 @@ export function Condition({ of, macros, lists }: Props) {
   const parts = useMemo(() => tokens(of.trimEnd()), [of]);
   const known = { macros: new Set(macros), lists: new Set(lists) };
   return (
-    <pre class="condition" tabIndex={0}>
+    <pre class="rule-condition" tabIndex={0}>
       {parts.map((token) => {
         if (token.kind === "blank") return token.text;
         const link = linkOf(token, known.macros, known.lists);

@@ -69,7 +69,7 @@ function One({ of, onGo }: { of: ContentDiagnostic; onGo: ((line: number, column
         ? <button type="button" class="link" onClick={() => onGo(line, column)}>{t("rules.line", { line })}</button>
         : <span class="faint">{of.file && <Text of={of.file} mono />} {t("rules.line", { line })}</span>)}
       <span class="message"><Said of={of.message} />{of.hint && <span class="faint"> · <Said of={of.hint} /></span>}
-        {of.code && <span class="faint code"> <Text of={of.code} mono /></span>}</span>
+        {of.code && <span class="faint diagnostic-code"> <Text of={of.code} mono /></span>}</span>
     </li>
   );
 }

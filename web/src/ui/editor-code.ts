@@ -96,8 +96,18 @@ function phrases(): Record<string, string> {
   };
 }
 
+/** Text over a selection. A browser that replaces it itself may keep its looks in a style attribute: forbidden. */
+function overSelection(event: InputEvent, view: EditorView): boolean {
+  if (event.inputType !== "insertText" || event.data === null || event.isComposing) return false;
+  if (view.state.selection.main.empty) return false;
+  event.preventDefault();
+  view.dispatch(view.state.replaceSelection(event.data), { userEvent: "input.type", scrollIntoView: true });
+  return true;
+}
+
 function extensions(wanted: Wanted) {
   return [
+    EditorView.domEventHandlers({ beforeinput: overSelection }),
     EditorState.phrases.of(phrases()),
     lineNumbers(), highlightActiveLine(), highlightActiveLineGutter(),
     highlightSpecialChars({ addSpecialChars: UNSEEN }), history(), lintGutter(),

@@ -55,7 +55,8 @@ function Numbers({ of, days }: { of: ExceptionEffect; days: number }) {
 
 export function Effect({ of, waiting, none, days }: Props) {
   return (
-    <section class={waiting ? "exception-effect asking" : "exception-effect"} aria-label={t("finding.exc.preview")} aria-busy={waiting}>
+    <section class={waiting ? "exception-effect asking" : "exception-effect"}
+      aria-label={t("finding.exc.preview")} aria-busy={waiting}>
       <h3>{t("finding.exc.preview")}</h3>
       {none ? <p class="faint">{t("finding.exc.none")}</p>
         : of.error !== undefined && !waiting ? <Failure error={of.error} retry={of.reload} />

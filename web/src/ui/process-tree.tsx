@@ -56,6 +56,11 @@ function Marker({ node, x, y }: { node: ProcessNode; x: number; y: number }) {
     : <circle class={node.beside ? "node beside" : "node"} cx={x} cy={y} r={5.5} />;
 }
 
+/** The small sign by which a mouse opens and closes; keys have their arrows. */
+function isFold(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest(".fold") !== null;
+}
+
 function Row({ node, at, x, width, closed, chosen, inOrder, onChoose, onToggle }: RowProps) {
   const y = at * ROW + ROW / 2;
   const siblings = node.parent?.children ?? [node];
@@ -64,11 +69,12 @@ function Row({ node, at, x, width, closed, chosen, inOrder, onChoose, onToggle }
     <g role="treeitem" data-key={node.key} tabindex={inOrder ? 0 : -1} aria-level={node.level} aria-selected={chosen}
       aria-label={[name, badge, command].filter(Boolean).join(" ")} aria-setsize={siblings.length}
       aria-posinset={siblings.indexOf(node) + 1}
-      {...(node.children.length > 0 ? { "aria-expanded": !closed } : {})} onClick={onChoose}>
+      {...(node.children.length > 0 ? { "aria-expanded": !closed } : {})}
+      onClick={(event) => { if (isFold(event.target)) onToggle(); else onChoose(); }}>
       <rect class="row" x={x - 12} y={at * ROW + 2} width={Math.max(0, width - x + 10)} height={ROW - 4} rx={6} />
       <Marker node={node} x={x} y={y} />
       {node.children.length > 0 && (
-        <g class="fold" aria-hidden="true" onClick={(event) => { event.stopPropagation(); onToggle(); }}>
+        <g class="fold" aria-hidden="true">
           <rect x={x - 11} y={y + 6} width={22} height={16} />
           <path d={closed ? `M${x - 4} ${y + 11}h8M${x} ${y + 7}v8` : `M${x - 4} ${y + 11}h8`} />
         </g>

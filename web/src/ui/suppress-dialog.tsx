@@ -58,7 +58,8 @@ function Parts({ parts, onParts }: { parts: Part[]; onParts: (parts: Part[]) => 
 
 function Preview({ of, waiting }: { of: Resource<Findings | undefined>; waiting: boolean }) {
   return (
-    <section class={waiting ? "exception-effect asking" : "exception-effect"} aria-busy={waiting} aria-label={t("finding.exc.preview")}>
+    <section class={waiting ? "exception-effect asking" : "exception-effect"}
+      aria-busy={waiting} aria-label={t("finding.exc.preview")}>
       <h3>{t("finding.exc.preview")}</h3>
       {of.error !== undefined && !waiting ? <Failure error={of.error} />
         : of.data === undefined ? <p class="faint">{t("finding.exc.counting")}</p> : (

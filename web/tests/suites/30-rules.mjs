@@ -30,20 +30,20 @@ async function story(w) {
   const { page, server } = w;
   await w.inspect("rule", async () => {
     await page.goto(server.url + PATH);
-    await page.locator(".condition").first().waitFor();
+    await page.locator(".rule-condition").first().waitFor();
   });
   await page.goto(`${server.url}/rules`);
   await page.getByRole("link", { name: RULE }).click();
-  await page.locator(".condition").getByRole("link", { name: "malicious_filenames" }).first().click();
+  await page.locator(".rule-condition").getByRole("link", { name: "malicious_filenames" }).first().click();
   await page.waitForURL(/\/lists\/malicious_filenames$/);
   await page.getByRole("cell", { name: "kinsing", exact: true }).waitFor();
   await page.goBack();
-  await page.locator(".condition").getByRole("link", { name: "file_written" }).first().click();
+  await page.locator(".rule-condition").getByRole("link", { name: "file_written" }).first().click();
   await page.waitForURL(/\/macros\/file_written$/);
   await page.getByRole("link", { name: RULE }).waitFor();
   await w.inspect("macro", async () => {
     await page.goto(`${server.url}/macros/file_written`);
-    await page.locator(".condition").waitFor();
+    await page.locator(".rule-condition").waitFor();
   });
 }
 
@@ -58,7 +58,7 @@ async function switches(w) {
   await page.getByRole("switch", { checked: true }).waitFor();
   await page.getByRole("tab", { name: "Versions" }).click();
   await page.locator(".versions > li").first().waitFor();
-  check(await page.locator(".versions > li").count() === 2, "rules: not two versions");
+  check(await page.locator(".versions > li").count() >= 2, "rules: not two versions");
   await w.inspect("rule-versions", async () => {
     await page.goto(`${server.url}${PATH}?part=versions`);
     await page.locator(".versions > li .diff").first().waitFor();
@@ -69,7 +69,7 @@ async function viewer(w) {
   const { server, check } = w;
   const page = await w.pageAs("viewer");
   await page.goto(server.url + PATH);
-  await page.locator(".condition").first().waitFor();
+  await page.locator(".rule-condition").first().waitFor();
   check(await page.getByRole("link", { name: "Change…" }).count() === 0, "a viewer is offered to change a rule");
   check(await page.getByRole("switch").isDisabled(), "a viewer is offered to switch a rule");
   await page.goto(`${server.url}${PATH}/edit`);

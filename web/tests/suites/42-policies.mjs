@@ -62,11 +62,15 @@ async function onAndOff(w, page, server) {
 
 async function yamlAndBack(w, page, server) {
   await page.getByRole("tab", { name: "YAML" }).click();
-  const text = page.getByLabel("The policy as YAML");
-  await text.fill(`- policy: "${NAME}"\n  rules:\n    - name: Miner begun\n`);
+  const write = async (text) => {
+    await page.locator(".editor-host .cm-content").click();
+    await page.keyboard.press("Control+a");
+    await page.keyboard.insertText(text);
+  };
+  await write(`- policy: "${NAME}"\n  rules:\n    - name: Miner begun\n`);
   await page.locator(".check-state.bad").waitFor();
   await w.picture("policy-yaml-light");
-  await text.fill(`# kept\n- policy: "${NAME}"\n  rules:\n    - name: Miner started\n`);
+  await write(`# kept\n- policy: "${NAME}"\n  rules:\n    - name: Miner started\n`);
   await page.locator(".check-state.good").waitFor();
   await page.getByRole("button", { name: "Save the YAML" }).click();
   await w.until("the text is kept", async () => (await get(server, NAME)).parts.some((part) => part.text.startsWith("# kept")));

@@ -4,11 +4,12 @@ import { onePlaceEach } from "../places.mjs";
 
 /** Words that are the same in Japanese text. */
 const SAME = new RegExp(`^(?:${["Hinomi", "Falco", "Docker", "Podman", "Linux", "English", "UTC", "YAML", "CSV", "JSON", "NDJSON", "Fargate",
-  "Enter", "Escape", "Tab", "MITRE", "ATT&CK", "ECS", "EC2", "AWS", "hinomi[-a-z]*", "T\\d+(?:\\.\\d+)?"].join("|")}|[^A-Za-z]+)+$`);
+  "Enter", "Escape", "Tab", "MITRE", "ATT&CK", "ECS", "EC2", "AWS", "hinomi[-a-z]*", "T\\d+(?:\\.\\d+)?",
+  "Chrome", "Firefox", "Safari", "Edge", "macOS", "Windows", "Android", "iOS", "Mozilla/.*"].join("|")}|[^A-Za-z]+)+$`);
 
 /** Texts of the page that are plain English, and neither somebody's own words nor code. */
 function english() {
-  const foreign = "bdi, .verbatim, .mono, code, kbd, pre, samp, time, textarea, .cm-editor, [lang=en], script, style, noscript";
+  const foreign = "bdi, .verbatim, .mono, code, kbd, pre, samp, time, textarea, .cm-editor, [role=tree], a[rel~=noreferrer], [lang=en], [value^='go:'], script, style, noscript";
   const found = new Set();
   const walker = document.createTreeWalker(document.querySelector("#app"), NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {

@@ -13,7 +13,7 @@ function prepare() {
   }
   const mouseOnly = [...document.querySelectorAll("#main *")].filter((one) =>
     (one.l?.clickfalse ?? one._listeners?.clickfalse) && !one.matches(`${usable}, label, form, dialog, [tabindex]`) &&
-    !one.querySelector(usable) && !one.closest("a, button, label, summary"));
+    !one.querySelector(usable) && !one.closest("a, button, label, summary, [role=treeitem], [role=tree], [aria-hidden=true]"));
   const miscased = [...document.querySelectorAll("svg *")].filter((one) => one.getAttributeNames().includes("tabIndex"));
   const positive = [...document.querySelectorAll("[tabindex]")].filter((one) => one.tabIndex > 0);
   const describe = (one) => `<${one.localName} class="${one.getAttribute("class") ?? ""}">`;
@@ -40,7 +40,9 @@ function focused() {
     one.focus();
     return before !== after;
   };
-  const seen = (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== "none" || changes();
+  const framed = [style, getComputedStyle(host), getComputedStyle(host.parentElement)]
+    .some(({ outlineStyle, outlineWidth }) => outlineStyle !== "none" && parseFloat(outlineWidth) > 0);
+  const seen = framed || style.boxShadow !== "none" || changes();
   const inside = box.width > 0 && box.height > 0 && box.bottom > 0 && box.top < window.innerHeight;
   return { stop: host.dataset.stop === undefined ? undefined : Number(host.dataset.stop), seen, inside,
     what: `<${one.localName} class="${one.getAttribute("class") ?? ""}"> ${(one.getAttribute("aria-label") ?? one.textContent ?? "").slice(0, 40)}` };

@@ -30,7 +30,10 @@ function look() {
   }
   if (hidden.test(document.title)) wrong.push(`hidden characters in the title: ${show(document.title)}`);
   const over = document.documentElement.scrollWidth - document.documentElement.clientWidth;
-  if (over > 0) wrong.push(`${over} px wider than the window`);
+  if (over > 1) {
+    const far = [...root.querySelectorAll("*")].filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1);
+    wrong.push(`${over} px wider than the window: ${far.slice(0, 6).map((one) => `${one.localName}.${one.className}`)}`);
+  }
   const inputs = [...root.querySelectorAll("input, textarea")].map((one) => one.value).join(" ");
   const seen = [...new Set((root.textContent + inputs).match(/zz-[a-z_]+/g) ?? [])];
   return { wrong: [...new Set(wrong)], seen };
