@@ -185,6 +185,16 @@ static struct str spaces(const struct edits *edits, uint32_t n)
     return str_from(p, p ? n : 0);
 }
 
+/* Would a line's end after its last line become part of a text? */
+static bool takes_end(const struct document *doc, const struct node *node)
+{
+    while (node->block && node->last) {
+        node = node->last;
+    }
+    return node->kind == NODE_SCALAR && node->block && node->end == doc->text.n &&
+           doc->text.p[node->end - 1] != '\n';
+}
+
 static void append_block(struct edits *edits, const struct node *parent, const struct node *child)
 {
     const struct document *doc = edits->doc;
@@ -192,6 +202,10 @@ static void append_block(struct edits *edits, const struct node *parent, const s
         parent->kind == NODE_MAP ? (int64_t)parent->last->key_start : dash_of(doc, parent->last);
     if (at < 0) {
         fail(edits, -EINVAL, parent->last, "a dash on another line than its value");
+        return;
+    }
+    if (takes_end(doc, parent)) {
+        fail(edits, -EINVAL, parent->last, "the file ends within a text, without a line's end");
         return;
     }
     struct buf text;

@@ -147,6 +147,8 @@ static int read_scalar(struct reader *reader, const yaml_event_t *event, struct 
 {
     node->kind = NODE_SCALAR;
     node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+    node->block = event->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
+                  event->data.scalar.style == YAML_FOLDED_SCALAR_STYLE;
     node->value = arena_str(reader->doc->arena,
                             str_from(event->data.scalar.value, event->data.scalar.length));
     return node->value.p ? mark(reader, node, event->data.scalar.anchor, event->data.scalar.tag)

@@ -179,6 +179,20 @@ static void test_malformed(void **state)
     assert_true(code_of(STR("\0")) < 0);
 }
 
+/* A line's end more would be in the application's environment. */
+static void test_last_text(void **state)
+{
+    (void)state;
+    struct buf text;
+    buf_init(&text, 4096);
+    buf_putz(&text, yaml);
+    buf_putz(&text, "        Environment:\n        - Value: |\n            text");
+    assert_int_equal(code_of(buf_str(&text)), -EINVAL);
+    buf_putz(&text, "\n");
+    assert_int_equal(code_of(buf_str(&text)), 0);
+    buf_done(&text);
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -237,7 +251,7 @@ int main(void)
         cmocka_unit_test(test_allocations), cmocka_unit_test(test_size),
         cmocka_unit_test(test_depth),       cmocka_unit_test(test_containers),
         cmocka_unit_test(test_malformed),   cmocka_unit_test(test_names),
-        cmocka_unit_test(test_record),
+        cmocka_unit_test(test_record),      cmocka_unit_test(test_last_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
