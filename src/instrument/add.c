@@ -416,8 +416,9 @@ static int add_all(struct adding *a, struct instrument_result *result)
     if (r == 0 && result->containers > before && a->task->node) {
         struct buf unused;
         buf_init(&unused, RECORD_MAX);
-        a->record = &unused;
-        r = add_to_task(a);
+        struct adding last = *a; /* what it would record is there already: note_task */
+        last.record = &unused;
+        r = add_to_task(&last);
         buf_done(&unused);
     }
     return r;

@@ -410,7 +410,8 @@ int edit_apply(struct edits *edits, struct buf *out, struct err *err)
         at = e->at + e->remove;
     }
     buf_put(out, text.p + at, text.n - at);
-    if (edits->open && !out->failed && str_ends(buf_str(out), edits->newline)) {
+    if (edits->open && !out->failed && out->n > 0 && out->p &&
+        str_ends(buf_str(out), edits->newline)) {
         out->n -= edits->newline.n;
     }
     return out->failed ? err_set(err, -EFBIG, "the result is too large") : 0;

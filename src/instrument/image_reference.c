@@ -49,7 +49,7 @@ static bool is_loopback(struct str registry)
 {
     ptrdiff_t colon = str_find_char(registry, ':');
     struct str host = colon < 0 ? registry : str_first(registry, (size_t)colon);
-    return str_eqz(host, "localhost") || str_eqz(host, "127.0.0.1");
+    return host.p && (str_eqz(host, "localhost") || str_eqz(host, "127.0.0.1"));
 }
 
 static bool is_docker(struct str registry)
@@ -76,7 +76,7 @@ static bool is_host(struct str registry)
 int image_reference_parse(struct str text, struct image_reference *ret, struct err *err)
 {
     struct image_reference out = { 0 };
-    struct str name = text, digest = { 0 }, tag = STR("latest"), registry;
+    struct str name = text, digest = STR(""), tag = STR("latest"), registry;
     ptrdiff_t at = str_find_char(name, '@');
     if (at >= 0) {
         digest = str_from_offset(name, (size_t)at + 1);

@@ -78,7 +78,8 @@ static void put_log(const struct maker *m, struct node *container, const char *p
     } else if (!m->log) {
         return;
     }
-    for (const struct node *at = m->options->log_group ? NULL : m->log->first; at; at = at->next) {
+    for (const struct node *at = m->log && !m->options->log_group ? m->log->first : NULL; at;
+         at = at->next) {
         /* How an application's lines are put together is not how the agent's are. */
         if (!str_eqz(at->key, "awslogs-stream-prefix") &&
             !str_eqz(at->key, "awslogs-datetime-format") &&
