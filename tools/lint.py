@@ -36,6 +36,7 @@ EDGES = {
     "filter": {"base", "event", "rules", "filter"},
     "store": {"base", "event", "rules", "filter", "store"},
     "server": {"base", "event", "rules", "filter", "store", "server", "settings"},
+    "instrument": {"base", "instrument"},
     "shim": {"base", "sensor", "shim"},
 }
 

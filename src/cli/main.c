@@ -35,6 +35,7 @@ static const struct verb verbs[] = {
     { NULL, "replay", cli_replay, "run rules over a capture" },
     { NULL, "run", cli_run, "run a command and watch what it does" },
     { NULL, "doctor", cli_doctor, "tell what can be watched here, and how" },
+    { NULL, "instrument", cli_instrument, "put the agent into an ECS task definition" },
     { NULL, "setup", cli_setup, "make the first administrator of a server" },
     { NULL, "login", cli_login, "log in to a server" },
     { NULL, "logout", cli_logout, "log out" },
