@@ -27,6 +27,7 @@ struct shim_options {
     const char *socket;
     enum wire_priority priority;
     uint32_t wait_ms; /* SHIM_WAIT_FOREVER */
+    bool health_check;
     char **command;   /* NULL-terminated */
 };
 
