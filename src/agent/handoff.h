@@ -51,7 +51,7 @@ struct handoff_container {
      * the process itself is one like any other. */
     const char *doubt;
     bool is_health_check; /* that is all the doubt: it said so, and came from outside as they do */
-    uint64_t place;          /* its container, as a number; 0 not known */
+    uint64_t place;       /* its container, as a number; 0 not known */
     char id[HANDOFF_ID_MAX]; /* its container's, by the kernel's word; empty: not known */
     /* It was made for other rules, or by another version: calls may be missing. */
     bool other_filter;

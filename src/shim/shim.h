@@ -28,7 +28,7 @@ struct shim_options {
     enum wire_priority priority;
     uint32_t wait_ms; /* SHIM_WAIT_FOREVER */
     bool health_check;
-    char **command;   /* NULL-terminated */
+    char **command; /* NULL-terminated */
 };
 
 /* Who writes the step wakes the other. */

@@ -39,7 +39,8 @@ enum wire_kind {
 };
 
 enum wire_mark {
-    WIRE_HEALTH_CHECK = 1, /* a runtime starts it from outside, again and again: nobody's to protect */
+    WIRE_HEALTH_CHECK =
+        1, /* a runtime starts it from outside, again and again: nobody's to protect */
 };
 
 enum wire_priority { WIRE_AVAILABILITY, WIRE_SECURITY, WIRE_PRIORITIES };

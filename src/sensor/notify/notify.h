@@ -40,7 +40,7 @@ struct notify_config {
     /* Calls of threads of which this says true go on untold: another sensor tells of them. Without `cache_paths`,
      * for it sees not all changes then. No lock is held. NULL: of none. */
     bool (*told_elsewhere)(void *data, int64_t tid);
-    void *data; /* of told_elsewhere */
+    void *data;       /* of told_elsewhere */
     unsigned serving; /* receivers at once; 0: chosen by features and CPUs */
 };
 
