@@ -35,7 +35,9 @@ EDGES = {
     "agent": {"base", "event", "rules", "sensor", "agent", "shim", "settings"},
     "filter": {"base", "event", "rules", "filter"},
     "store": {"base", "event", "rules", "filter", "store"},
-    "server": {"base", "event", "rules", "filter", "store", "server", "settings"},
+    "report": {"base", "event", "rules", "filter", "store", "report"},
+    "summarise": {"base", "event", "rules", "filter", "store", "report", "summarise"},
+    "server": {"base", "event", "rules", "filter", "store", "server", "settings", "report", "summarise"},
     "instrument": {"base", "instrument"},
     "shim": {"base", "sensor", "shim"},
 }
