@@ -36,8 +36,13 @@ EDGES = {
     "courier": {"base", "courier"},
     "filter": {"base", "event", "rules", "filter"},
     "store": {"base", "event", "rules", "filter", "store"},
-    "server": {"base", "event", "rules", "filter", "store", "server", "settings", "courier"},
+    "notify": {"base", "event", "rules", "filter", "store", "courier", "report", "notify"},
+    "report": {"base", "event", "rules", "filter", "store", "report"},
+    "summarise": {"base", "event", "rules", "filter", "store", "courier", "report", "summarise"},
+    "server": {"base", "event", "rules", "filter", "store", "server", "settings", "courier", "report", "summarise",
+               "notify"},
     "instrument": {"base", "instrument"},
+    "taskrun": {"base", "instrument", "taskrun"},
     "shim": {"base", "sensor", "shim"},
 }
 
