@@ -18,7 +18,7 @@ packages()
         wget rsync sudo openssh-client openssh-server podman-docker gdb strace golang \
         default-jdk-headless nodejs postgresql nginx-light redis-server bubblewrap procps bash \
         make gcc redis-tools dnsmasq-base faketime \
-        python3-botocore python3-yaml chromium fonts-noto-cjk ;;
+        python3-botocore python3-yaml python3-aiosmtpd chromium fonts-noto-cjk ;;
     screenshots) echo pngquant ;;
     demo) echo runc busybox-static iproute2 util-linux ;;
     lint) echo clang-14 clang-format clang-tidy cppcheck universal-ctags ;;

@@ -34,9 +34,10 @@ EDGES = {
     "settings": {"base", "event", "rules", "settings"},
     "agent": {"base", "event", "rules", "sensor", "agent", "shim", "settings"},
     "courier": {"base", "courier"},
+    "aws": {"base", "courier", "aws"},
     "filter": {"base", "event", "rules", "filter"},
     "store": {"base", "event", "rules", "filter", "store"},
-    "server": {"base", "event", "rules", "filter", "store", "server", "settings", "courier"},
+    "server": {"base", "event", "rules", "filter", "store", "server", "settings", "courier", "aws"},
     "instrument": {"base", "instrument"},
     "shim": {"base", "sensor", "shim"},
 }
