@@ -54,6 +54,7 @@ extern const struct server_module accounts_module;
 extern const struct server_module ingest_module;
 extern const struct server_module findings_module;
 extern const struct server_module content_module;
+extern const struct server_module notify_module;
 extern const struct server_module console_module;
 extern const struct server_module
     system_module; /* health, metrics, OpenAPI, events, files of the console */
