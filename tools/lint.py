@@ -37,6 +37,7 @@ EDGES = {
     "store": {"base", "event", "rules", "filter", "store"},
     "server": {"base", "event", "rules", "filter", "store", "server", "settings"},
     "instrument": {"base", "instrument"},
+    "taskrun": {"base", "instrument", "taskrun"},
     "shim": {"base", "sensor", "shim"},
 }
 
