@@ -272,6 +272,12 @@ void ruleset_free(struct ruleset *ruleset)
     free(owned);
 }
 
+const struct ruleset *ruleset_base(const struct ruleset *ruleset)
+{
+    const struct owned_ruleset *owned = (const struct owned_ruleset *)ruleset;
+    return owned->base ? &owned->base->public : ruleset;
+}
+
 const struct rule *ruleset_find(const struct ruleset *ruleset, struct str name)
 {
     const struct owned_ruleset *owned = (const struct owned_ruleset *)ruleset;

@@ -153,6 +153,9 @@ struct list_changes {
 int ruleset_append(const struct ruleset *base, const struct list_changes *changes,
                    struct ruleset **ret);
 
+/* The one that ruleset_append() made it of, or itself. */
+const struct ruleset *ruleset_base(const struct ruleset *ruleset);
+
 /* NULL when there is none of that name. */
 const struct rule *ruleset_find(const struct ruleset *ruleset, struct str name);
 
