@@ -243,12 +243,28 @@ static int link_all(struct delta *d, struct err *err)
     return 0;
 }
 
+/* For a file of each change. */
+static int make_room(struct delta *d, uint32_t more, struct err *err)
+{
+    uint32_t n = d->manifest.n;
+    struct bundle_file *files = ARENA_ARRAY(&d->arena, struct bundle_file, (size_t)n + more + 1);
+    if (!files) {
+        return err_set(err, -ENOMEM, "out of memory");
+    }
+    if (n) {
+        memcpy(files, d->manifest.files, n * sizeof(*files));
+    }
+    d->manifest.files = files;
+    return 0;
+}
+
 static int apply(struct delta *d, const struct bundle_changes *changes, struct err *err)
 {
     int r = bundle_load_manifest(d->dir, &d->arena, &d->manifest, err);
     if (r == 0 && d->manifest.version != changes->from) {
         r = err_set(err, -ESTALE, "the bundle that is kept is not the one in force");
     }
+    r = r == 0 ? make_room(d, changes->lists.n, err) : r;
     r = r == 0 ? link_all(d, err) : r;
     for (uint32_t i = 0; r == 0 && i < changes->lists.n; i++) {
         r = change_list(d, &changes->lists.items[i], err);

@@ -88,8 +88,10 @@ int daemon_use_rules(void *data, const struct bundle_changes *changes, struct bu
     if (loaded == 0) {
         r = r == 0 ? bundle_keep(d->config.spool_dir, &why) : r;
         d->bundle = appended ? changes->to : 0;
-        if (r == 0) {
+        if (r == 0 && !appended) {
             bundle_version(d->config.spool_dir, &d->bundle);
+        }
+        if (r == 0) {
             d->server.rejected[0] = '\0';
         } else {
             log_error("the next start will have older rules: %s", why.message);
