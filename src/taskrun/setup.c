@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/close_range.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
@@ -324,7 +325,7 @@ static _Noreturn void be_pause(const struct run *run)
     char name[] = "/pause", *words[] = { name, NULL }, *none[] = { NULL };
     char path[PATH_MAX];
     snprintf(path, sizeof(path), "%.4000s/init", run->private);
-    int fd = open(path, O_PATH | O_CLOEXEC);
+    int fd = open(path, O_PATH | O_CLOEXEC), null = open("/dev/null", O_RDWR | O_CLOEXEC);
     sigset_t all;
     sigemptyset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
@@ -332,6 +333,10 @@ static _Noreturn void be_pause(const struct run *run)
                 mount("pause", "empty", "tmpfs", MS_RDONLY | MS_NODEV | MS_NOSUID, "size=4k") == 0;
     good = good && chdir("empty") == 0 && syscall(SYS_pivot_root, ".", ".") == 0 &&
            umount2(".", MNT_DETACH) == 0 && setsid() >= 0;
+    for (int i = 0; good && i < 3; i++) {
+        good = dup2(null, i) == i;
+    }
+    good = good && close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
     if (good) {
         syscall(SYS_execveat, fd, "", words, none, AT_EMPTY_PATH);
     }
