@@ -149,7 +149,8 @@ static bool failure_passes(struct run *r)
     int64_t result;
     struct str raw = text_of(r, FIELD_FD_NAMERAW), path = text_of(r, FIELD_FD_NAME);
     return !event_result(r->view.event, &result) || result >= 0 || raw.n == 0 || path.n == 0 ||
-           demand_passes_failed(matcher_demand(r->all), r->view.event->name, raw, path);
+           demand_passes_failed(matcher_demand(r->all), r->view.event->name, r->view.event->via,
+                                raw, path);
 }
 
 static bool step(struct run *r)
