@@ -271,6 +271,12 @@ static int find_credentials(const struct aws_stop *stop, struct aws_credentials 
                         : fetch_credentials(stop->give_up, ret, err);
 }
 
+int aws_credentials_find(const struct server_config *config, const bool *give_up,
+                         struct aws_credentials *ret, struct err *err)
+{
+    return find_credentials(&(struct aws_stop){ .config = config, .give_up = give_up }, ret, err);
+}
+
 /* ---- where to */
 
 static bool among(struct str s, const char *more, size_t most)

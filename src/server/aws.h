@@ -51,6 +51,10 @@ bool aws_region_is_good(struct str region);
 bool aws_task_is_good(struct str arn, struct str *ret_region, struct str *ret_cluster);
 
 struct server_config;
+/* Of the configuration, the environment, or the endpoint that ECS and EKS give. Blocking. */
+int aws_credentials_find(const struct server_config *config, const bool *give_up,
+                         struct aws_credentials *ret, struct err *err);
+
 struct aws_stop {
     const struct server_config *config;
     struct str task, reason;

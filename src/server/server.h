@@ -18,10 +18,11 @@
 
 struct server_config; /* server/config.h */
 struct server_tls;
-struct accounts; /* server/accounts.h: who is it, what may it */
-struct ingest;   /* server/ingest.h: batches into findings */
-struct findings; /* server/findings.h: queries, triage */
-struct content;  /* server/content.h: rules that are kept, and the bundle made of them */
+struct accounts;  /* server/accounts.h: who is it, what may it */
+struct ingest;    /* server/ingest.h: batches into findings */
+struct findings;  /* server/findings.h: queries, triage */
+struct content;   /* server/content.h: rules that are kept, and the bundle made of them */
+struct summaries; /* server/summaries.h: findings told by language models */
 struct courier;
 
 struct server {
@@ -32,6 +33,7 @@ struct server {
     struct ingest *ingest;
     struct findings *findings;
     struct content *content;
+    struct summaries *summaries;
     struct courier *courier; /* courier/courier.h: what goes out; NULL: nothing does */
     struct system *system;   /* server/system_internal.h */
     struct http_server *http;
@@ -52,6 +54,7 @@ extern const struct server_module accounts_module;
 extern const struct server_module ingest_module;
 extern const struct server_module findings_module;
 extern const struct server_module content_module;
+extern const struct server_module summaries_module;
 extern const struct server_module console_module;
 extern const struct server_module
     system_module; /* health, metrics, OpenAPI, events, files of the console */

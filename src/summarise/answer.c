@@ -326,7 +326,10 @@ void summarise_write_answer(struct jsonw *w, const struct summarise_answer *answ
         jsonw_str(w, "text", answer->claims[i].text);
         jsonw_array(w, "fields");
         for (uint32_t k = 0; k < answer->claims[i].ncited; k++) {
-            jsonw_str(w, NULL, answer->claims[i].cited[k]->id);
+            jsonw_object(w, NULL);
+            jsonw_str(w, "id", answer->claims[i].cited[k]->id);
+            jsonw_str(w, "value", answer->claims[i].cited[k]->value);
+            jsonw_end(w);
         }
         jsonw_end(w);
         jsonw_end(w);

