@@ -24,6 +24,7 @@ struct findings;  /* server/findings.h: queries, triage */
 struct content;   /* server/content.h: rules that are kept, and the bundle made of them */
 struct summaries; /* server/summaries.h: findings told by language models */
 struct courier;
+struct aws;
 
 struct server {
     const struct server_config *config;
@@ -35,6 +36,7 @@ struct server {
     struct content *content;
     struct summaries *summaries;
     struct courier *courier; /* courier/courier.h: what goes out; NULL: nothing does */
+    struct aws *aws;         /* aws/aws.h: its credentials */
     struct system *system;   /* server/system_internal.h */
     struct http_server *http;
     const struct server_tls *tls; /* server/tls.h; NULL: plain HTTP */
@@ -55,6 +57,7 @@ extern const struct server_module ingest_module;
 extern const struct server_module findings_module;
 extern const struct server_module content_module;
 extern const struct server_module summaries_module;
+extern const struct server_module notify_module;
 extern const struct server_module console_module;
 extern const struct server_module
     system_module; /* health, metrics, OpenAPI, events, files of the console */

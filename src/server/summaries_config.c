@@ -5,7 +5,7 @@
  */
 #include "server/summaries_internal.h"
 
-#include "server/aws.h"
+#include "aws/aws.h"
 #include "server/config.h"
 
 #include <errno.h>

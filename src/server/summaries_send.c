@@ -6,11 +6,10 @@
  */
 #include "server/summaries_internal.h"
 
+#include "aws/aws.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "courier/courier.h"
-#include "server/aws.h"
-#include "server/config.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -96,7 +95,7 @@ static int sign(struct attempt *a, struct err *err)
                                          .region = s->region,
                                          .service = STR("bedrock"),
                                          .time_s = time_s };
-    int r = aws_credentials_find(server_config(server), &a->summaries->ends, &a->credentials, err);
+    int r = aws_credentials_wait(server->aws, time_s, &a->credentials, err);
     if (r < 0) {
         return r;
     }
