@@ -7,6 +7,8 @@
  */
 #include "notify/kinds.h"
 
+#include "notify/render.h"
+
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
@@ -243,7 +245,8 @@ static const struct notify_kind kinds[] = {
                      .most = NOTIFY_SECRET_MAX,
                      .wrong = wrong_text } },
       .fits = email_fits,
-      .target = email_target },
+      .target = email_target,
+      .make = notify_make_email },
     { .name = "slack",
       .secrets = { { .name = "url",
                      .required = true,
@@ -251,7 +254,8 @@ static const struct notify_kind kinds[] = {
                      .most = NOTIFY_URL_MAX,
                      .wrong = wrong_url } },
       .fields = { CA },
-      .target = slack_target },
+      .target = slack_target,
+      .make = notify_make_slack },
     { .name = "webhook",
       .fields = { URL, CA },
       .secrets = { { .name = "secret",
@@ -261,12 +265,14 @@ static const struct notify_kind kinds[] = {
                      .wrong = wrong_text },
                    AUTHORIZATION },
       .fits = header_fits,
-      .target = url_target },
+      .target = url_target,
+      .make = notify_make_webhook },
     { .name = "falcosidekick",
       .fields = { URL, CA },
       .secrets = { AUTHORIZATION },
       .fits = header_fits,
-      .target = url_target },
+      .target = url_target,
+      .make = notify_make_falcosidekick },
 };
 
 const struct notify_kind *notify_kind(struct str name)

@@ -23,6 +23,7 @@ struct ingest;   /* server/ingest.h: batches into findings */
 struct findings; /* server/findings.h: queries, triage */
 struct content;  /* server/content.h: rules that are kept, and the bundle made of them */
 struct courier;
+struct notify;   /* server/notify_internal.h: who is told */
 
 struct server {
     const struct server_config *config;
@@ -32,6 +33,7 @@ struct server {
     struct ingest *ingest;
     struct findings *findings;
     struct content *content;
+    struct notify *notify;
     struct courier *courier; /* courier/courier.h: what goes out; NULL: nothing does */
     struct system *system;   /* server/system_internal.h */
     struct http_server *http;
