@@ -148,7 +148,7 @@ static int check_name(struct str name, struct str document, struct err *err)
         return 0;
     }
     memcpy(digest + 7, base.p, base.n);
-    return image_is_digest(str_of(digest)) ? image_check_digest(document, digest, err) : 0;
+    return image_is_oci_digest(str_of(digest)) ? image_check_digest(document, digest, err) : 0;
 }
 
 static int read_saved(const struct files *files, struct str manifest,

@@ -12,7 +12,7 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 
-bool image_is_digest(struct str text)
+bool image_is_oci_digest(struct str text)
 {
     bool good = text.n == IMAGE_DIGEST_SIZE - 1 && str_starts(text, STR("sha256:"));
     for (size_t i = 7; good && i < text.n; i++) {
@@ -42,7 +42,7 @@ int image_check_digest(struct str document, const char *digest, struct err *err)
 static int take_digest(struct jscan descriptor, struct arena *arena, char *ret, struct err *err)
 {
     struct str digest = jscan_text(jscan_get(descriptor, STR("digest")), arena);
-    if (!image_is_digest(digest)) {
+    if (!image_is_oci_digest(digest)) {
         return err_set(err, -EINVAL, "a digest of the image is missing, or not a SHA-256");
     }
     memcpy(ret, digest.p, digest.n);

@@ -21,6 +21,10 @@ void content_sign_key(const struct server *server, struct buf *buf);
 /* What Hinomi says of a rule of its own: a member for each language ("en": {"title",...}), within an object. */
 void content_put_texts(const struct server *server, struct str rule, struct jsonw *w);
 
+/* The managed rules' texts, for reports of findings; they live as long as the server. NULL: none. */
+struct report_texts;
+const struct report_texts *content_report_texts(const struct server *server);
+
 struct order {
     struct str agent, kind; /* kill, stop, pause, capture, test */
     struct str container, finding, author;

@@ -142,7 +142,7 @@ static int enqueue(struct respond *r, struct job *job)
     return code;
 }
 
-int respond_start(struct server *server, struct respond **ret, struct err *err)
+int responses_start(struct server *server, struct respond **ret, struct err *err)
 {
     struct respond *r = mem_zalloc(sizeof(*r));
     if (!r) {
@@ -155,14 +155,14 @@ int respond_start(struct server *server, struct respond **ret, struct err *err)
     pthread_cond_init(&r->more, NULL);
     int code = server->store->triage->responses_abandon(server->store, server->now_ms(), err);
     if (code < 0) {
-        respond_stop(r);
+        responses_stop(r);
         return code;
     }
     *ret = r;
     return 0;
 }
 
-void respond_stop(struct respond *r)
+void responses_stop(struct respond *r)
 {
     if (!r) {
         return;

@@ -23,17 +23,18 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-#define FLIGHTS         64
-#define CHANNEL_FLIGHTS 3 /* fewer than the courier has for one host and port, which others may share */
-#define TESTS_AT_ONCE   8
-#define ROUND_MS        1000 /* at most between two looks */
-#define ROUND_LEAST_MS  10   /* so that what comes together is settled together */
-#define TIMEOUT_MS      30000
-#define ANSWER_MAX      ((size_t)16 << 10)
-#define PAUSE_MOST_MS   30000
-#define DAY_MS          (INT64_C(24) * 3600 * 1000)
-#define DAY_ATTEMPTS    3 /* that one older than a day may still have */
-#define ROUND_MEMORY    ((size_t)64 << 20)
+#define FLIGHTS 64
+#define CHANNEL_FLIGHTS                                                                            \
+    3 /* fewer than the courier has for one host and port, which others may share */
+#define TESTS_AT_ONCE  8
+#define ROUND_MS       1000 /* at most between two looks */
+#define ROUND_LEAST_MS 10   /* so that what comes together is settled together */
+#define TIMEOUT_MS     30000
+#define ANSWER_MAX     ((size_t)16 << 10)
+#define PAUSE_MOST_MS  30000
+#define DAY_MS         (INT64_C(24) * 3600 * 1000)
+#define DAY_ATTEMPTS   3 /* that one older than a day may still have */
+#define ROUND_MEMORY   ((size_t)64 << 20)
 
 enum flight_state { FLIGHT_FREE, FLIGHT_GOES, FLIGHT_LANDED };
 

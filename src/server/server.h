@@ -23,7 +23,7 @@ struct ingest;   /* server/ingest.h: batches into findings */
 struct findings; /* server/findings.h: queries, triage */
 struct content;  /* server/content.h: rules that are kept, and the bundle made of them */
 struct courier;
-struct notify;   /* server/notify_internal.h: who is told */
+struct notify; /* server/notify_internal.h: who is told */
 
 struct server {
     const struct server_config *config;

@@ -224,8 +224,8 @@ static const char update_finding[] =
     " WHERE row = ?1 RETURNING count, version, first_seen_ms, last_seen_ms, severity, status";
 
 /* How it was: only of what is changed by these alerts. */
-static int read_before(struct ingest_tx *tx, int64_t row, struct ingest_result *ret, bool *ret_quiet,
-                       struct err *err)
+static int read_before(struct ingest_tx *tx, int64_t row, struct ingest_result *ret,
+                       bool *ret_quiet, struct err *err)
 {
     sqlite3_stmt *s;
     int r = sqlite_prepare(tx->db,
