@@ -18,7 +18,7 @@ packages()
         wget rsync sudo openssh-client openssh-server podman-docker gdb strace golang \
         default-jdk-headless nodejs postgresql nginx-light redis-server bubblewrap procps bash \
         make gcc redis-tools dnsmasq-base faketime \
-        python3-botocore python3-yaml chromium fonts-noto-cjk ;;
+        python3-botocore python3-yaml python3-aiosmtpd chromium fonts-noto-cjk ;;
     bench) echo podman runc util-linux busybox-static nginx-light wrk redis-server redis-tools postgresql python3-flask \
         gunicorn make gcc $(command -v node >/dev/null || echo nodejs) ;;
     screenshots) echo pngquant ;;
