@@ -56,13 +56,11 @@ int notify_post(const struct notify_message *m, struct str url, struct str body,
 
 /* ---- webhook */
 
-static void put_steps(struct jsonw *w, const struct notify_message *m, const char *key)
+static void put_lines(struct jsonw *w, const char *key, const struct report_lines *lines)
 {
-    struct str steps[NOTIFY_STEPS_MAX];
-    size_t n = notify_steps(m, key, steps);
     jsonw_array(w, key);
-    for (size_t i = 0; i < n; i++) {
-        jsonw_str(w, NULL, steps[i]);
+    for (uint32_t i = 0; lines && i < lines->n; i++) {
+        jsonw_str(w, NULL, lines->v[i]);
     }
     jsonw_end(w);
 }
@@ -98,8 +96,9 @@ static void put_message(struct jsonw *w, const struct notify_message *m)
     jsonw_str(w, "title", notify_title(m));
     jsonw_str(w, "summary", notify_summary(m));
     put_text(w, "why", notify_why(m));
-    put_steps(w, m, "next");
-    put_steps(w, m, "respond");
+    put_lines(w, "details", m->report ? &m->report->details : NULL);
+    put_lines(w, "next", m->report ? &m->report->next : NULL);
+    put_lines(w, "respond", m->report ? &m->report->respond : NULL);
     jsonw_str(w, "link", m->link);
     jsonw_i64(w, "held", m->held);
     jsonw_raw(w, "finding", m->finding_json.n ? m->finding_json : STR("null"));

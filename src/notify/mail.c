@@ -224,8 +224,12 @@ static void put_plain(struct buf *buf, const struct notify_message *m)
                STR_ARG(notify_title(m)), STR_ARG(notify_summary(m)));
     buf_printf(buf, "\n%s: %.*s\n", notify_word(m, WORD_OPEN), STR_ARG(m->link));
     put_section(buf, notify_word(m, WORD_WHY), "", &why, why.n ? 1 : 0);
-    put_section(buf, notify_word(m, WORD_NEXT), "- ", lines, notify_steps(m, "next", lines));
-    put_section(buf, notify_word(m, WORD_RESPOND), "- ", lines, notify_steps(m, "respond", lines));
+    if (m->report) {
+        const struct report *r = m->report;
+        put_section(buf, notify_word(m, WORD_DETAILS), "- ", r->details.v, r->details.n);
+        put_section(buf, notify_word(m, WORD_NEXT), "- ", r->next.v, r->next.n);
+        put_section(buf, notify_word(m, WORD_RESPOND), "- ", r->respond.v, r->respond.n);
+    }
     size_t n = notify_facts(m, facts);
     buf_printf(buf, "%s%s%s", n ? "\n" : "", n ? notify_word(m, WORD_FACTS) : "", n ? "\n" : "");
     for (size_t i = 0; i < n; i++) {
@@ -370,7 +374,7 @@ static void put_tree(struct buf *buf, const struct notify_message *m)
 
 static void put_document(struct buf *buf, const struct notify_message *m)
 {
-    struct str steps[NOTIFY_STEPS_MAX], titles[NOTIFY_TITLES_SHOWN], why = notify_why(m);
+    struct str titles[NOTIFY_TITLES_SHOWN], why = notify_why(m);
     struct str held = notify_held(m);
     size_t n = m->ntitles < NOTIFY_TITLES_SHOWN ? m->ntitles : NOTIFY_TITLES_SHOWN;
     put_head(buf, m);
@@ -380,8 +384,11 @@ static void put_document(struct buf *buf, const struct notify_message *m)
         put_html(buf, why);
         buf_putz(buf, "</p>");
     }
-    put_list(buf, notify_word(m, WORD_NEXT), steps, notify_steps(m, "next", steps));
-    put_list(buf, notify_word(m, WORD_RESPOND), steps, notify_steps(m, "respond", steps));
+    if (m->report) {
+        put_list(buf, notify_word(m, WORD_DETAILS), m->report->details.v, m->report->details.n);
+        put_list(buf, notify_word(m, WORD_NEXT), m->report->next.v, m->report->next.n);
+        put_list(buf, notify_word(m, WORD_RESPOND), m->report->respond.v, m->report->respond.n);
+    }
     put_facts(buf, m);
     put_tree(buf, m);
     for (size_t i = 0; i < n; i++) {

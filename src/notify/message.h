@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "report/report.h"
 #include "store/findings.h"
 
 #include <json-c/json.h>
@@ -20,10 +21,9 @@
 
 #define NOTIFY_MEMORY       ((size_t)16 << 20) /* arena of one message */
 #define NOTIFY_LINE_MAX     300                /* bytes of one fact */
-#define NOTIFY_TEXT_MAX     2000               /* of a text from a rule */
+#define NOTIFY_TEXT_MAX     4000               /* of a sentence of our own */
 #define NOTIFY_FACTS_MAX    32
-#define NOTIFY_LINEAGE_MAX  16
-#define NOTIFY_STEPS_MAX    10
+#define NOTIFY_LINEAGE_MAX  REPORT_PROCESSES_MAX
 #define NOTIFY_TITLES_SHOWN 20
 
 struct notify_message {
@@ -33,8 +33,7 @@ struct notify_message {
     const struct finding *finding; /* NULL: a test */
     struct str finding_json;       /* as the API has it, without its alerts */
     struct json_object *alert;     /* its newest, taken apart; NULL: there is none */
-    struct json_object
-        *texts; /* of its rule, in that language: title, summary, why, next, respond; NULL */
+    const struct report *report;   /* of it, in that language; NULL: a test */
     bool japanese;
     const struct str *titles; /* of those that were held back, some */
     size_t ntitles;
@@ -63,16 +62,13 @@ struct notify_fact {
 /* Those that are known, in the order in which people read them. */
 size_t notify_facts(const struct notify_message *message, struct notify_fact ret[NOTIFY_FACTS_MAX]);
 
-/* One line of well-formed UTF-8 of at most `max` bytes: what controls, hides or turns text is shown as U+FFFD. */
+/* report_visible(), never without a text. */
 struct str notify_clean(struct arena *arena, struct str s, size_t max);
 struct str notify_title(const struct notify_message *message);
 /* What happened, in a sentence or two. */
 struct str notify_summary(const struct notify_message *message);
 /* "why", of the rule's texts; empty: there is none. */
 struct str notify_why(const struct notify_message *message);
-/* "next" or "respond"; how many. */
-size_t notify_steps(const struct notify_message *message, const char *key,
-                    struct str ret[NOTIFY_STEPS_MAX]);
 /* Process by process, ancestors first, as a tree of text; empty: not known. */
 size_t notify_lineage(const struct notify_message *message, struct str ret[NOTIFY_LINEAGE_MAX]);
 /* "8.5 high", in the language. */

@@ -170,7 +170,6 @@ static void put_held(struct jsonw *w, const struct notify_message *m)
 
 static void put_blocks(struct jsonw *w, const struct notify_message *m)
 {
-    struct str steps[NOTIFY_STEPS_MAX];
     jsonw_object(w, NULL);
     jsonw_strz(w, "type", "header");
     put_plain(w, m, "text", headline(m), HEADER_MAX);
@@ -179,8 +178,11 @@ static void put_blocks(struct jsonw *w, const struct notify_message *m)
     put_section(w, m, notify_why(m));
     put_facts(w, m);
     put_tree(w, m);
-    put_list(w, m, notify_word(m, WORD_NEXT), steps, notify_steps(m, "next", steps));
-    put_list(w, m, notify_word(m, WORD_RESPOND), steps, notify_steps(m, "respond", steps));
+    if (m->report) {
+        put_list(w, m, notify_word(m, WORD_DETAILS), m->report->details.v, m->report->details.n);
+        put_list(w, m, notify_word(m, WORD_NEXT), m->report->next.v, m->report->next.n);
+        put_list(w, m, notify_word(m, WORD_RESPOND), m->report->respond.v, m->report->respond.n);
+    }
     put_held(w, m);
     put_link(w, m);
 }

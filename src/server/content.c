@@ -19,13 +19,6 @@
 #define HINOMI_DATADIR "/usr/share/hinomi"
 #endif
 
-void content_put_texts(const struct server *server, struct str rule, struct jsonw *w)
-{
-    if (server->content && server->content->managed) {
-        managed_put_texts(server->content->managed, rule, w);
-    }
-}
-
 int64_t content_version(const struct server *server)
 {
     struct content *content = server->content;

@@ -41,7 +41,8 @@ struct notify_making {
     const struct notify_kind *kind;
     struct notify_message message;
     struct finding finding;
-    struct json_object *settings, *secrets, *alert, *all_texts;
+    struct json_object *settings, *secrets, *alert;
+    struct report report;
 };
 int notify_making_begin(struct notify_making *making, const struct notify_channel *channel,
                         const struct notify_delivery *delivery, struct err *err);

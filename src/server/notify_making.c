@@ -47,21 +47,15 @@ static struct str finding_json(struct arena *arena, const struct finding *findin
     return kept(arena, &buf);
 }
 
-/* In that language, else in English. */
-static void find_texts(struct notify_making *m)
+static int make_report(struct notify_making *m, struct err *err)
 {
-    struct buf buf;
-    struct jsonw w = { .buf = &buf };
-    buf_init(&buf, JSON_MAX);
-    jsonw_object(&w, NULL);
-    content_put_texts(m->server, m->finding.rule, &w);
-    jsonw_end(&w);
-    m->all_texts = parse(kept(m->arena, &buf));
-    struct json_object *texts = NULL;
-    if (!json_object_object_get_ex(m->all_texts, m->message.japanese ? "ja" : "en", &texts)) {
-        json_object_object_get_ex(m->all_texts, "en", &texts);
-    }
-    m->message.texts = texts;
+    const struct report_options options = { .language = m->message.japanese ? REPORT_JA : REPORT_EN,
+                                            .others = -1,
+                                            .others_of_image = -1 };
+    m->message.report = &m->report;
+    int r =
+        report_make(content_report_texts(m->server), &m->finding, &options, m->arena, &m->report);
+    return r < 0 ? err_set(err, r, "the message is too large") : 0;
 }
 
 static struct str link_to(const struct notify_making *m, struct str finding)
@@ -109,8 +103,7 @@ static int find_finding(struct notify_making *m, const struct notify_delivery *d
     if (!m->message.finding_json.p) {
         return err_set(err, -ENOMEM, "out of memory");
     }
-    find_texts(m);
-    return 0;
+    return make_report(m, err);
 }
 
 int notify_making_begin(struct notify_making *m, const struct notify_channel *channel,
@@ -145,5 +138,4 @@ void notify_making_end(struct notify_making *m)
     json_object_put(m->settings);
     json_object_put(m->secrets);
     json_object_put(m->alert);
-    json_object_put(m->all_texts);
 }
