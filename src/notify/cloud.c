@@ -114,11 +114,11 @@ int notify_make_event(const struct notify_message *m, struct courier_request *re
     const struct aws_event what = { .bus = notify_text(m->settings, "bus"),
                                     .region = notify_text(m->settings, "region"),
                                     .source = source.n ? source : STR("hinomi"),
-                                    .detail_type = m->finding ? STR("Hinomi Finding")
-                                                              : STR("Hinomi Test"),
+                                    .detail_type =
+                                        m->finding ? STR("Hinomi Finding") : STR("Hinomi Test"),
                                     .detail = detail(m),
-                                    .resource = m->finding ? m->finding->task_arn
-                                                           : (struct str){ 0 },
+                                    .resource =
+                                        m->finding ? m->finding->task_arn : (struct str){ 0 },
                                     .time_s = m->now_ms / 1000 };
     int r = needs(m, err);
     return r == 0 ? aws_put_event(m->aws, &what, m->now_ms / 1000, m->arena, ret, err) : r;

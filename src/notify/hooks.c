@@ -83,7 +83,7 @@ static void put_alert(struct jsonw *w, const struct notify_message *m)
     jsonw_raw(w, "alert", m->alert && alert.n ? alert : STR("null"));
 }
 
-static void put_message(struct jsonw *w, const struct notify_message *m)
+void notify_put_json(struct jsonw *w, const struct notify_message *m, bool with_alert)
 {
     jsonw_object(w, NULL);
     jsonw_i64(w, "version", 1);
@@ -102,7 +102,9 @@ static void put_message(struct jsonw *w, const struct notify_message *m)
     jsonw_str(w, "link", m->link);
     jsonw_i64(w, "held", m->held);
     jsonw_raw(w, "finding", m->finding_json.n ? m->finding_json : STR("null"));
-    put_alert(w, m);
+    if (with_alert) {
+        put_alert(w, m);
+    }
     jsonw_end(w);
 }
 
@@ -139,7 +141,7 @@ int notify_make_webhook(const struct notify_message *m, struct courier_request *
     struct jsonw w = { .buf = &buf };
     struct str body;
     buf_init(&buf, BODY_MAX);
-    put_message(&w, m);
+    notify_put_json(&w, m, true);
     int r = notify_keep(m->arena, &buf, &body, err);
     r = r == 0 ? notify_post(m, notify_text(m->settings, "url"), body, ret, err) : r;
     return r == 0 ? sign(m, body, ret, err) : r;

@@ -215,7 +215,7 @@ static enum notify_word word_of_cause(const struct notify_message *m)
                                          : WORD_NEW;
 }
 
-static void put_plain(struct buf *buf, const struct notify_message *m)
+void notify_put_plain(struct buf *buf, const struct notify_message *m)
 {
     struct notify_fact facts[NOTIFY_FACTS_MAX];
     struct str lines[NOTIFY_LINEAGE_MAX];
@@ -455,7 +455,7 @@ static int put_mail(const struct notify_message *m, struct courier_request *ret,
     buf_init(&buf, MAIL_MAX);
     buf_init(&part, PART_MAX);
     put_headers(&buf, m, ret, name);
-    put_plain(&part, m);
+    notify_put_plain(&part, m);
     put_part(&buf, "text/plain", buf_str(&part));
     buf.failed |= part.failed;
     buf_clear(&part);

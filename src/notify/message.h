@@ -26,6 +26,8 @@
 #define NOTIFY_LINEAGE_MAX  REPORT_PROCESSES_MAX
 #define NOTIFY_TITLES_SHOWN 20
 
+struct aws;
+
 struct notify_message {
     int64_t id, now_ms, held; /* held: findings more than this one */
     struct str cause;         /* new, reopened, raised, test */
@@ -40,6 +42,7 @@ struct notify_message {
     struct str link;    /* to the finding, or the console */
     struct str version; /* of the server */
     struct json_object *settings, *secrets;
+    struct aws *aws; /* NULL: there is none */
     struct arena *arena;
 };
 

@@ -20,6 +20,15 @@ int notify_make_webhook(const struct notify_message *message, struct courier_req
 int notify_make_falcosidekick(const struct notify_message *message, struct courier_request *ret,
                               struct err *err);
 
+int notify_make_sns(const struct notify_message *message, struct courier_request *ret,
+                    struct err *err);
+int notify_make_event(const struct notify_message *message, struct courier_request *ret,
+                      struct err *err);
+
+/* All of it as plain text. */
+void notify_put_plain(struct buf *buf, const struct notify_message *message);
+/* All of it as one object, that of webhooks. */
+void notify_put_json(struct jsonw *w, const struct notify_message *message, bool with_alert);
 /* Bytes as lower-case hexadecimal digits. */
 void notify_put_hex(struct buf *buf, const unsigned char *p, size_t n);
 /* The buffer's text in the arena, the buffer ended; -ENOMEM. */

@@ -53,6 +53,11 @@ static enum notify_verdict judge(const struct courier_answer *a, bool mail)
     return a->status >= 200 && a->status <= 299 ? NOTIFY_DELIVERED : NOTIFY_AGAIN;
 }
 
+bool notify_was_not_tried(const struct courier_answer *a)
+{
+    return a->outcome == COURIER_BUSY || a->outcome == COURIER_STOPPED;
+}
+
 /* The beginning of what was answered, on one line. */
 static void quote(const struct courier_answer *a, char *to, size_t size)
 {

@@ -21,3 +21,5 @@ enum notify_verdict notify_judge_answer(const struct courier_answer *answer, boo
                                         char said[NOTIFY_SAID_MAX]);
 /* How long to wait after so many attempts failed, from 2 s to an hour; `random` spreads it by a fifth. */
 int64_t notify_back_off_ms(int64_t attempts, int64_t retry_after_s, uint32_t random);
+/* It was not tried: the server stops, or the target has too much to do. */
+bool notify_was_not_tried(const struct courier_answer *answer);

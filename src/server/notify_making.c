@@ -128,6 +128,7 @@ int notify_making_begin(struct notify_making *m, const struct notify_channel *ch
                                  .version = STR(HINOMI_VERSION),
                                  .settings = m->settings,
                                  .secrets = m->secrets,
+                                 .aws = m->server->aws,
                                  .arena = m->arena };
     int r = find_finding(m, d, err);
     return r == 0 ? find_held(m, d, err) : r;

@@ -40,6 +40,7 @@ enum flight_state { FLIGHT_FREE, FLIGHT_GOES, FLIGHT_LANDED };
 
 struct flight {
     struct notify_queue *queue;
+    const struct notify_kind *kind;
     enum flight_state state; /* under the lock while it goes */
     int64_t id, channel, attempts, created_ms, retry_after_s;
     bool mail, test;
@@ -68,13 +69,27 @@ struct notify_queue {
 
 /* ---- what was answered */
 
+static enum notify_verdict judge(struct flight *f, const struct courier_answer *answer)
+{
+    struct err err = { 0 };
+    enum notify_verdict verdict = notify_judge_answer(answer, f->mail, f->said);
+    if (!f->kind->judge || notify_was_not_tried(answer)) {
+        return verdict;
+    }
+    int r = f->kind->judge(f->queue->server->aws, answer, &err);
+    if (r < 0) {
+        snprintf(f->said, sizeof(f->said), "%.*s", NOTIFY_SAID_MAX - 1, err.message);
+    }
+    return r == 0 ? NOTIFY_DELIVERED : r == -EAGAIN ? NOTIFY_AGAIN : NOTIFY_NEVER;
+}
+
 /* On the courier's thread. */
 static void landed(void *context, const struct courier_answer *answer)
 {
     struct flight *f = context;
     struct notify_queue *q = f->queue;
     pthread_mutex_lock(&q->lock);
-    f->verdict = notify_judge_answer(answer, f->mail, f->said);
+    f->verdict = judge(f, answer);
     f->status = answer->status;
     f->retry_after_s = answer->retry_after_s;
     f->state = FLIGHT_LANDED;
@@ -155,6 +170,12 @@ static size_t take_landed(struct notify_queue *q, struct flight *ret[FLIGHTS])
     return n;
 }
 
+/* A test that was not tried for so long. */
+static bool is_late(const struct flight *f, int64_t now_ms)
+{
+    return f->test && now_ms - f->created_ms >= TIMEOUT_MS;
+}
+
 static void settle(struct notify_queue *q)
 {
     struct flight *over[FLIGHTS];
@@ -163,7 +184,7 @@ static void settle(struct notify_queue *q)
     size_t n = take_landed(q, over), counted = 0;
     for (size_t i = 0; i < n; i++) {
         note_health(q, over[i], q->server->now_ms());
-        if (over[i]->verdict != NOTIFY_OURS || over[i]->test) {
+        if (over[i]->verdict != NOTIFY_OURS || is_late(over[i], q->server->now_ms())) {
             settle_one(q, over[i], &settled[counted++]);
         }
     }
@@ -217,7 +238,7 @@ static void fail(struct flight *f, const struct err *err)
     snprintf(f->said, sizeof(f->said), "%.*s", NOTIFY_SAID_MAX - 1, err->message);
     f->verdict = err->code == -EAGAIN || err->code == -ENOMEM ? NOTIFY_OURS : NOTIFY_NEVER;
     f->state = FLIGHT_LANDED;
-    f->queue->woken = true;
+    f->queue->woken |= f->verdict != NOTIFY_OURS;
 }
 
 static int send_it(struct notify_queue *q, struct flight *f, const struct notify_channel *channel,
@@ -231,6 +252,7 @@ static int send_it(struct notify_queue *q, struct flight *f, const struct notify
     int r = notify_making_begin(&making, channel, d, err);
     r = r == 0 ? making.kind->make(&making.message, &request, err) : r;
     f->mail = request.nto > 0;
+    f->kind = making.kind;
     r = r == 0 ? courier_send(q->server->courier, &request, landed, f, err) : r;
     notify_making_end(&making);
     return r;
