@@ -24,6 +24,7 @@ struct findings;  /* server/findings.h: queries, triage */
 struct content;   /* server/content.h: rules that are kept, and the bundle made of them */
 struct summaries; /* server/summaries.h: findings told by language models */
 struct courier;
+struct notify; /* server/notify_internal.h: who is told */
 struct aws;
 
 struct server {
@@ -35,6 +36,7 @@ struct server {
     struct findings *findings;
     struct content *content;
     struct summaries *summaries;
+    struct notify *notify;
     struct courier *courier; /* courier/courier.h: what goes out; NULL: nothing does */
     struct aws *aws;         /* aws/aws.h: its credentials */
     struct system *system;   /* server/system_internal.h */
