@@ -108,11 +108,14 @@ static int write_names(struct run *run)
     char hosts[256];
     struct buf resolver;
     buf_init(&resolver, SECRET_MAX);
-    if (run->options->network) {
+    int r = 0;
+    if (run->options->resolver) {
+        r = file_read(run->options->resolver, &resolver, run->err);
+    } else if (run->options->network) {
         file_read("/etc/resolv.conf", &resolver, NULL);
     }
     snprintf(hosts, sizeof(hosts), HOSTS_FILE, run->hostname);
-    int r = write_private(run, "hosts", str_of(hosts), 0644);
+    r = r == 0 ? write_private(run, "hosts", str_of(hosts), 0644) : r;
     snprintf(hosts, sizeof(hosts), "%s\n", run->hostname);
     r = r == 0 ? write_private(run, "hostname", str_of(hosts), 0644) : r;
     r = r == 0 ? write_private(run, "resolv.conf", buf_str(&resolver), 0644) : r;

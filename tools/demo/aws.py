@@ -48,7 +48,7 @@ def services_around(place, name, network):
                 network=network)
     place.start(f"pool-{name}", [sys.executable, os.path.join(HERE, "pool.py"), f"{INTERNET}:3333"], network=network)
     place.start(f"way-{name}", [sys.executable, os.path.join(HERE, "forward.py"), network, "127.0.0.1:8765",
-                                f"127.0.0.1:{port}"])
+                                "-", f"127.0.0.1:{port}"])
     for log in (f"pool-{name}.log", f"way-{name}.log"):
         until(log, lambda log=log: "ready" in place.read(log))
 
@@ -69,8 +69,9 @@ def update(place, cluster, name, task_definition):
     path = place.write(f"ecs/{name}.json", json.dumps(definition, indent=2))
     secrets = [f"--secret={key}={value}" for key, value in (place.kept("ecs/secrets") or {}).items()]
     images = [f"--image={image}={folder}" for image, folder in place.kept("ecs/images").items()]
+    names = place.write("ecs/resolv.conf", "nameserver 127.0.0.1\n", 0o644)
     place.start(f"task-{name}", [place.program("hinomi"), "task", "run", "--cluster", cluster, "--region", REGION,
-                                 "--network", f"/run/netns/{network}", "--state", place.path("tasks"), *secrets, *images, path])
+                                 "--network", f"/run/netns/{network}", "--resolv-conf", names, "--state", place.path("tasks"), *secrets, *images, path])
     print(arn("service", f"{cluster}/{name}"))
 
 
@@ -79,7 +80,9 @@ def wait(place, name):
     def steady():
         if not place.running(f"task-{name}"):
             raise Failed(f"the task of {name} ended:\n" + place.read(f"task-{name}.log"))
-        return "running" in place.read(f"task-{name}.log").lower()
+        said = place.read(f"task-{name}.log")
+        return all(f"hinomi task run: {container['name']}: started" in said for container in
+                   place.kept(f"ecs/{name}")["containerDefinitions"])
     until(f"the service {name}", steady, 60)
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""A way from one network to another, for TCP: forward.py LISTEN_NETWORK ADDRESS:PORT ADDRESS:PORT
+"""A way from one network to another, for TCP: forward.py NETWORK ADDRESS:PORT NETWORK ADDRESS:PORT
 
-Listens in the named network namespace ("-" is the one it was started in) and connects from the one it was started in:
+Listens at the first and connects to the second. Networks are names of network namespaces; "-" is the one it was started in:
 how containers that have no network but their own reach the demo's server, and the browser an application."""
 import socket
 import sys
@@ -30,9 +30,11 @@ def pump(source, target):
             pass
 
 
-def serve(client, where):
+def serve(client, network, where):
     with client:
         try:
+            if network != "-":
+                enter_network(network)
             with socket.create_connection(where, timeout=10) as server:
                 server.settimeout(None)
                 back = threading.Thread(target=pump, args=(server, client), daemon=True)
@@ -62,7 +64,7 @@ def main():
     print("ready", flush=True)
     while True:
         client, _ = listener.accept()
-        threading.Thread(target=serve, args=(client, address(sys.argv[3])), daemon=True).start()
+        threading.Thread(target=serve, args=(client, sys.argv[3], address(sys.argv[4])), daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -106,7 +106,6 @@ def base():
     layer = Layer()
     layer.text("etc/passwd", "root:x:0:0:root:/:/bin/sh\n")
     layer.text("etc/group", "root:x:0:\n")
-    layer.text("etc/resolv.conf", "nameserver 127.0.0.1\n")
     layer.folder("tmp", 0o1777)
     return layer
 
@@ -126,7 +125,7 @@ def worker(place, folder):
     """Looks like one of ours; somebody put a miner into it."""
     layer = base()
     layer.busybox()
-    layer.file("usr/local/bin/cnrig", place.program("cnrig"))
+    layer.program("usr/local/bin/cnrig", place.program("cnrig"))
     layer.text("usr/local/bin/worker", "#!/bin/sh\necho 'worker: ready'\n"
                "/usr/local/bin/cnrig -o pool.supportxmr.com:3333 -u 44demo\n", 0o755)
     return write(folder, layer, {"Env": ["PATH=" + PATH], "Entrypoint": ["/usr/local/bin/worker"]})
@@ -138,10 +137,10 @@ def agent(place, folder):
     layer.file("usr/bin/hinomi-shim", place.program("hinomi-shim"))
     for name in ("bash", "cp"):
         layer.program("bin/" + name, shutil.which(name, path=PATH))
-    rules = os.path.join(ROOT, "content/rules")
-    for name in sorted(os.listdir(rules)):
-        if name.endswith(".yaml"):
-            layer.file("usr/share/hinomi/rules/" + name, os.path.join(rules, name), 0o644)
+    for kind in ("rules", "policies"):
+        for name in sorted(os.listdir(os.path.join(ROOT, "content", kind))):
+            if name.endswith(".yaml"):
+                layer.file(f"usr/share/hinomi/{kind}/{name}", os.path.join(ROOT, "content", kind, name), 0o644)
     layer.folder("var/lib/hinomi-agent")
     return write(folder, layer, {"Env": ["PATH=" + PATH], "Entrypoint": ["/usr/bin/hinomi-agent"]})
 
