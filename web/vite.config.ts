@@ -1,7 +1,9 @@
 import { defineConfig } from "vite";
+import { licences } from "./tools/licences.mjs";
 
 // The server's policy: scripts and styles from files only, none inline. `npm run dev` works beside a server on 8765.
 export default defineConfig({
+  plugins: [licences()],
   esbuild: { jsx: "automatic", jsxImportSource: "preact" },
   build: {
     target: "es2022",

@@ -236,6 +236,7 @@ static int make_rules(struct engine *engine, const struct engine_rules *rules,
                       struct pipeline **ret_pipeline, struct wants **ret_wants, struct err *err)
 {
     struct pipeline_options options = engine->config.options;
+    options.like = engine->pipeline;
     int r =
         pipeline_new(rules->ruleset, rules->selection, engine->state, &options, ret_pipeline, err);
     if (r < 0) {

@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { filterOf, joined, objectOf, readView, timesOf } from "../src/core/activity";
 import { bytes, containersOf, numberOf, textOf } from "../src/core/coverage";
-import { hostCommand, isLoopback, quoted, taskDefinition } from "../src/core/onboarding";
+import {
+  deployCommand, hostCommand, instrumentCommand, isLoopback, json, quoted, taskDefinition, word,
+} from "../src/core/onboarding";
 import { findingsUrl, is, seen, topOf, visitOf, visitText, windowOf } from "../src/core/overview";
 
 const HOUR = 3_600_000;
@@ -79,9 +81,17 @@ test("what is copied is what a shell and ECS take", () => {
   assert.equal(hostCommand("hinomi-agent", true), "hinomi-agent --sensor ptrace");
   assert.deepEqual(["http://127.0.0.1:8765", "http://[::1]:1", "https://localhost", "https://hinomi.example:8765",
     "https://localhost.example"].map(isLoopback), [true, true, true, false, false]);
-  const task = JSON.parse(taskDefinition({ launch: "FARGATE", url: "https://h:1", ca: null, secret: "x", image: 'a"b' }));
+  assert.equal(word("arn:aws:secretsmanager:eu-west-1:1:secret:a/b-C"), "arn:aws:secretsmanager:eu-west-1:1:secret:a/b-C");
+  assert.equal(word("a b"), "'a b'");
+  assert.equal(word(""), "''");
+  const of = { launch: "FARGATE" as const, url: "https://h:1", ca: null, secret: "x", image: 'a"b' };
+  const task = JSON.parse(taskDefinition(of));
   assert.equal(task.containerDefinitions[1].image, 'a"b');
-  assert.equal(task.containerDefinitions[1].environment.length, 1);
-  assert.deepEqual(task.containerDefinitions[2].mountPoints, [
+  assert.equal(task.containerDefinitions[2].environment.length, 2);
+  assert.deepEqual(task.containerDefinitions[0].mountPoints, [
     { sourceVolume: "hinomi", containerPath: "/hinomi", readOnly: true }]);
+  assert.equal(json({ a: ["x ]", "[ y"], b: { c: 1 } }), '{ "a": ["x ]", "[ y"], "b": { "c": 1 } }');
+  assert.equal(json([1, { a: "x".repeat(100) }]), `[\n  1,\n  {\n    "a": "${"x".repeat(100)}"\n  }\n]`);
+  assert.match(instrumentCommand(of), /^hinomi instrument \\\n {4}--agent-image 'a"b' /);
+  assert.match(deployCommand({ ...of, ca: "ab" }), /--server-ca ab /);
 });

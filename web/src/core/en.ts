@@ -1417,12 +1417,27 @@ export const en = {
   "onboarding.ecs.secretLabel": "Keep the token",
   "onboarding.ecs.imageName": "The agent’s image",
   "onboarding.ecs.arn": "ARN of the secret",
-  "onboarding.ecs.task": "This is a whole task. Carry hinomi-init, hinomi-agent, pidMode and the volumes over to yours, and to " +
-    "your application what its container has here:",
-  "onboarding.ecs.entry": "The application’s entryPoint is /hinomi/hinomi-shim, --, then the image’s own entry point. " +
-    "Its command has " +
-    "to be written, too: ECS drops the image’s when an entry point is given.",
-  "onboarding.ecs.rights": "The execution role needs secretsmanager:GetSecretValue for the secret.",
+  "onboarding.ecs.task": "An example for one application, as the command leaves it: the shim before its entry point, " +
+    "hinomi-init and hinomi-agent beside it, two volumes and pidMode. Nothing else is changed.",
+  "onboarding.ecs.entry": "A container without an entryPoint of its own gets its image’s, which is asked of the image’s " +
+    "registry. If that cannot be had, it is an error, and nothing is written.",
+  "onboarding.ecs.rights": "The execution role needs secretsmanager:GetSecretValue for the secret. The token itself is " +
+    "never in the definition.",
+  "onboarding.ecs.instrument": "Now the one command. It takes your task definition as it is (also CodeDeploy’s, or a " +
+    "CloudFormation template) and writes one that is watched:",
+  "onboarding.ecs.instrumentLabel": "Instrument the task",
+  "onboarding.ecs.again": "Doing it again changes nothing; hinomi instrument --remove gives the original back. " +
+    "--skip NAME leaves a container out.",
+  "onboarding.ecs.result": "What it makes of a definition",
+  "onboarding.ecs.deploy": "Register the result, and have the service deploy it as always:",
+  "onboarding.ecs.pipeline": "In a pipeline, or with Terraform",
+  "onboarding.ecs.pipelineHelp": "This step instruments a copy before each deployment, registers it and has the service " +
+    "deploy it, rolling or blue/green; what cannot be instrumented is not deployed. For Terraform there is a module in " +
+    "deploy/terraform.",
+  "onboarding.ecs.pipelineLabel": "A pipeline’s step",
+  "account.about": "About Hinomi",
+  "account.aboutHelp": "Free software under the Apache License 2.0. This console contains packages of others.",
+  "account.licences": "Their licences",
   "onboarding.ecs.fargate": "Fargate has to be of platform version 1.4.0 or newer.",
   "onboarding.ecs.ec2": "With networkMode bridge or host instead of awsvpc, only the way to the server has to be open.",
   "onboarding.ecs.register": "Register the task",

@@ -170,7 +170,7 @@ export const ja: Dictionary = {
   "finding.inContainer": "コンテナ {container} で",
   "finding.why": "なぜ重要か",
   "finding.next": "確認すること",
-  "finding.respond": "対応",
+  "finding.respond": "対応方法",
   "finding.facts": "詳細",
   "finding.lineage": "プロセス",
   "finding.lineageHelp": "分かっている最も古い祖先から、実行したプロセスまで。",
@@ -1390,11 +1390,24 @@ export const ja: Dictionary = {
   "onboarding.ecs.secretLabel": "トークンの保存",
   "onboarding.ecs.imageName": "エージェントのイメージ",
   "onboarding.ecs.arn": "シークレットの ARN",
-  "onboarding.ecs.task": "これは 1 つの完全なタスク定義です。hinomi-init、hinomi-agent、pidMode、ボリュームと、application コンテナの設定を、" +
-    "お使いのタスク定義に移してください。",
-  "onboarding.ecs.entry": "アプリケーションの entryPoint は /hinomi/hinomi-shim、--、続けてイメージ本来のエントリーポイントです。entryPoint を" +
-    "指定すると ECS はイメージの CMD を使わないため、command も書いてください。",
-  "onboarding.ecs.rights": "実行ロールに、このシークレットへの secretsmanager:GetSecretValue が必要です。",
+  "onboarding.ecs.task": "アプリケーションが 1 つの場合の実行結果の例です。エントリーポイントの前に shim が入り、hinomi-init と hinomi-agent、" +
+    "ボリューム 2 つ、pidMode が加わります。それ以外は変更されません。",
+  "onboarding.ecs.entry": "entryPoint を指定していないコンテナには、イメージ本来のエントリーポイントをレジストリに問い合わせて書き込みます。" +
+    "取得できない場合はエラーとなり、何も書き込みません。",
+  "onboarding.ecs.rights": "実行ロールに、このシークレットへの secretsmanager:GetSecretValue が必要です。トークン自体はタスク定義に書き込まれません。",
+  "onboarding.ecs.instrument": "次のコマンド 1 つで準備が整います。お使いのタスク定義（CodeDeploy の taskdef.json や CloudFormation テンプレートも可）を" +
+    "そのまま読み込み、監視対象となるタスク定義を書き出します。",
+  "onboarding.ecs.instrumentLabel": "タスク定義への組み込み",
+  "onboarding.ecs.again": "繰り返し実行しても結果は変わりません。hinomi instrument --remove で元に戻せます。--skip NAME で特定のコンテナを除外できます。",
+  "onboarding.ecs.result": "書き出されるタスク定義の例",
+  "onboarding.ecs.deploy": "書き出したタスク定義を登録し、通常どおりサービスをデプロイします。",
+  "onboarding.ecs.pipeline": "パイプラインや Terraform で使う場合",
+  "onboarding.ecs.pipelineHelp": "デプロイのたびにタスク定義のコピーへ組み込みを行い、登録して、サービスをデプロイします（ローリング、Blue/Green のどちらにも対応）。" +
+    "組み込めないタスク定義はデプロイされません。Terraform 用のモジュールは deploy/terraform にあります。",
+  "onboarding.ecs.pipelineLabel": "パイプラインのステップ",
+  "account.about": "Hinomi について",
+  "account.aboutHelp": "Apache License 2.0 のフリーソフトウェアです。このコンソールには第三者のパッケージが含まれます。",
+  "account.licences": "パッケージのライセンス",
   "onboarding.ecs.fargate": "Fargate のプラットフォームバージョンは 1.4.0 以降が必要です。",
   "onboarding.ecs.ec2": "networkMode が awsvpc でなく bridge や host の場合も、サーバーへ接続できれば動作します。",
   "onboarding.ecs.register": "タスクの登録",
@@ -1499,7 +1512,7 @@ export const ja: Dictionary = {
   "rules.conflict.name_taken": "同じ名前のものが Hinomi にも追加されました。適用されているのは自組織のものです。",
   "rules.why": "なぜ重要か",
   "rules.next": "検知したときに確認すること",
-  "rules.respond": "対応",
+  "rules.respond": "対応方法",
   "rules.condition": "条件",
   "rules.conditionHelp": "下線付きの名前はマクロとリストです。クリックすると中身が表示されます。",
   "rules.notLoaded": "適用されていないため、エンジンに条件がありません。「YAML」を参照してください。",

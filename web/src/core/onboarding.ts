@@ -1,4 +1,4 @@
-// What somebody copies to have something watched: commands and files that agree with docs/deployment.md.
+// What somebody copies to have something watched: commands and files that agree with docs/fargate.md.
 
 export const KINDS = ["host", "fargate", "ec2", "falco"] as const;
 export type Kind = (typeof KINDS)[number];
@@ -50,40 +50,88 @@ function regionOf(arn: string): string {
   return arn.split(":")[3] || "eu-west-1";
 }
 
-/** The task of deploy/ecs/task-definition.json, with an agent that has a server, and a place of its own for what it keeps. */
-export function taskDefinition(task: Task): string {
-  const log = (stream: string) => ({ logDriver: "awslogs", options: { "awslogs-group": "/ecs/shop",
-    "awslogs-region": regionOf(task.secret), "awslogs-stream-prefix": stream } });
-  const volume = (readOnly: boolean) => ({ sourceVolume: "hinomi", containerPath: "/hinomi", readOnly });
-  const environment = [{ name: "HINOMI_SERVER_URL", value: task.url },
+/** A word of a shell, in quotes only where it needs them. */
+export function word(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : quoted(text);
+}
+
+/** What the agent of a definition has to know, as options of `hinomi instrument`. */
+function instrumentOptions(task: Task): string[] {
+  return [`--agent-image ${word(task.image)}`, `--server ${word(task.url)}`, ...(task.ca ? [`--server-ca ${word(task.ca)}`] : []),
+    `--token-secret ${word(task.secret)}`];
+}
+
+export function instrumentCommand(task: Task): string {
+  return ["hinomi instrument", ...instrumentOptions(task), "-o instrumented.json taskdef.json"].join(" \\\n    ");
+}
+
+/** The step of a pipeline: instruments a copy, registers that and has the service deploy it. */
+export function deployCommand(task: Task): string {
+  return ["deploy/ecs/deploy.sh CLUSTER SERVICE taskdef.json", ...instrumentOptions(task)].join(" \\\n    ");
+}
+
+const HEALTH = "exec 3<>/dev/tcp/127.0.0.1/9464 && printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n' >&3 && " +
+  'read -r _ status _ <&3 && [ "$status" = 200 ]';
+
+function log(task: Task, stream: string) {
+  return { logDriver: "awslogs", options: { "awslogs-group": "/ecs/shop", "awslogs-region": regionOf(task.secret),
+    "awslogs-stream-prefix": stream } };
+}
+
+function volume(readOnly: boolean) {
+  return { sourceVolume: "hinomi", containerPath: "/hinomi", readOnly };
+}
+
+/** The two containers that are added: see src/instrument/sidecar.c. */
+function sidecar(task: Task, record: string) {
+  const environment = [{ name: "HINOMI_METRICS_LISTEN", value: "127.0.0.1:9464" },
+    { name: "HINOMI_SERVER_URL", value: task.url },
     ...(task.ca ? [{ name: "HINOMI_SERVER_CA_SHA256", value: task.ca }] : [])];
+  return [
+    { name: "hinomi-init", image: task.image, essential: false, user: "0",
+      entryPoint: ["/bin/cp", "/usr/bin/hinomi-shim", "/hinomi/hinomi-shim"], readonlyRootFilesystem: true,
+      mountPoints: [volume(false)], logConfiguration: log(task, "hinomi-init") },
+    { name: "hinomi-agent", image: task.image, essential: false, user: "0", entryPoint: ["/usr/bin/hinomi-agent"], environment,
+      secrets: [{ name: "HINOMI_SERVER_TOKEN", valueFrom: task.secret }], memoryReservation: 128, readonlyRootFilesystem: true,
+      linuxParameters: { capabilities: { add: ["SYS_PTRACE"] } },
+      dependsOn: [{ containerName: "hinomi-init", condition: "SUCCESS" }],
+      mountPoints: [volume(false),
+        { sourceVolume: "hinomi-state", containerPath: "/var/lib/hinomi-agent", readOnly: false }],
+      healthCheck: { command: ["CMD", "/bin/bash", "-c", HEALTH], interval: 10, timeout: 5, retries: 3, startPeriod: 10 },
+      logConfiguration: log(task, "hinomi-agent"), dockerLabels: { "hinomi.instrument": record } },
+  ];
+}
+
+const WIDTH = 96;
+
+/** JSON in which what fits on a line is on one, as people write it. */
+export function json(value: unknown, indent = "", width = WIDTH): string {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const inner = `${indent}  `;
+  const rows = (room: number) => Array.isArray(value) ? value.map((one) => json(one, inner, room))
+    : Object.entries(value).map(([name, one]) => `${JSON.stringify(name)}: ${json(one, inner, room)}`);
+  const [open, close, blank] = Array.isArray(value) ? ["[", "]", ""] : ["{", "}", " "];
+  const line = open + blank + rows(Infinity).join(", ") + blank + close;
+  return indent.length + line.length <= width ? line
+    : `${open}\n${rows(width).map((row) => inner + row).join(",\n")}\n${indent}${close}`;
+}
+
+/** An application's task as `hinomi instrument` leaves it; `--remove` gives back the one without what is of Hinomi. */
+export function taskDefinition(task: Task): string {
   const fargate = task.launch === "FARGATE";
-  return JSON.stringify({
-    family: "shop", requiresCompatibilities: [task.launch], networkMode: "awsvpc", pidMode: "task",
+  const application = { name: "application", image: "111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop:42", essential: true,
+    entryPoint: ["/hinomi/hinomi-shim", "--", "/usr/local/bin/shop"], command: ["--port", "8080"],
+    portMappings: [{ containerPort: 8080, protocol: "tcp" }], logConfiguration: log(task, "application"),
+    dependsOn: [{ containerName: "hinomi-init", condition: "SUCCESS" }, { containerName: "hinomi-agent", condition: "START" }],
+    mountPoints: [volume(true)] };
+  return json({
+    family: "shop", requiresCompatibilities: [task.launch], networkMode: "awsvpc",
     ...(fargate ? { cpu: "512", memory: "1024",
       runtimePlatform: { operatingSystemFamily: "LINUX", cpuArchitecture: "X86_64" } } : { memory: "1024" }),
     executionRoleArn: `arn:aws:iam::${task.secret.split(":")[4] || "111122223333"}:role/ecsTaskExecutionRole`,
-    volumes: [{ name: "hinomi" }, { name: "hinomi-state" }],
-    containerDefinitions: [
-      { name: "hinomi-init", image: task.image, essential: false, user: "0",
-        entryPoint: ["/bin/cp", "/usr/bin/hinomi-shim", "/hinomi/hinomi-shim"], command: [], readonlyRootFilesystem: true,
-        mountPoints: [volume(false)], logConfiguration: log("hinomi-init") },
-      { name: "hinomi-agent", image: task.image, essential: false, user: "0", entryPoint: ["/usr/bin/hinomi-agent"],
-        command: [], environment, secrets: [{ name: "HINOMI_SERVER_TOKEN", valueFrom: task.secret }],
-        cpu: 128, memoryReservation: 128, readonlyRootFilesystem: true,
-        linuxParameters: { capabilities: { add: ["SYS_PTRACE"] } },
-        dependsOn: [{ containerName: "hinomi-init", condition: "SUCCESS" }],
-        mountPoints: [volume(false),
-          { sourceVolume: "hinomi-state", containerPath: "/var/lib/hinomi-agent", readOnly: false }],
-        logConfiguration: log("hinomi-agent") },
-      { name: "application", image: "111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop:42", essential: true,
-        entryPoint: ["/hinomi/hinomi-shim", "--", "/usr/local/bin/shop"], command: ["--port", "8080"],
-        portMappings: [{ containerPort: 8080, protocol: "tcp" }],
-        dependsOn: [{ containerName: "hinomi-init", condition: "SUCCESS" },
-          { containerName: "hinomi-agent", condition: "START" }],
-        mountPoints: [volume(true)], logConfiguration: log("application") },
-    ],
-  }, null, 2);
+    containerDefinitions: [application, ...sidecar(task, ":VP application:DM")],
+    volumes: [{ name: "hinomi" }, { name: "hinomi-state" }], pidMode: "task",
+  });
 }
 
 export function falcoYaml(url: string, token: string): string {

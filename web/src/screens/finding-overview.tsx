@@ -9,6 +9,7 @@ import { useResource } from "../core/resource";
 import type { Document, Finding, Finding as Row, RuleText } from "../generated/schemas";
 import { Copy } from "../ui/copy";
 import { Text } from "../ui/text";
+import { Advice } from "./finding-advice";
 import { EvidenceList, FieldGroups } from "./finding-evidence";
 import { Facts } from "./finding-facts";
 import { Processes } from "./finding-processes";
@@ -19,7 +20,7 @@ interface Props {
   of: Finding;
   rule: Document | undefined;
   texts: RuleText | undefined;
-  onPart: (part: "timeline" | "related") => void;
+  onChange: () => void;
 }
 
 /** How many findings in a week have the same rule, and of these the same image. */
@@ -42,27 +43,6 @@ function Summary({ of, rule }: Props) {
         <Copy of={lines.map(plain).join("\n")} what={t("finding.summary")} word={t("action.copy")} />
       </div>
       <ul>{lines.map((line, i) => <li key={i}>{woven(line)}</li>)}</ul>
-    </section>
-  );
-}
-
-function Advice({ texts }: { texts: RuleText | undefined }) {
-  if (!texts) return null;
-  return (
-    <>
-      {texts.why && <section><h3>{t("finding.why")}</h3><p>{texts.why}</p></section>}
-      <Steps title={t("finding.next")} of={texts.next} />
-      <Steps title={t("finding.respond")} of={texts.respond} />
-    </>
-  );
-}
-
-function Steps({ title, of }: { title: string; of: string[] | undefined }) {
-  if (!of || of.length === 0) return null;
-  return (
-    <section>
-      <h3>{title}</h3>
-      <ol class="finding-next">{of.map((step) => <li key={step}>{step}</li>)}</ol>
     </section>
   );
 }
@@ -137,11 +117,12 @@ function Members({ of }: { of: Finding }) {
 }
 
 export function Overview(props: Props) {
-  const { of, texts, rule } = props;
+  const { of, texts, rule, onChange } = props;
   return (
     <div class="finding-overview">
       <div>
         <Summary {...props} />
+        <Advice of={of} texts={texts} onChange={onChange} />
         {of.sequence && <Members of={of} />}
         {!of.sequence && (
           <>
@@ -152,7 +133,6 @@ export function Overview(props: Props) {
             </section>
           </>
         )}
-        <Advice texts={texts} />
       </div>
       <div class="beside">
         <section><h3>{t("finding.facts")}</h3><Facts of={of} known={rule !== undefined} /></section>

@@ -96,7 +96,8 @@ export default function FindingView(props: FindingProps) {
       <Head of={data} texts={texts} {...props} />
       <Tabs<Part> label={t("finding.sections")} chosen={part} onChoose={choose}
         tabs={PARTS.map((value) => ({ value, label: t(`finding.${value}`) }))}>
-        {part === "overview" && <Overview of={data} rule={rule} texts={texts} onPart={choose} />}
+        {part === "overview" && <Overview of={data} rule={rule} texts={texts}
+          onChange={() => { props.finding.reload(); props.onChange(); }} />}
         {part === "timeline" && <Timeline of={data} />}
         {part === "related" && <Related of={data} />}
         {part === "alerts" && <Alerts of={data} />}

@@ -2,8 +2,8 @@
 import { useState } from "preact/hooks";
 import { t } from "../core/i18n";
 import {
-  BUILD_COMMAND, DOCKERFILE, falcoYaml, hostCommand, IMAGE_EXAMPLE, isLoopback, SECRET_EXAMPLE, secretCommand, taskDefinition,
-  type Kind,
+  BUILD_COMMAND, deployCommand, DOCKERFILE, falcoYaml, hostCommand, IMAGE_EXAMPLE, instrumentCommand, isLoopback,
+  SECRET_EXAMPLE, secretCommand, taskDefinition, type Kind,
 } from "../core/onboarding";
 import { Field } from "../ui/field";
 import { Code } from "./onboarding-code";
@@ -39,6 +39,7 @@ function Host({ made }: { made: Made }) {
 function Ecs({ made, launch }: { made: Made; launch: "FARGATE" | "EC2" }) {
   const [image, setImage] = useState(IMAGE_EXAMPLE);
   const [secret, setSecret] = useState(SECRET_EXAMPLE);
+  const task = { launch, url: made.url, ca: made.ca, secret: secret.trim(), image: image.trim() };
   return (
     <>
       <Reach url={made.url} />
@@ -51,15 +52,27 @@ function Ecs({ made, launch }: { made: Made; launch: "FARGATE" | "EC2" }) {
         <Field label={t("onboarding.ecs.imageName")} name="image" value={image} onText={setImage} maxLength={500} />
         <Field label={t("onboarding.ecs.arn")} name="secret" value={secret} onText={setSecret} maxLength={500} />
       </div>
-      <p>{t("onboarding.ecs.task")}</p>
-      <Code label="task-definition.json" text={taskDefinition({ launch, url: made.url, ca: made.ca, secret, image })} />
+      <p>{t("onboarding.ecs.instrument")}</p>
+      <Code label={t("onboarding.ecs.instrumentLabel")} text={instrumentCommand(task)} />
       <ul>
         <li>{t("onboarding.ecs.entry")}</li>
+        <li>{t("onboarding.ecs.again")}</li>
         <li>{t("onboarding.ecs.rights")}</li>
         <li>{t(launch === "FARGATE" ? "onboarding.ecs.fargate" : "onboarding.ecs.ec2")}</li>
       </ul>
+      <details class="unfold">
+        <summary>{t("onboarding.ecs.result")}</summary>
+        <p>{t("onboarding.ecs.task")}</p>
+        <Code label="instrumented.json" text={taskDefinition(task)} />
+      </details>
+      <p>{t("onboarding.ecs.deploy")}</p>
       <Code label={t("onboarding.ecs.register")}
-        text="aws ecs register-task-definition --cli-input-json file://task-definition.json" />
+        text="aws ecs register-task-definition --cli-input-json file://instrumented.json" />
+      <details class="unfold">
+        <summary>{t("onboarding.ecs.pipeline")}</summary>
+        <p>{t("onboarding.ecs.pipelineHelp")}</p>
+        <Code label={t("onboarding.ecs.pipelineLabel")} text={deployCommand(task)} />
+      </details>
     </>
   );
 }

@@ -138,6 +138,16 @@ function Password() {
   );
 }
 
+function About() {
+  const version = useResource("version", (signal) => api("GET /v1/version", { signal }));
+  return (
+    <>
+      <Facts rows={[[t("system.server"), <Text of={version.data?.version} mono />]]} />
+      <p><a href="/licences.txt" target="_blank" rel="noreferrer">{t("account.licences")}</a></p>
+    </>
+  );
+}
+
 export default function Account() {
   return (
     <Settings at="account">
@@ -145,6 +155,7 @@ export default function Account() {
       <Part title={t("account.looks")} help={t("account.looksHelp")}><Looks /></Part>
       <Part title={t("account.filters")} help={t("account.filtersHelp")}><DefaultFilter /></Part>
       <Part title={t("login.password")} help={t("account.passwordHelp")}><Password /></Part>
+      <Part title={t("account.about")} help={t("account.aboutHelp")}><About /></Part>
     </Settings>
   );
 }

@@ -23,6 +23,16 @@ async function headers({ server, check }) {
   check(plain.body === file.body && plain.headers.get("content-encoding") === null, "unpacked for those who want it");
 }
 
+/** Of each package that package.json brings into the output, the text of its licence. */
+async function licences({ server, check }) {
+  const { status, body, headers: of } = await server.ask("GET", "/licences.txt");
+  check(status === 200 && of.get("content-type").startsWith("text/plain"), "the licences are a text");
+  const { dependencies } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  for (const [name, version] of Object.entries(dependencies)) check(body.includes(`\n${name} ${version} (`), `the licence of ${name}`);
+  const parts = body.split(/^={78}\n.*\n={78}$/m).slice(1);
+  check(parts.length > 8 && parts.every((part) => /copyright/i.test(part)), "each has its notice");
+}
+
 async function noPages({ server, check }) {
   for (const path of ["/v1/nothing", "/assets/none.js"]) {
     check((await server.ask("GET", path, undefined, { Accept: "text/html" })).status === 404, `${path} is not a page`);
@@ -36,5 +46,6 @@ export const needs = "login";
 export default async function serving(w) {
   await headers(w);
   await contract(w);
+  await licences(w);
   await noPages(w);
 }

@@ -1,9 +1,9 @@
 // Onboarding: the command that is shown starts a real agent, its heartbeat is met, and a detection on purpose arrives.
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 
 export const needs = "login";
 
@@ -58,16 +58,53 @@ async function host(w) {
   await until("the agent is missed", async () => agent.exitCode !== null || agent.signalCode !== null);
 }
 
-async function ecs({ page, server, check }) {
+/** The command that is shown, run on the original of the definition that is shown: the same definition comes out. */
+function instrumented({ program, check }, kind, shown, command) {
+  const hinomi = resolve(dirname(dirname(program)), "cli", "hinomi");
+  if (!existsSync(hinomi)) {
+    console.log("skipped: the command of onboarding: hinomi is not built");
+    return;
+  }
+  const folder = mkdtempSync(join(tmpdir(), "hinomi-onboarding-"));
+  try {
+    const env = { ...process.env, PATH: `${dirname(hinomi)}:${process.env.PATH}` };
+    writeFileSync(join(folder, "shown.json"), shown);
+    const run = (line) => spawnSync("sh", ["-c", line], { cwd: folder, env, encoding: "utf8" });
+    const back = run("hinomi instrument --remove -o taskdef.json shown.json");
+    check(back.status === 0, `${kind}: the definition that is shown is taken back: ${back.stderr}`);
+    check(!readFileSync(join(folder, "taskdef.json"), "utf8").includes("hinomi"), `${kind}: nothing of it is left`);
+    const done = run(command);
+    check(done.status === 0, `${kind}: the command works: ${done.stderr}`);
+    const [wanted, made] = [shown, readFileSync(join(folder, "instrumented.json"), "utf8")].map((text) => sorted(JSON.parse(text)));
+    check(made === wanted, `${kind}: the command makes what is shown:\n${made}\n${wanted}`);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Without regard to the order of members. */
+function sorted(value) {
+  return JSON.stringify(value, (_, one) => one && typeof one === "object" && !Array.isArray(one)
+    ? Object.fromEntries(Object.entries(one).sort(([a], [b]) => (a < b ? -1 : 1))) : one);
+}
+
+async function ecs(w) {
+  const { page, server, check } = w;
   for (const [kind, launch] of [["fargate", "FARGATE"], ["ec2", "EC2"]]) {
     await page.goto(`${server.url}/onboarding?kind=${kind}`);
     await page.getByRole("button", { name: "Make the token" }).click();
     await page.getByLabel("ARN of the secret").fill("arn:aws:secretsmanager:ap-northeast-1:999988887777:secret:hinomi-x");
-    const task = JSON.parse(await page.locator("pre", { hasText: "containerDefinitions" }).textContent());
+    await page.getByText("What it makes of a definition").click();
+    await page.getByText("In a pipeline, or with Terraform").click();
+    const shown = await page.locator("pre", { hasText: "containerDefinitions" }).textContent();
+    const task = JSON.parse(shown);
     const agent = task.containerDefinitions.find((one) => one.name === "hinomi-agent");
     check(task.requiresCompatibilities[0] === launch && task.pidMode === "task", `${kind}: the task`);
-    check(agent.secrets[0].valueFrom.endsWith("hinomi-x") && agent.environment[0].value === server.url, `${kind}: the agent's server`);
+    check(agent.secrets[0].valueFrom.endsWith("hinomi-x") && agent.environment[1].value === server.url, `${kind}: the agent's server`);
     check(agent.logConfiguration.options["awslogs-region"] === "ap-northeast-1", `${kind}: the region`);
+    instrumented(w, kind, shown, await page.locator("pre[aria-label='Instrument the task']").textContent());
+    await w.accessible(`onboarding, ${kind}`);
+    if (w.pictures) await page.screenshot({ path: join(w.pictures, `onboarding-${kind}-whole.png`), fullPage: true });
   }
 }
 
