@@ -44,8 +44,9 @@ build-fuzz/build.ninja:
 fuzz:
 	@tools/deps.sh build fuzz
 	@$(MAKE) --no-print-directory build-fuzz/build.ninja
-	@ninja -C build-fuzz fuzzers tests/property/property-matcher
+	@ninja -C build-fuzz fuzzers tests/property/property-matcher tests/property/property-append
 	@build-fuzz/tests/property/property-matcher $(PROPERTY_WORLDS) 1000 $$(date +%s)
+	@build-fuzz/tests/property/property-append $(PROPERTY_WORLDS) 1000 $$(date +%s)
 	@tools/fuzz.sh build-fuzz $(FUZZ_SECONDS) $(ARGS)
 
 soak: all
