@@ -17,7 +17,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define MORE_MS 10000 /* than an exchange and the wait for it may take */
+#define MORE_MS 5000 /* than an exchange and the wait for it may take */
 
 int courier_fork(struct courier **ret, struct err *err)
 {
