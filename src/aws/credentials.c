@@ -81,7 +81,9 @@ static int64_t time_of(const char *text, int64_t now_s)
 {
     struct tm tm = { 0 };
     const char *end = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
-    end += end && *end == '.' ? 1 + strspn(end + 1, "0123456789") : 0;
+    if (end && *end == '.') {
+        end += 1 + strspn(end + 1, "0123456789");
+    }
     return end && strcmp(end, "Z") == 0 ? (int64_t)timegm(&tm) : now_s + UNKNOWN_S;
 }
 
