@@ -335,7 +335,7 @@ class Credentials(unittest.TestCase):
         with self.aws(AWS_CONTAINER_AUTHORIZATION_TOKEN="a\r\nX: y") as aws:
             self.assertEqual(aws.do("credentials", wait=True, now=NOW)[0], -22)
         with self.aws(AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE="/nonexistent") as aws:
-            self.assertEqual(aws.do("credentials", wait=True, now=NOW)[0], -2)
+            self.assertEqual(aws.do("credentials", wait=True, now=NOW)[0], -5)
 
     def test_where_they_come_from(self):
         with Aws() as aws:
