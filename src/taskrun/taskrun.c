@@ -22,6 +22,7 @@
 
 static void listen_to(sigset_t *ret, sigset_t *ret_before)
 {
+    signal(SIGCHLD, SIG_DFL); /* whoever started this may ignore it */
     sigemptyset(ret);
     sigaddset(ret, SIGINT);
     sigaddset(ret, SIGTERM);
@@ -35,8 +36,8 @@ static int wait_for(pid_t engine, const sigset_t *set)
     int status, asked = 0;
     for (;;) {
         pid_t pid = waitpid(engine, &status, WNOHANG);
-        if (pid == engine) {
-            return WIFEXITED(status) ? WEXITSTATUS(status) : TASKRUN_FAILED;
+        if (pid != 0 && !(pid < 0 && errno == EINTR)) {
+            return pid == engine && WIFEXITED(status) ? WEXITSTATUS(status) : TASKRUN_FAILED;
         }
         int signal = sigwaitinfo(set, NULL);
         if (signal > 0 && signal != SIGCHLD) {
