@@ -506,7 +506,7 @@ class Images(Suite):
         config = dict(self.CONFIG, Volumes={"/dir": {}, "/new/one": {}, "/link": {}}, User="")
         path = oci_layout(os.path.join(self.place.folder, "layout"), self.layers(), config)
         printed = self.run_task(
-            {"name": "web", "image": "bb", "entryPoint": ["/bin/sh", "-c", "sleep 1; ls /dir /new/one; cat /dir/a; touch /dir/z 2>&1"],
+            {"name": "web", "image": "bb", "entryPoint": ["/bin/sh", "-c", "sleep 1; ls /dir /new/one; cat /dir/a; touch /dir/z 2>&1; true"],
              "volumesFrom": [{"sourceContainer": "data", "readOnly": True}]},
             {"name": "data", "image": "app:1", "essential": False, "command": ["cat /dir/b; echo -n changed >/dir/a; echo >/new/one/y; sleep 100"]},
             images={"bb": self.place.root, "app:1": path})
