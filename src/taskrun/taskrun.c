@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #define DEFAULT_REGION "us-east-1"
@@ -53,14 +54,8 @@ static int start(struct run *run, pid_t *ret_engine)
         return err_set(run->err, -errno, "no pipe: %s", strerror(errno));
     }
     fflush(NULL);
-    /* Only for what is forked from here on, and nothing else is. */
-    if (unshare(CLONE_NEWPID) < 0) {
-        int r = err_set(run->err, -errno, "no process namespace: %s", strerror(errno));
-        close(ends[0]);
-        close(ends[1]);
-        return r;
-    }
-    pid_t engine = fork();
+    /* Not unshare and fork: this process' other children, and threads, belong where it is itself. */
+    pid_t engine = (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL);
     if (engine == 0) {
         close(ends[1]);
         run->lifeline = ends[0];
@@ -69,7 +64,7 @@ static int start(struct run *run, pid_t *ret_engine)
     close(ends[0]);
     if (engine < 0) {
         close(ends[1]);
-        return err_set(run->err, -errno, "no process: %s", strerror(errno));
+        return err_set(run->err, -errno, "no process namespace: %s", strerror(errno));
     }
     *ret_engine = engine; /* the other end stays open as long as this process lives */
     return 0;
