@@ -1,5 +1,5 @@
 /*
- * setup: what has to be there before the first container: namespaces, a folder in memory, images, volumes, the pause.
+ * setup: what has to be there before the first container: namespaces, a folder in memory, the pause.
  *
  * Mounts are made in this process' own mount namespace, so they end with it. The network namespace is this process' own, or
  * one that it joined; runc gets it, and the process namespace of the pause, by their files in /proc.
@@ -27,7 +27,7 @@
 #include <sys/syscall.h>
 
 #define METADATA_HOST "169.254.170.2"
-#define SECRET_MAX    65536
+#define RESOLVER_MAX  65536
 #define HOSTS_FILE    "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n127.0.0.1 %s\n"
 
 static int failed(struct run *run, const char *what)
@@ -107,7 +107,7 @@ static int write_names(struct run *run)
 {
     char hosts[256];
     struct buf resolver;
-    buf_init(&resolver, SECRET_MAX);
+    buf_init(&resolver, RESOLVER_MAX);
     int r = 0;
     if (run->options->resolver) {
         r = file_read(run->options->resolver, &resolver, run->err);
@@ -122,204 +122,6 @@ static int write_names(struct run *run)
     buf_done(&resolver);
     return r == 0 ? write_private(run, "init", str_from(embedded_init, embedded_init_size), 0755)
                   : r;
-}
-
-static const char *file_named(const struct taskrun_files *files, struct str name)
-{
-    for (uint32_t i = 0; i < files->n; i++) {
-        if (str_eq(files->items[i].name, name)) {
-            return files->items[i].path;
-        }
-    }
-    return NULL;
-}
-
-static int make_volumes(struct run *run)
-{
-    for (uint32_t i = 0; i < run->task.nvolumes; i++) {
-        const struct task_volume *volume = &run->task.volumes[i];
-        const char *given = file_named(&run->options->volumes, volume->name);
-        char *path = run->volumes[i], name[32];
-        if (given && !realpath(given, path)) {
-            return err_set(run->err, -errno, "volume `%s`: %s: %s", volume->name.p, given,
-                           strerror(errno));
-        }
-        if (!given && volume->on_host) {
-            return err_set(run->err, -EINVAL,
-                           "volume `%s` is a folder of the host, which Fargate does not have; "
-                           "--volume %s=PATH",
-                           volume->name.p, volume->name.p);
-        }
-        snprintf(name, sizeof(name), "volume-%u", i);
-        int r = given ? 0 : path_join(path, PATH_MAX, run->folder, name, run->err);
-        r = r == 0 && !given ? tree_make(path, 0755, run->err) : r;
-        if (r < 0) {
-            return r;
-        }
-    }
-    return 0;
-}
-
-int run_find_secret(const struct run *run, const struct slot *slot, const struct task_pair *secret,
-                    struct str *ret)
-{
-    const struct taskrun_files *files = &run->options->secrets;
-    char own[512];
-    struct buf text;
-    snprintf(own, sizeof(own), "%s:%s", slot->def->name.p, secret->name.p);
-    const char *path = file_named(files, str_of(own));
-    path = path ? path : file_named(files, secret->name);
-    path = path ? path : file_named(files, secret->value);
-    if (!path) {
-        return err_set(run->err, -ENOENT,
-                       "container `%s`: where is its secret %s? --secret %s=FILE",
-                       slot->def->name.p, secret->name.p, secret->name.p);
-    }
-    buf_init(&text, SECRET_MAX);
-    int r = file_read(path, &text, run->err);
-    text.n -= r == 0 && text.n > 0 && text.p[text.n - 1] == '\n';
-    bool good = r == 0 && (text.n == 0 || !memchr(text.p, '\0', text.n));
-    *ret = good ? arena_str(run->arena, buf_str(&text)) : (struct str){ 0 };
-    buf_done(&text);
-    return r < 0    ? r
-           : ret->p ? 0
-                    : err_set(run->err, -EINVAL, "%s: not a secret that fits a variable", path);
-}
-
-static int prepare_image(struct run *run, uint32_t i)
-{
-    const struct task_images *images = &run->options->images;
-    const struct task_container *c = &run->task.containers[i];
-    char name[32], folder[PATH_MAX];
-    for (uint32_t k = 0; k < i; k++) {
-        if (task_image_same(images, c, &run->task.containers[k])) {
-            run->images[i] = run->images[k];
-            run->slots[i].image = run->images[k];
-            return 0;
-        }
-    }
-    run->images[i] = ARENA_NEW(run->arena, struct task_image);
-    run->slots[i].image = run->images[i];
-    snprintf(name, sizeof(name), "image-%u", i);
-    int r = path_join(folder, sizeof(folder), run->folder, name, run->err);
-    return r < 0 || !run->images[i]
-               ? err_set(run->err, -ENOMEM, "out of memory")
-               : task_image_prepare(images, c, folder, run->arena, run->images[i], run->err);
-}
-
-static int make_in(struct run *run, const char *folder, const char *name, char *ret)
-{
-    int r = path_join(ret, PATH_MAX, folder, name, run->err);
-    return r == 0 ? tree_make(ret, 0755, run->err) : r;
-}
-
-/* Where the disk's file system cannot be the upper one, memory is. */
-static int mount_over(struct run *run, const char *lower, const char *folder, const char *to)
-{
-    char upper[PATH_MAX], work[PATH_MAX], *options = arena_bytes(run->arena, (size_t)3 * PATH_MAX);
-    int r = make_in(run, folder, "upper", upper);
-    r = r == 0 ? make_in(run, folder, "work", work) : r;
-    if (r < 0 || !options) {
-        return r < 0 ? r : err_set(run->err, -ENOMEM, "out of memory");
-    }
-    if (strpbrk(lower, ":,\\") || strpbrk(upper, ":,\\")) {
-        return err_set(run->err, -EINVAL, "%s: a path with a colon, comma or backslash in it",
-                       lower);
-    }
-    snprintf(options, (size_t)3 * PATH_MAX, "lowerdir=%s,upperdir=%s,workdir=%s", lower, upper,
-             work);
-    return mount("overlay", to, "overlay", 0, options) < 0 ? -errno : 0;
-}
-
-static int mount_root(struct run *run, struct slot *slot)
-{
-    char name[32], folder[PATH_MAX];
-    snprintf(name, sizeof(name), "over-%u", slot->index);
-    int r = make_in(run, slot->bundle, "rootfs", slot->root);
-    r = r == 0 ? make_in(run, run->folder, name, folder) : r;
-    r = r == 0 ? mount_over(run, slot->image->root, folder, slot->root) : r;
-    if (r == -EINVAL || r == -EOPNOTSUPP) {
-        r = make_in(run, slot->bundle, "over", folder);
-        r = r == 0 ? mount_over(run, slot->image->root, folder, slot->root) : r;
-    }
-    return r < 0 && !run->err->code
-               ? err_set(run->err, r, "%s cannot be laid under a container: %s", slot->image->root,
-                         strerror(-r))
-               : r;
-}
-
-static struct task_words words_of(struct run *run, const struct image_words *words)
-{
-    struct task_words copy = { .items = ARENA_ARRAY(run->arena, struct str, words->n + 1) };
-    for (uint32_t i = 0; copy.items && i < words->n; i++) {
-        copy.items[copy.n++] = words->items[i];
-    }
-    return copy;
-}
-
-/* As ECS does: an entry point in the definition drops the image's command too. */
-static int merge_args(struct run *run, struct slot *slot)
-{
-    const struct task_container *c = slot->def;
-    struct task_words entry = c->entry_point, command = c->command;
-    if (entry.n == 0) {
-        entry = words_of(run, &slot->image->config.entry_point);
-        command = command.n ? command : words_of(run, &slot->image->config.command);
-    }
-    slot->args.items = ARENA_ARRAY(run->arena, struct str, entry.n + command.n + 1);
-    if (!slot->args.items) {
-        return err_set(run->err, -ENOMEM, "out of memory");
-    }
-    for (uint32_t i = 0; i < entry.n + command.n; i++) {
-        slot->args.items[slot->args.n++] =
-            i < entry.n ? entry.items[i] : command.items[i - entry.n];
-    }
-    return slot->args.n ? 0
-                        : err_set(run->err, -EINVAL,
-                                  "container `%s`: neither the definition nor the image says what "
-                                  "to run; --image-config %s=PATH",
-                                  c->name.p, c->name.p);
-}
-
-static int signal_of(struct str name)
-{
-    static const struct {
-        const char *name;
-        int number;
-    } names[] = { { "TERM", SIGTERM }, { "INT", SIGINT },    { "QUIT", SIGQUIT },
-                  { "HUP", SIGHUP },   { "KILL", SIGKILL },  { "USR1", SIGUSR1 },
-                  { "USR2", SIGUSR2 }, { "WINCH", SIGWINCH } };
-    name = str_starts(name, STR("SIG")) ? str_from_offset(name, 3) : name;
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-        char number[8];
-        snprintf(number, sizeof(number), "%d", names[i].number);
-        if (str_eqz(name, names[i].name) || str_eqz(name, number)) {
-            return names[i].number;
-        }
-    }
-    return SIGTERM;
-}
-
-static int prepare_slot(struct run *run, struct slot *slot)
-{
-    const struct image_config *config = &slot->image->config;
-    const struct task_container *c = slot->def;
-    char name[32];
-    snprintf(name, sizeof(name), "container-%u", slot->index);
-    slot->directory = c->working_directory.n        ? c->working_directory
-                      : config->working_directory.n ? config->working_directory
-                                                    : STR("/");
-    slot->stop_signal = signal_of(config->stop_signal);
-    int r = merge_args(run, slot);
-    r = r == 0 ? make_in(run, run->private, name, slot->bundle) : r;
-    r = r == 0 ? mount_root(run, slot) : r;
-    r = r == 0
-            ? account_find(slot->root, c->user.n ? c->user : config->user, &slot->account, run->err)
-            : r;
-    r = r == 0 ? bundle_write(run, slot) : r;
-    return r < 0 && strncmp(run->err->message, "container", 9) != 0
-               ? err_wrap(run->err, "container `%s`", c->name.p)
-               : r;
 }
 
 /* The pause's program takes its root away from itself, then waits. */
@@ -376,13 +178,7 @@ int run_set_up(struct run *run)
     r = r == 0 ? metadata_listen(run) : r;
     r = r == 0 ? limit_task(run) : r;
     r = r == 0 ? write_names(run) : r;
-    r = r == 0 ? make_volumes(run) : r;
-    for (uint32_t i = 0; r == 0 && i < run->task.ncontainers; i++) {
-        r = prepare_image(run, i);
-    }
+    r = r == 0 ? run_prepare_images(run) : r;
     r = r == 0 && run->task.pid_shared ? start_pause(run) : r;
-    for (uint32_t i = 0; r == 0 && i < run->task.ncontainers; i++) {
-        r = prepare_slot(run, &run->slots[i]);
-    }
-    return r;
+    return r == 0 ? run_prepare_containers(run) : r;
 }

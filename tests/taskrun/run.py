@@ -501,6 +501,18 @@ class Images(Suite):
     def test_saved(self):
         self.judge(saved_tar(os.path.join(self.place.folder, "saved.tar"), self.layers(), self.CONFIG))
 
+    def test_declared_volumes(self):
+        """They begin with what the image has there, and go with volumesFrom."""
+        config = dict(self.CONFIG, Volumes={"/dir": {}, "/new/one": {}, "/link": {}}, User="")
+        path = oci_layout(os.path.join(self.place.folder, "layout"), self.layers(), config)
+        printed = self.run_task(
+            {"name": "web", "image": "bb", "entryPoint": ["/bin/sh", "-c", "sleep 1; ls /dir /new/one; cat /dir/a; touch /dir/z 2>&1; true"],
+             "volumesFrom": [{"sourceContainer": "data", "readOnly": True}]},
+            {"name": "data", "image": "app:1", "essential": False, "command": ["cat /dir/b; echo -n changed >/dir/a; echo >/new/one/y; sleep 100"]},
+            images={"bb": self.place.root, "app:1": path})
+        self.assertEqual(printed["data"], ["b"])
+        self.assertEqual([line for line in printed["web"] if line], ["/dir:", "a", "b", "/new/one:", "y", "changedtouch: /dir/z: Read-only file system"])
+
     def test_broken(self):
         folder = oci_layout(os.path.join(self.place.folder, "layout"), self.layers(), self.CONFIG)
         blobs = os.path.join(folder, "blobs/sha256")
