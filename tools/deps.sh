@@ -18,11 +18,11 @@ packages()
         wget rsync sudo openssh-client openssh-server podman-docker gdb strace golang \
         default-jdk-headless nodejs postgresql nginx-light redis-server bubblewrap procps bash \
         make gcc redis-tools dnsmasq-base faketime \
-        python3-botocore python3-yaml python3-aiosmtpd chromium fonts-noto-cjk ;;
+        python3-botocore python3-yaml python3-aiosmtpd chromium fonts-noto-cjk openssl ;;
     bench) echo podman runc util-linux busybox-static nginx-light wrk redis-server redis-tools postgresql python3-flask \
         gunicorn make gcc $(command -v node >/dev/null || echo nodejs) ;;
     screenshots) echo pngquant ;;
-    demo) echo runc busybox-static iproute2 util-linux ;;
+    demo) echo runc busybox-static iproute2 util-linux dnsmasq-base python3-aiosmtpd musl-tools ;;
     lint) echo clang-14 clang-format clang-tidy cppcheck universal-ctags ;;
     fuzz) echo clang-14 libclang-rt-14-dev ;;
     cover) echo gcovr ;;

@@ -285,7 +285,7 @@ MAKEFILE = """all: $(patsubst %.c,%.o,$(wildcard src/base/*.c src/event/*.c))
 clean:
 \trm -f src/*/*.o
 """
-BUILDER = 'echo >done; while read go; do make -s -j2 && make -s clean && echo "$go" >done; done <>go'
+BUILDER = 'echo >done; exec 3<>go; while read go <&3; do make -s -j2 && make -s clean && echo "$go" >done; done'
 
 
 class Build(Application):

@@ -76,8 +76,15 @@ def table(result):
                      f"({100 * r['kept_range'][0]:.0f}–{100 * r['kept_range'][1]:.0f}) | {late} | {time_of(a['cpu_us'])} → "
                      f"{time_of(b['cpu_us'])} + {time_of(b['agent_us'])} | {memory_of(r)} | "
                      f"{r['start_ms']:.0f} ms, {r['start_adds_ms']:+.0f} |")
-    lines += ["", *described(result)]
+    lines += ["", *alerts(result), *described(result)]
     return "\n".join(lines)
+
+
+def alerts(result):
+    """One line, or none."""
+    found = [f"{rule} {count} × ({application['name']})" for application in result["applications"]
+             for rule, count in application["alerts"].items()]
+    return [f"Alerts: {', '.join(found)}."] if found else []
 
 
 def described(result):

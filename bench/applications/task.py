@@ -10,11 +10,12 @@ import subprocess
 import sys
 import tarfile
 import time
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "sidecar"))
-from pod import CAPS, LIMITS, Failure, podman, read, wait_for  # noqa: E402
+from pod import CAPS, LIMITS, Failure, lines, podman, read, wait_for  # noqa: E402
 
 ULIMITS = LIMITS[1:]
 PREFIX = f"hinomi-bench-{os.getpid()}"
@@ -165,10 +166,12 @@ class Task:
         if self.watched:
             self._wait_log(": watched", len(self.containers))
 
-    def unseen(self):
-        """What the agent says it did not watch."""
-        alerts = read(os.path.join(self.results, "alerts")).splitlines()
-        return [line for line in alerts if '"Hinomi unwatched"' in line or '"Hinomi gap"' in line]
+    def alerts(self):
+        """How often which rule fired; what the agent says it did not watch is a failure."""
+        found = Counter(alert["rule"] for alert in lines(os.path.join(self.results, "alerts")))
+        if found["Hinomi unwatched"] or found["Hinomi gap"]:
+            raise Failure(f"not all was watched: {read(os.path.join(self.results, 'errors'))[-2000:]}")
+        return found
 
     def cpu_s(self):
         """Of the application, of the agent."""

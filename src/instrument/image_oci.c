@@ -127,6 +127,28 @@ static int read_config(const struct image_store *store, struct str json, struct 
     return r;
 }
 
+/* Digests as the files of a layout. */
+static int read_layers(const struct image_store *store, struct jscan layers,
+                       struct image_config *ret, struct err *err)
+{
+    struct jscan_walk walk = jscan_begin(layers);
+    struct jscan at;
+    ret->layers.n = 0;
+    while (jscan_element(&walk, &at)) {
+        char digest[IMAGE_DIGEST_SIZE], path[IMAGE_DIGEST_SIZE + 16];
+        if (take_digest(at, store->arena, digest, err) < 0) {
+            return -EINVAL;
+        }
+        int n = snprintf(path, sizeof(path), "blobs/sha256/%s", digest + strlen("sha256:"));
+        struct str copy = arena_str(store->arena, str_from(path, (size_t)n));
+        if (!copy.p || ret->layers.n == IMAGE_WORDS_MAX) {
+            return err_set(err, -E2BIG, "the image has more than %d layers", IMAGE_WORDS_MAX);
+        }
+        ret->layers.items[ret->layers.n++] = copy;
+    }
+    return 0;
+}
+
 int image_follow(const struct image_store *store, struct str document, struct image_config *ret,
                  struct err *err)
 {
@@ -142,6 +164,7 @@ int image_follow(const struct image_store *store, struct str document, struct im
         bool index = manifests.type == JSCAN_ARRAY;
         int r = index ? choose(store, manifests, &one, err) : 0;
         one = index ? one : jscan_get(root, STR("config"));
+        r = r == 0 && !index ? read_layers(store, jscan_get(root, STR("layers")), ret, err) : r;
         r = r == 0 ? take_digest(one, store->arena, digest, err) : r;
         r = r == 0 ? fetch(store, index, digest, &document, err) : r;
         if (r < 0 || !index) {
