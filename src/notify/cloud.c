@@ -110,9 +110,10 @@ static struct str detail(const struct notify_message *m)
 
 int notify_make_event(const struct notify_message *m, struct courier_request *ret, struct err *err)
 {
-    struct str source = notify_text(m->settings, "source");
+    struct str source = notify_text(m->settings, "source"),
+               region = notify_text(m->settings, "region");
     const struct aws_event what = { .bus = notify_text(m->settings, "bus"),
-                                    .region = notify_text(m->settings, "region"),
+                                    .region = region.n ? region : m->region,
                                     .source = source.n ? source : STR("hinomi"),
                                     .detail_type =
                                         m->finding ? STR("Hinomi Finding") : STR("Hinomi Test"),

@@ -42,7 +42,8 @@ struct notify_message {
     struct str link;    /* to the finding, or the console */
     struct str version; /* of the server */
     struct json_object *settings, *secrets;
-    struct aws *aws; /* NULL: there is none */
+    struct aws *aws;   /* NULL: there is none */
+    struct str region; /* of AWS, where a channel names none */
     struct arena *arena;
 };
 

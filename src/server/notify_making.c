@@ -7,6 +7,7 @@
 #include "server/notify_internal.h"
 
 #include "server/accounts.h"
+#include "server/config.h"
 #include "server/content.h"
 
 #include <errno.h>
@@ -129,6 +130,7 @@ int notify_making_begin(struct notify_making *m, const struct notify_channel *ch
                                  .settings = m->settings,
                                  .secrets = m->secrets,
                                  .aws = m->server->aws,
+                                 .region = str_of(server_config(m->server)->aws_region),
                                  .arena = m->arena };
     int r = find_finding(m, d, err);
     return r == 0 ? find_held(m, d, err) : r;
