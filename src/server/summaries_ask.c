@@ -14,7 +14,7 @@ int summaries_question(struct server *server, const struct finding *finding, str
 {
     const struct report_options options = { .others = -1 };
     struct report report;
-    struct summaries_question made;
+    struct summaries_question made = { 0 };
     struct summarise_question question = { .facts = &made.facts, .language = language };
     int r = summarise_facts(finding, arena, &made.facts);
     r = r == 0 ? report_make(content_report_texts(server), finding, &options, arena, &report) : r;

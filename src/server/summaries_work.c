@@ -104,10 +104,10 @@ static int ask(struct summaries *s, struct arena *arena, struct store_summary *s
                struct buf *body, struct err *err)
 {
     struct server *server = s->server;
-    struct finding finding;
-    struct summaries_question question;
+    struct finding finding = { 0 };
+    struct summaries_question question = { 0 };
     struct summaries_sent sent = { 0 };
-    struct summarise_answer answer;
+    struct summarise_answer answer = { 0 };
     struct jsonw w = { .buf = body };
     int r = server->store->findings->get(server->store, summary->finding, arena, &finding, err);
     r = r == 0 ? summaries_question(server, &finding, summary->language, arena, &question, err) : r;

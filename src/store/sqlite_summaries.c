@@ -116,7 +116,7 @@ static int list(struct store *store, struct str finding, struct arena *arena,
                 struct store_summary **ret, size_t *ret_n, struct err *err)
 {
     struct content_array all = { .arena = arena, .size = sizeof(struct store_summary) };
-    struct content_query query;
+    struct content_query query = { 0 };
     int r = CONTENT_QUERY(&query, store, err,
                           "SELECT id,created_ms,done_ms,input_tokens,output_tokens,finding,"
                           "language,author,provider,model,state,prompt_hash,error,body "
@@ -185,7 +185,7 @@ static int abandon(struct store *store, int64_t now_ms, struct err *err)
 
 static int used(struct store *store, int64_t since_ms, int64_t *ret, struct err *err)
 {
-    struct content_query query;
+    struct content_query query = { 0 };
     int r =
         CONTENT_QUERY(&query, store, err,
                       "SELECT count(*) FROM finding_summaries WHERE created_ms>=?", "i", since_ms);

@@ -168,8 +168,8 @@ static int take_text(struct taking *t, struct jscan value, const char *what, siz
     }
     struct str text = plain(t, jscan_text(value, t->arena));
     if (text.n == 0 || text.n > max) {
-        return err_set(t->err, -EINVAL, "the model's answer: %s is %s", what,
-                       text.n ? "too long" : "empty");
+        return text.n ? err_set(t->err, -EINVAL, "the model's answer: %s is too long", what)
+                      : err_set(t->err, -EINVAL, "the model's answer: %s is empty", what);
     }
     if (is_marked_up(text)) {
         return err_set(t->err, -EINVAL, "the model's answer: %s is not plain text", what);
@@ -238,8 +238,12 @@ static int members_of(struct taking *t, struct jscan object, const char *const *
         }
         if (i == n || ret[i].type != JSCAN_NONE) {
             struct str shown = report_visible(key.raw, SHOWN, t->arena);
-            return err_set(t->err, -EINVAL, "the model's answer: member %.*s %s", STR_ARG(shown),
-                           i == n ? "was not asked for" : "is there twice");
+            return i == n
+                       ? err_set(t->err, -EINVAL,
+                                 "the model's answer: member %.*s was not asked for",
+                                 STR_ARG(shown))
+                       : err_set(t->err, -EINVAL, "the model's answer: member %.*s is there twice",
+                                 STR_ARG(shown));
         }
         ret[i] = value;
     }
