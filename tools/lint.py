@@ -33,9 +33,10 @@ EDGES = {
     "sensor": {"base", "event", "sensor"},
     "settings": {"base", "event", "rules", "settings"},
     "agent": {"base", "event", "rules", "sensor", "agent", "shim", "settings"},
+    "courier": {"base", "courier"},
     "filter": {"base", "event", "rules", "filter"},
     "store": {"base", "event", "rules", "filter", "store"},
-    "server": {"base", "event", "rules", "filter", "store", "server", "settings"},
+    "server": {"base", "event", "rules", "filter", "store", "server", "settings", "courier"},
     "instrument": {"base", "instrument"},
     "shim": {"base", "sensor", "shim"},
 }

@@ -7,6 +7,7 @@
  */
 #include "server/config.h"
 
+#include "courier/courier.h"
 #include "server/host.h"
 #include "server/server.h"
 
@@ -80,6 +81,22 @@ static int check_proxies(const struct server_config *config, struct err *err)
     return 0;
 }
 
+static int check_outbound(const struct server_config *config, struct err *err)
+{
+    const struct setting_list *allow = &config->outbound_allow;
+    const char *proxy = config->outbound_proxy;
+    for (size_t i = 0; i < allow->n; i++) {
+        if (!courier_network_is_good(allow->items[i])) {
+            return err_set(err, -EINVAL, "`outbound.allow`: `%.64s` is not ADDRESS or ADDRESS/BITS",
+                           allow->items[i]);
+        }
+    }
+    if (proxy && strncmp(proxy, "http://", 7) != 0 && strncmp(proxy, "https://", 8) != 0) {
+        return err_set(err, -EINVAL, "`outbound.proxy` is http://HOST:PORT or https://HOST:PORT");
+    }
+    return 0;
+}
+
 static int check(const struct server_config *config, struct err *err)
 {
     struct sockaddr_storage at;
@@ -93,7 +110,8 @@ static int check(const struct server_config *config, struct err *err)
     if (!config->tls_certificate != !config->tls_key) {
         return err_set(err, -EINVAL, "`tls.certificate` and `tls.key` go together");
     }
-    return check_proxies(config, err);
+    int r = check_proxies(config, err);
+    return r == 0 ? check_outbound(config, err) : r;
 }
 
 int server_config_load(const struct settings_source *source, struct server_config *ret,

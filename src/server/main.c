@@ -1,17 +1,19 @@
 /*
  * hinomi-server: the order in which things start and end.
  *
- * Settings, folder, certificate, fewer rights, store, modules, and only then requests; the other way round at the
- * end. Signals are taken by one thread, this one, which waits for them and ticks the modules once a second;
+ * The process that talks to others, which shall know nothing, before anything is read; settings, folder, certificate,
+ * fewer rights, store, modules, and only then requests; the other way round at the end. Signals are taken by one thread, this one, which waits for them and ticks the modules once a second;
  * requests run on the threads of the HTTP server. A stop that takes longer than STOP_S is cut short: the store
  * is made to survive that.
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "courier/courier.h"
 #include "server/host.h"
 #include "server/http_server.h"
 #include "server/main_options.h"
 #include "server/modules.h"
+#include "server/outbound.h"
 #include "server/sandbox.h"
 #include "server/tls.h"
 
@@ -83,7 +85,8 @@ static int configure(struct program *p, const struct server_options *options)
     if (r < 0) {
         log_error("%s", err.message);
     }
-    p->server = (struct server){ .config = &p->config, .now_ms = real_ms };
+    p->server.config = &p->config;
+    p->server.now_ms = real_ms;
     return r < 0 ? STATUS_USAGE : STATUS_OK;
 }
 
@@ -120,6 +123,7 @@ static int start(struct program *p, const char *config_path, struct err *err)
     if (r == 0 && !landlock) {
         log_warning("the kernel has no Landlock: the file system stays open to this process");
     }
+    r = r == 0 ? outbound_start(server, err) : r;
     r = r == 0 && hub_new(&server->hub) < 0 ? err_set(err, -ENOMEM, "out of memory") : r;
     r = r == 0 ? open_store(p, err) : r;
     r = r == 0 ? http_new(server, err) : r;
@@ -196,6 +200,7 @@ static void stop(struct program *p)
     signal(SIGALRM, too_long);
     alarm(STOP_S);
     http_stop(&p->server);
+    courier_close(p->server.courier);
     if (p->started) {
         server_modules_stop(&p->server);
     }
@@ -203,6 +208,7 @@ static void stop(struct program *p)
     store_close(p->server.store);
     hub_free(p->server.hub);
     tls_done(&p->tls);
+    courier_free(p->server.courier);
 }
 
 static int serve(struct program *p, const char *config_path)
@@ -253,6 +259,11 @@ int main(int argc, char **argv)
         fputs(options.verb == SERVER_HELP ? server_help : "hinomi-server " HINOMI_VERSION "\n",
               stdout);
         return fflush(stdout) == 0 ? STATUS_OK : STATUS_FAILED;
+    }
+    struct err err = { 0 };
+    if (options.verb == SERVER_RUN && courier_fork(&program.server.courier, &err) < 0) {
+        log_error("%s", err.message);
+        return STATUS_FAILED;
     }
     int status = configure(&program, &options);
     if (status == STATUS_OK) {

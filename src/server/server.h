@@ -22,6 +22,7 @@ struct accounts; /* server/accounts.h: who is it, what may it */
 struct ingest;   /* server/ingest.h: batches into findings */
 struct findings; /* server/findings.h: queries, triage */
 struct content;  /* server/content.h: rules that are kept, and the bundle made of them */
+struct courier;
 
 struct server {
     const struct server_config *config;
@@ -31,7 +32,8 @@ struct server {
     struct ingest *ingest;
     struct findings *findings;
     struct content *content;
-    struct system *system; /* server/system_internal.h */
+    struct courier *courier; /* courier/courier.h: what goes out; NULL: nothing does */
+    struct system *system;   /* server/system_internal.h */
     struct http_server *http;
     const struct server_tls *tls; /* server/tls.h; NULL: plain HTTP */
     int64_t (*now_ms)(void);      /* CLOCK_REALTIME; tests may set it */
@@ -50,6 +52,7 @@ extern const struct server_module accounts_module;
 extern const struct server_module ingest_module;
 extern const struct server_module findings_module;
 extern const struct server_module content_module;
+extern const struct server_module notify_module;
 extern const struct server_module console_module;
 extern const struct server_module
     system_module; /* health, metrics, OpenAPI, events, files of the console */

@@ -7,6 +7,7 @@
  */
 #include "store/findings.h"
 #include "store/ingest.h"
+#include "store/notify.h"
 #include "store/records.h"
 #include "store/sqlite_store.h"
 #include "store/triage.h"
@@ -33,6 +34,7 @@ static void set_areas(struct store *store)
     store->accounts = &sqlite_accounts_ops;
     store->content = &sqlite_content_ops;
     store->triage = &sqlite_triage_ops;
+    store->notify = &sqlite_notify_ops;
 }
 
 static void close_sqlite(struct store *base)
