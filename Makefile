@@ -71,6 +71,7 @@ cover:
 	@tools/cover.py build-cover
 
 bench: all
+	@tools/deps.sh bench
 	@meson test -C $(BUILD) --benchmark --verbose --num-processes 1 --timeout-multiplier 0 \
 		$(ARGS)
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what is missing of the Debian packages that a task needs: deps.sh GROUP...
-# Groups: build test screenshots demo lint fuzz cover. Quick and silent when all is there; sudo only when not root.
+# Groups: build test bench screenshots demo lint fuzz cover. Quick and silent when all is there; sudo only when not root.
 set -eu
 
 # Who has node and npm from elsewhere keeps them: their packages exclude Debian's.
@@ -18,13 +18,15 @@ packages()
         wget rsync sudo openssh-client openssh-server podman-docker gdb strace golang \
         default-jdk-headless nodejs postgresql nginx-light redis-server bubblewrap procps bash \
         make gcc redis-tools dnsmasq-base faketime \
-        python3-botocore python3-yaml chromium fonts-noto-cjk ;;
+        python3-botocore python3-yaml python3-aiosmtpd chromium fonts-noto-cjk openssl ;;
+    bench) echo podman runc util-linux busybox-static nginx-light wrk redis-server redis-tools postgresql python3-flask \
+        gunicorn make gcc $(command -v node >/dev/null || echo nodejs) ;;
     screenshots) echo pngquant ;;
-    demo) echo runc busybox-static iproute2 util-linux ;;
+    demo) echo runc busybox-static iproute2 util-linux dnsmasq-base python3-aiosmtpd musl-tools ;;
     lint) echo clang-14 clang-format clang-tidy cppcheck universal-ctags ;;
     fuzz) echo clang-14 libclang-rt-14-dev ;;
     cover) echo gcovr ;;
-    *) echo "tools/deps.sh: no group '$1'; there are build, test, screenshots, demo, lint, fuzz, cover" >&2; return 1 ;;
+    *) echo "tools/deps.sh: no group '$1'; there are build, test, bench, screenshots, demo, lint, fuzz, cover" >&2; return 1 ;;
     esac
 }
 

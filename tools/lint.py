@@ -34,10 +34,16 @@ EDGES = {
     "settings": {"base", "event", "rules", "settings"},
     "agent": {"base", "event", "rules", "sensor", "agent", "shim", "settings"},
     "courier": {"base", "courier"},
+    "aws": {"base", "courier", "aws"},
     "filter": {"base", "event", "rules", "filter"},
     "store": {"base", "event", "rules", "filter", "store"},
-    "server": {"base", "event", "rules", "filter", "store", "server", "settings", "courier"},
+    "notify": {"base", "event", "rules", "filter", "store", "courier", "aws", "report", "notify"},
+    "report": {"base", "event", "rules", "filter", "store", "report"},
+    "summarise": {"base", "event", "rules", "filter", "store", "courier", "aws", "report", "summarise"},
+    "server": {"base", "event", "rules", "filter", "store", "server", "settings", "courier", "aws", "report",
+               "summarise", "notify"},
     "instrument": {"base", "instrument"},
+    "taskrun": {"base", "instrument", "taskrun"},
     "shim": {"base", "sensor", "shim"},
 }
 
@@ -124,16 +130,23 @@ def check_calls(path):
 
 def check_functions(paths):
     out = subprocess.run(
-        ["ctags", "--output-format=json", "--fields=+ne", "--languages=C,C++", "--langmap=C:.c.h",
+        ["ctags", "--output-format=json", "--fields=+nef", "--languages=C,C++", "--langmap=C:.c.h",
          "--kinds-C=f", "--kinds-C++=f", "-f", "-", *paths],
         stdout=subprocess.PIPE, text=True, check=True).stdout
-    sizes = []
+    sizes, places = [], {}
     for tag in map(json.loads, out.splitlines()):
+        if not tag.get("file") and tag["path"].endswith(".c") and not (tag["name"] == "main" or tag["name"].isupper()):
+            places.setdefault(tag["name"], []).append((tag["path"], tag["line"]))
         size = tag["end"] - tag["line"] + 1 if "end" in tag else 1
         sizes.append(size)
         above = text_of(tag["path"]).split("\n")[tag["line"] - 2]
         if size > FUNCTION_LINES and not EXEMPT.search(above):
             yield tag["path"], tag["line"], f"{tag['name']}() of {size} lines, the cap is {FUNCTION_LINES}"
+    for name, (first, *others) in places.items():
+        for path, line in others:
+            if path == first[0]:
+                continue  # for another architecture
+            yield path, line, f"{name}() is also in {first[0]}: one of them is linked in place of the other, unseen"
     if sizes:
         sizes.sort()
         print(f"lint: {len(sizes)} functions, median {sizes[len(sizes) // 2]} lines, "

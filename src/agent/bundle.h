@@ -10,8 +10,10 @@
  */
 #pragma once
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "rules/ruleset.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,9 +35,20 @@ int bundle_verify(const uint8_t key[BUNDLE_KEY], const char *type, uint64_t vers
                   const char *signature, struct str body, struct err *err);
 /* Into DIR/bundle.new. -EINVAL: it is not as it must be. */
 int bundle_unpack(const char *dir, uint64_t version, struct str body, struct err *err);
-/* DIR/bundle with the changes into DIR/bundle.new. -ESTALE: they are for another version than `have`. */
-int bundle_delta(const char *dir, uint64_t have, uint64_t version, struct str body,
-                 struct err *err);
+
+/* What a delta appends to lists. */
+struct bundle_changes {
+    uint64_t from, to; /* versions */
+    struct list_changes lists;
+    uint32_t items; /* in all */
+    struct arena arena;
+};
+
+/* from, to: as they have to be. -ESTALE: it is for another version than `from`; -EINVAL: it is none. */
+int bundle_changes_read(struct bundle_changes *changes, struct str body, struct err *err);
+void bundle_changes_done(struct bundle_changes *changes); /* also after a failure */
+/* DIR/bundle with the changes into DIR/bundle.new. -ESTALE: it is another version. */
+int bundle_delta(const char *dir, const struct bundle_changes *changes, struct err *err);
 /* DIR/bundle.new becomes DIR/bundle. */
 int bundle_keep(const char *dir, struct err *err);
 void bundle_forget(const char *dir);

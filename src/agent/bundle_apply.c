@@ -1,8 +1,8 @@
 /*
  * bundle_apply: one thing at a time.
  *
- *     verify ── order ──────────────────────────────── orders()
- *            └─ newer? ── unpack or change a copy ── use() ── keep
+ *     verify ── order ────────── orders()
+ *            └─ newer? ── unpack, or read changes ── use()
  *
  * A version that failed is not asked for again: the server tells of the next one. A delta that does not fit is
  * answered by asking for everything.
@@ -40,6 +40,7 @@ struct bundles {
     struct bundles_stats stats;
     uint64_t newest; /* that was in force: nothing older is taken, also when that is lost */
     uint64_t stalls; /* refusals after which the same would be sent again */
+    bool unkept;     /* of the thread: the rules in force are not in the directory */
 };
 
 CLEANUP_DEFINE(struct bundles, bundles_free);
@@ -81,44 +82,62 @@ static void in_force(struct bundles *b, const struct arrival *a)
              (unsigned long long)a->version, (unsigned long long)ms);
 }
 
-static int prepare(struct bundles *b, const struct arrival *a, uint64_t have, struct err *err)
+static int use_delta(struct bundles *b, const struct arrival *a, struct buf *text, struct err *err)
 {
-    const char *dir = b->config.dir;
-    struct str body = buf_str(&a->body);
-    if (strcmp(a->type, BUNDLE_TYPE) == 0) {
-        return bundle_unpack(dir, a->version, body, err);
-    }
+    CLEANUP(bundle_changes_done)
+    struct bundle_changes changes = { .from = b->stats.version, .to = a->version };
+    int r = bundle_changes_read(&changes, buf_str(&a->body), err);
+    return r == 0 ? b->config.use(b->config.data, &changes, text, err) : r;
+}
+
+static int use(struct bundles *b, const struct arrival *a, struct buf *text, struct err *err)
+{
     if (strcmp(a->type, BUNDLE_TYPE_DELTA) == 0) {
-        return bundle_delta(dir, have, a->version, body, err);
+        return use_delta(b, a, text, err);
     }
-    return err_set(err, -EINVAL, "the server answered something else: %s", a->type);
+    if (strcmp(a->type, BUNDLE_TYPE) != 0) {
+        return err_set(err, -EINVAL, "the server answered something else: %s", a->type);
+    }
+    int r = bundle_unpack(b->config.dir, a->version, buf_str(&a->body), err);
+    return r == 0 ? b->config.use(b->config.data, NULL, text, err) : r;
+}
+
+/* The one in force counts as newer where it has to be kept yet. */
+static int check_age(const struct bundles *b, uint64_t version, struct err *err)
+{
+    uint64_t have = b->stats.version;
+    if (version < have || (version == have && !b->unkept)) {
+        return err_set(err, -EALREADY, "not newer than version %llu, in force",
+                       (unsigned long long)have);
+    }
+    return version < b->newest
+               ? err_set(err, -EALREADY, "older than version %llu, which was in force",
+                         (unsigned long long)b->newest)
+               : 0;
+}
+
+/* Next time, everything. */
+static void want_all(struct bundles *b)
+{
+    pthread_mutex_lock(&b->lock);
+    b->stats.want = 0;
+    pthread_mutex_unlock(&b->lock);
 }
 
 static void apply_rules(struct bundles *b, const struct arrival *a)
 {
     struct err err = { 0 };
     struct buf text;
-    char path[512];
-    uint64_t have = b->stats.version;
     buf_init(&text, DIAGNOSTICS_MAX);
-    snprintf(path, sizeof(path), "%s/bundle.new", b->config.dir);
-    int r = a->version <= have ? err_set(&err, -EALREADY, "not newer than version %llu, in force",
-                                         (unsigned long long)have)
-            : a->version < b->newest
-                ? err_set(&err, -EALREADY, "older than version %llu, which was in force",
-                          (unsigned long long)b->newest)
-                : prepare(b, a, have, &err);
-    if (r == -ESTALE) { /* everything, next time */
-        pthread_mutex_lock(&b->lock);
-        b->stats.want = 0;
-        pthread_mutex_unlock(&b->lock);
-        buf_done(&text);
-        return;
-    }
-    r = r == 0 ? b->config.use(b->config.data, path, &text, &err) : r;
-    if (r == 0) {
+    int r = check_age(b, a->version, &err);
+    r = r == 0 ? use(b, a, &text, &err) : r;
+    if (r >= 0) {
         in_force(b, a);
-    } else {
+        b->unkept = r > 0;
+    }
+    if (r > 0 || r == -ESTALE) {
+        want_all(b);
+    } else if (r < 0) {
         bundle_forget(b->config.dir);
         refuse(b, a->version, err.message, &text);
     }

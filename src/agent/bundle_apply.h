@@ -12,9 +12,9 @@
 
 struct bundles_config {
     const char *dir; /* borrowed */
-    /* Loads the rules in `path`, puts them in force and keeps them (bundle_keep()); what is wrong is appended to
-     * `text`. */
-    int (*use)(void *data, const char *path, struct buf *text, struct err *err);
+    /* Puts the rules in DIR/bundle.new in force, or those in force with changes, and keeps them (bundle_keep());
+     * what is wrong is appended to `text`. 1: they are in force, but could not be kept. */
+    int (*use)(void *data, const struct bundle_changes *changes, struct buf *text, struct err *err);
     /* Orders for this agent that are genuine. */
     void (*orders)(void *data, struct str json);
     /* Something was applied or refused; false: the same is likely to come again. */

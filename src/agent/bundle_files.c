@@ -151,7 +151,6 @@ struct delta {
     int from, to; /* directories */
     struct arena arena;
     struct bundle_manifest manifest;
-    uint32_t items;
 };
 
 static void delta_done(struct delta *d)
@@ -159,6 +158,11 @@ static void delta_done(struct delta *d)
     cleanup_close(&d->from);
     cleanup_close(&d->to);
     arena_done(&d->arena);
+}
+
+static void list_file_name(struct str list, char ret[BUNDLE_NAME_MAX + 1])
+{
+    snprintf(ret, BUNDLE_NAME_MAX + 1, "lists/%.*s.txt", STR_ARG(list));
 }
 
 /* One line: what would end it is escaped, as lists/NAME.txt has it. */
@@ -175,23 +179,13 @@ static void put_item(struct str item, struct buf *buf)
     buf_putc(buf, '\n');
 }
 
-static int put_items(struct delta *d, struct json_object *items, struct buf *buf, struct err *err)
+static int put_items(const struct list_items *items, struct buf *buf, struct err *err)
 {
-    size_t n = json_object_array_length(items);
-    d->items += n < BUNDLE_ITEMS_MAX ? (uint32_t)n : BUNDLE_ITEMS_MAX + 1;
-    if (d->items > BUNDLE_ITEMS_MAX) {
-        return err_set(err, -EINVAL, "a delta has more than %d items", BUNDLE_ITEMS_MAX);
-    }
     if (buf->n && buf->p[buf->n - 1] != '\n') {
         buf_putc(buf, '\n');
     }
-    for (size_t i = 0; i < n; i++) {
-        struct json_object *item = json_object_array_get_idx(items, i);
-        if (!json_object_is_type(item, json_type_string)) {
-            return err_set(err, -EINVAL, "a delta has an item that is no text");
-        }
-        put_item(str_from(json_object_get_string(item), (size_t)json_object_get_string_len(item)),
-                 buf);
+    for (uint32_t i = 0; i < items->n; i++) {
+        put_item(items->items[i], buf);
     }
     return buf->failed ? err_set(err, -EFBIG, "a list is larger than it may be") : 0;
 }
@@ -207,21 +201,18 @@ static int read_old(struct delta *d, const char *name, struct buf *buf, struct e
     return r < 0 ? err_set(err, r, "%s: %s", name, strerror(-r)) : 0;
 }
 
-static int change_list(struct delta *d, struct str list, struct json_object *items, struct err *err)
+static int change_list(struct delta *d, const struct list_items *items, struct err *err)
 {
     char name[BUNDLE_NAME_MAX + 1];
     struct buf buf;
-    int length = snprintf(name, sizeof(name), "lists/%.*s.txt", STR_ARG(list));
-    if (length < 0 || (size_t)length >= sizeof(name) || !bundle_name_good(str_of(name))) {
-        return err_set(err, -EINVAL, "a delta names a list that cannot be one");
-    }
+    list_file_name(items->list, name);
     struct bundle_file *file = bundle_find(&d->manifest, str_of(name));
     if (!file && d->manifest.n == BUNDLE_FILES_MAX) {
         return err_set(err, -EINVAL, "the bundle has too many files");
     }
     buf_init(&buf, BUNDLE_FILE_MAX);
     int r = read_old(d, name, &buf, err);
-    r = r == 0 ? put_items(d, items, &buf, err) : r;
+    r = r == 0 ? put_items(items, &buf, err) : r;
     if (r == 0) {
         file = file ? file : &d->manifest.files[d->manifest.n++];
         file->name = arena_str(&d->arena, str_of(name));
@@ -229,22 +220,6 @@ static int change_list(struct delta *d, struct str list, struct json_object *ite
         r = file->name.p ? bundle_write_file(d->to, file->name, buf_str(&buf), err) : -ENOMEM;
     }
     buf_done(&buf);
-    return r;
-}
-
-static int change_all(struct delta *d, struct json_object *changes, struct err *err)
-{
-    int r = 0;
-    for (size_t i = 0; i < json_object_array_length(changes) && r == 0; i++) {
-        struct json_object *change = json_object_array_get_idx(changes, i);
-        struct json_object *list = json_object_object_get(change, "list");
-        struct json_object *items = json_object_object_get(change, "append");
-        r = json_object_is_type(change, json_type_object) &&
-                    json_object_is_type(list, json_type_string) &&
-                    json_object_is_type(items, json_type_array)
-                ? change_list(d, str_of(json_object_get_string(list)), items, err)
-                : err_set(err, -EINVAL, "a delta has a change that is none");
-    }
     return r;
 }
 
@@ -268,41 +243,40 @@ static int link_all(struct delta *d, struct err *err)
     return 0;
 }
 
-static uint64_t number_of(struct json_object *object, const char *key)
+/* For a file of each change. */
+static int make_room(struct delta *d, uint32_t more, struct err *err)
 {
-    struct json_object *member = json_object_object_get(object, key);
-    return json_object_is_type(member, json_type_int) && json_object_get_int64(member) > 0
-               ? (uint64_t)json_object_get_int64(member)
-               : 0;
+    uint32_t n = d->manifest.n;
+    struct bundle_file *files = ARENA_ARRAY(&d->arena, struct bundle_file, (size_t)n + more + 1);
+    if (!files) {
+        return err_set(err, -ENOMEM, "out of memory");
+    }
+    if (n) {
+        memcpy(files, d->manifest.files, n * sizeof(*files));
+    }
+    d->manifest.files = files;
+    return 0;
 }
 
-static int apply(struct delta *d, struct json_object *object, uint64_t have, uint64_t version,
-                 struct err *err)
+static int apply(struct delta *d, const struct bundle_changes *changes, struct err *err)
 {
-    struct json_object *changes = json_object_object_get(object, "changes");
-    if (!json_object_is_type(changes, json_type_array) || number_of(object, "to") != version) {
-        return err_set(err, -EINVAL, "what the server sent is not a delta");
-    }
-    if (number_of(object, "from") != have) {
-        return err_set(err, -ESTALE, "the delta is for another version of the rules");
-    }
     int r = bundle_load_manifest(d->dir, &d->arena, &d->manifest, err);
+    if (r == 0 && d->manifest.version != changes->from) {
+        r = err_set(err, -ESTALE, "the bundle that is kept is not the one in force");
+    }
+    r = r == 0 ? make_room(d, changes->lists.n, err) : r;
     r = r == 0 ? link_all(d, err) : r;
-    r = r == 0 ? change_all(d, changes, err) : r;
+    for (uint32_t i = 0; r == 0 && i < changes->lists.n; i++) {
+        r = change_list(d, &changes->lists.items[i], err);
+    }
     d->manifest.parent = d->manifest.version;
-    d->manifest.version = version;
+    d->manifest.version = changes->to;
     return r == 0 ? bundle_write_manifest(d->to, &d->manifest, err) : r;
 }
 
-int bundle_delta(const char *dir, uint64_t have, uint64_t version, struct str body, struct err *err)
+int bundle_delta(const char *dir, const struct bundle_changes *changes, struct err *err)
 {
     CLEANUP(delta_done) struct delta d = { .dir = dir, .from = -1, .to = -1 };
     arena_init(&d.arena, (size_t)16 << 20);
-    if (body.n > BUNDLE_DELTA_MAX) {
-        return err_set(err, -EFBIG, "the delta is larger than it may be");
-    }
-    struct json_object *object = bundle_parse_json(body, err);
-    int r = object ? apply(&d, object, have, version, err) : -EINVAL;
-    json_object_put(object);
-    return r;
+    return apply(&d, changes, err);
 }

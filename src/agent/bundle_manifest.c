@@ -119,7 +119,8 @@ int bundle_read_manifest(struct str json, struct arena *arena, struct bundle_man
                 json_object_object_length(files) <= BUNDLE_FILES_MAX;
     number_of(object, "parent", &manifest.parent);
     if (good) {
-        manifest.files = ARENA_ARRAY(arena, struct bundle_file, BUNDLE_FILES_MAX + 1);
+        size_t n = (size_t)json_object_object_length(files);
+        manifest.files = ARENA_ARRAY(arena, struct bundle_file, n + 1);
         good = manifest.files;
         json_object_object_foreach(files, name, hash)
         {

@@ -108,6 +108,7 @@ static int load_first_rules(struct daemon *d)
     char path[PATH_MAX];
     server_rules_path(&d->server, path, sizeof(path));
     if (path[0] && load_rules_of(d, path, &err) == 0) {
+        bundle_version(d->config.spool_dir, &d->bundle);
         return 0;
     }
     if (path[0]) {

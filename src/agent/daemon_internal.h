@@ -28,6 +28,7 @@ struct daemon {
     uint64_t started_ns;        /* CLOCK_REALTIME */
     pthread_mutex_t rules_lock; /* guards `rules` against being replaced; before the engine's */
     struct loaded_rules *rules;
+    uint64_t bundle; /* the version of the server's that `rules` are; 0: none. By reload_lock */
     _Atomic uint64_t reloads, reloads_failed;
     _Atomic bool last_failed; /* of reloads */
     _Atomic bool stopping;
@@ -38,7 +39,8 @@ struct daemon {
 void daemon_log_lines(const struct buf *text);
 void daemon_reload(struct daemon *d);
 /* server_link.use and .describe. */
-int daemon_use_rules(void *data, const char *path, struct buf *text, struct err *err);
+int daemon_use_rules(void *data, const struct bundle_changes *changes, struct buf *text,
+                     struct err *err);
 void daemon_describe(void *data, struct heartbeat *heartbeat);
 
 /* The pages; called by the server's thread with the daemon. */

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 
+#include <errno.h>
 #include <limits.h>
 
 CLEANUP_DEFINE(struct loaded_rules, loaded_rules_free);
@@ -57,20 +58,47 @@ static int load(struct daemon *d, const char *path, struct buf *text, struct err
     return r;
 }
 
-int daemon_use_rules(void *data, const char *path, struct buf *text, struct err *err)
+/* The rules in force with more items; negative: they have to be loaded. */
+static int append(struct daemon *d, const struct bundle_changes *changes)
+{
+    CLEANUP(cleanup_loaded_rules_free) struct loaded_rules *rules = NULL;
+    struct err err = { 0 };
+    int r = d->bundle && d->bundle == changes->from ? 0 : -ESTALE;
+    r = r == 0 ? loaded_rules_append(d->rules, &changes->lists, &rules) : r;
+    return r == 0 ? replace(d, &rules, &err) : r;
+}
+
+static int load_new(struct daemon *d, struct buf *text, struct err *err)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/bundle.new", d->config.spool_dir);
+    return load(d, path, text, err);
+}
+
+int daemon_use_rules(void *data, const struct bundle_changes *changes, struct buf *text,
+                     struct err *err)
 {
     struct daemon *d = data;
     struct err why = { 0 };
     pthread_mutex_lock(&d->reload_lock);
-    int r = load(d, path, text, err);
-    if (r == 0 && bundle_keep(d->config.spool_dir, &why) < 0) {
-        log_error("the next start will have older rules: %s", why.message);
-    }
-    if (r == 0) {
-        d->server.rejected[0] = '\0';
+    /* What can be appended is in force before its files are written. */
+    bool appended = changes && append(d, changes) == 0;
+    int r = changes ? bundle_delta(d->config.spool_dir, changes, appended ? &why : err) : 0;
+    int loaded = appended ? 0 : r < 0 ? r : load_new(d, text, err);
+    if (loaded == 0) {
+        r = r == 0 ? bundle_keep(d->config.spool_dir, &why) : r;
+        d->bundle = appended ? changes->to : 0;
+        if (r == 0 && !appended) {
+            bundle_version(d->config.spool_dir, &d->bundle);
+        }
+        if (r == 0) {
+            d->server.rejected[0] = '\0';
+        } else {
+            log_error("the next start will have older rules: %s", why.message);
+        }
     }
     pthread_mutex_unlock(&d->reload_lock);
-    return r;
+    return loaded < 0 ? loaded : r < 0;
 }
 
 void daemon_reload(struct daemon *d)
@@ -84,6 +112,12 @@ void daemon_reload(struct daemon *d)
         server_rules_path(&d->server, path, sizeof(path));
     }
     int r = load(d, path[0] ? path : NULL, &text, &err);
+    if (r == 0) {
+        d->bundle = 0;
+        if (path[0]) {
+            bundle_version(d->config.spool_dir, &d->bundle);
+        }
+    }
     pthread_mutex_unlock(&d->reload_lock);
     daemon_log_lines(&text);
     buf_done(&text);

@@ -120,6 +120,7 @@ static void start_notify(struct sensors *s)
                                            .watch = { .changed = watch_changed,
                                                       .gap = watch_gap,
                                                       .is_outsider = watch_is_outsider,
+                                                      .is_traced = watch_is_traced,
                                                       .data = s } };
     if (s->config->sensor == CONFIG_SENSOR_PTRACE) {
         return;

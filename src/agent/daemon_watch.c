@@ -104,7 +104,9 @@ static void pass_on(struct sensors *s, const struct handoff_container *c)
     struct who who = who_of(c);
     struct str task = str_until_nul(c->hello->task, sizeof(c->hello->task));
     struct metadata *metadata = s->responders->metadata;
-    if (c->doubt) {
+    if (c->is_health_check) {
+        /* it is expected to come from outside */
+    } else if (c->doubt) {
         say_doubt(s, c);
     } else if (respond_protect(s->responders->respond, c->holder, c->holder_start) < 0) {
         log_warning("too many holders: process %lld is not protected", (long long)c->holder);
@@ -190,6 +192,12 @@ bool watch_is_outsider(void *data, int64_t pid)
 {
     const struct sensors *s = data;
     return s->discover && discover_is_outsider(s->discover, pid);
+}
+
+bool watch_is_traced(void *data, int64_t tid)
+{
+    const struct sensors *s = data;
+    return s->ptrace && ptrace_has(s->ptrace, tid);
 }
 
 /* The most frequent first. */

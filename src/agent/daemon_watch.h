@@ -10,3 +10,4 @@ void watch_changed(void *data, enum handoff_change change, const struct handoff_
                    int error);
 bool watch_gap(void *data, const struct handoff_container *c, const struct handoff_gap *gap);
 bool watch_is_outsider(void *data, int64_t pid);
+bool watch_is_traced(void *data, int64_t tid);

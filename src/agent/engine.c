@@ -83,11 +83,12 @@ static bool sink_wants(void *data, const struct thread *thread, uint16_t name, u
            tells_asker(engine, name) || others_want(engine, thread, name, open_flags);
 }
 
-static bool sink_wants_failed(void *data, uint16_t name, struct str raw, struct str path)
+static bool sink_wants_failed(void *data, uint16_t name, uint8_t via, struct str raw,
+                              struct str path)
 {
     const struct engine *engine = data;
     return engine->capture ||
-           demand_passes_failed(matcher_demand(pipeline_matcher(engine->pipeline)), name, raw,
+           demand_passes_failed(matcher_demand(pipeline_matcher(engine->pipeline)), name, via, raw,
                                 path);
 }
 
@@ -235,6 +236,7 @@ static int make_rules(struct engine *engine, const struct engine_rules *rules,
                       struct pipeline **ret_pipeline, struct wants **ret_wants, struct err *err)
 {
     struct pipeline_options options = engine->config.options;
+    options.like = engine->pipeline;
     int r =
         pipeline_new(rules->ruleset, rules->selection, engine->state, &options, ret_pipeline, err);
     if (r < 0) {

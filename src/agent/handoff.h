@@ -50,7 +50,8 @@ struct handoff_container {
     /* NULL: it is a shim's holder, and is protected. Else why that is not certain: its calls are watched, but
      * the process itself is one like any other. */
     const char *doubt;
-    uint64_t place;          /* its container, as a number; 0 not known */
+    bool is_health_check; /* that is all the doubt: it said so, and came from outside as they do */
+    uint64_t place;       /* its container, as a number; 0 not known */
     char id[HANDOFF_ID_MAX]; /* its container's, by the kernel's word; empty: not known */
     /* It was made for other rules, or by another version: calls may be missing. */
     bool other_filter;
@@ -71,6 +72,8 @@ struct handoff_watch { /* each may be NULL */
     bool (*gap)(void *data, const struct handoff_container *c, const struct handoff_gap *gap);
     /* Did this process come from outside into a container that is watched already? */
     bool (*is_outsider)(void *data, int64_t pid);
+    /* Does another sensor tell of this thread? Asked for each call of who came from outside. */
+    bool (*is_traced)(void *data, int64_t tid);
     void *data;
 };
 

@@ -242,6 +242,11 @@ static int make_sensor(struct handoff *h, struct member *m, uint32_t flags)
         config.features &= ~(uint32_t)FEATURE_WAIT_KILLABLE;
     }
     memcpy(config.protected + 1, c->protected, sizeof(c->protected));
+    if (m->container.doubt && c->watch.is_traced) {
+        config.cache_paths = false;
+        config.told_elsewhere = c->watch.is_traced;
+        config.data = c->watch.data;
+    }
     return notify_new(&config, &m->notify, NULL);
 }
 
@@ -250,8 +255,8 @@ static int prepare(struct handoff *h, struct member *m, uint32_t flags, int *ret
 {
     int r = holder_shared_new(ret_slots, &m->slots);
     r = r == 0 ? holder_shared_close(*ret_slots) : r;
-    r = r == 0 ? make_sensor(h, m, flags) : r;
     member_judge(h, m);
+    r = r == 0 ? make_sensor(h, m, flags) : r;
     if (r == 0 && m->container.pid > 0) {
         engine_know_lineage(h->config.engine, m->container.pid,
                             NULL); /* else its first call does */
@@ -266,7 +271,7 @@ static void count_served(struct handoff *h, struct member *m, bool resumed)
     notify_set_deny(m->notify, h->deny); /* it may have changed since it was made */
     h->stats.joined += !resumed;
     h->stats.resumed += resumed;
-    h->stats.doubted += m->container.doubt != NULL;
+    h->stats.doubted += m->container.doubt && !m->container.is_health_check;
     pthread_mutex_unlock(&h->lock);
 }
 

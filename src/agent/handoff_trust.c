@@ -7,7 +7,8 @@
  *     in a container of which no earlier     what enters a watched container from outside could make a filter
  *     application has more filters           of its own, and so the look of a shim
  *
- * Whoever fails is served all the same: its calls are seen. Applications of one container come in the order of
+ * Whoever fails is served all the same: its calls are seen. So is what says that it is a health check, which a
+ * runtime starts from outside: it is never protected, so that saying so gains nothing, and nobody is told. Applications of one container come in the order of
  * their starts, not of their messages: after a restart of the agent they come in any. In a container without any
  * application of ours, a process can still make itself one, with a holder that is its own program.
  */
@@ -83,6 +84,7 @@ static bool has_elder(const struct handoff *h, const struct member *m)
     return found;
 }
 
+static const char health_check[] = "it says that it is a health check";
 static const char outsider[] = "it came from outside into a container that is watched already";
 
 static const char *doubt_of(const struct handoff *h, struct member *m)
@@ -102,6 +104,9 @@ static const char *doubt_of(const struct handoff *h, struct member *m)
     if (holder->mounts != application->mounts) {
         return "it is in another mount namespace than its parent";
     }
+    if (m->hello.head.marks & WIRE_HEALTH_CHECK) {
+        return health_check;
+    }
     if (has_elder(h, m) ||
         (watch->is_outsider && watch->is_outsider(watch->data, m->container.holder))) {
         return outsider;
@@ -112,6 +117,7 @@ static const char *doubt_of(const struct handoff *h, struct member *m)
 void member_judge(const struct handoff *h, struct member *m)
 {
     m->container.doubt = doubt_of(h, m);
+    m->container.is_health_check = m->container.doubt == health_check;
     m->container.pid = m->application.pid > 0 ? m->application.pid : 0;
     m->container.holder_start = m->holder.start_ticks;
 }

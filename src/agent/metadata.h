@@ -6,7 +6,7 @@
  *
  * The thread asks; nothing waits for it. Until it knows a container, the container is pending in the state.
  * A container whose control group does not name it is found by hints, each of which has to be confirmed by the
- * endpoint or the runtime (docs/deployment.md says which, and what is trusted).
+ * endpoint or the runtime (docs/fargate.md says which, and what is trusted).
  */
 #pragma once
 

@@ -13,6 +13,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* Compiled once for the rules of one ruleset_base(). */
+struct outputs {
+    struct arena arena;
+    struct output **items; /* by rule index; NULL: the rule is skipped */
+    uint32_t users;
+};
+
 struct pipeline {
     const struct ruleset *ruleset;
     struct matcher *matcher;
@@ -22,7 +29,7 @@ struct pipeline {
     struct buf json; /* of an alert that is printed as text */
     struct view view;
     struct arena arena;
-    struct output **outputs; /* by rule index; NULL: the rule is skipped */
+    struct outputs *outputs;
     uint64_t *alerts_by_rule;
     struct pipeline_stats stats;
 };
@@ -31,16 +38,25 @@ struct pipeline {
 
 CLEANUP_DEFINE(struct pipeline, pipeline_free);
 
+static void outputs_free(struct outputs *outputs)
+{
+    if (outputs && --outputs->users == 0) {
+        arena_done(&outputs->arena);
+        free(outputs);
+    }
+}
+
 static int compile_outputs(struct pipeline *p, bool more, struct err *err)
 {
+    struct outputs *o = p->outputs;
     for (uint32_t i = 0; i < p->ruleset->nrules; i++) {
         const struct rule *rule = &p->ruleset->rules[i];
         const char *deprecated;
         if (!rule->cond) {
             continue;
         }
-        int r = output_compile(&p->arena, rule->output, &p->outputs[i], &deprecated, err);
-        if (r == 0 && more && output_add_more(&p->arena, rule->cond, p->outputs[i]) < 0) {
+        int r = output_compile(&o->arena, rule->output, &o->items[i], &deprecated, err);
+        if (r == 0 && more && output_add_more(&o->arena, rule->cond, o->items[i]) < 0) {
             r = err_set(err, -ENOMEM, "out of memory");
         }
         if (r < 0) {
@@ -49,6 +65,25 @@ static int compile_outputs(struct pipeline *p, bool more, struct err *err)
         }
     }
     return 0;
+}
+
+static int make_outputs(struct pipeline *p, const struct pipeline_options *options, struct err *err)
+{
+    const struct pipeline *like = options->like;
+    if (like && ruleset_base(like->ruleset) == ruleset_base(p->ruleset)) {
+        p->outputs = like->outputs;
+        p->outputs->users++;
+        return 0;
+    }
+    struct outputs *outputs = p->outputs = mem_zalloc(sizeof *outputs);
+    if (!outputs) {
+        return err_set(err, -ENOMEM, "out of memory");
+    }
+    outputs->users = 1;
+    arena_init(&outputs->arena, RULES_MEMORY_MAX);
+    outputs->items = ARENA_ARRAY(&outputs->arena, struct output *, p->ruleset->nrules);
+    return outputs->items ? compile_outputs(p, options->more_fields, err)
+                          : err_set(err, -ENOMEM, "out of memory");
 }
 
 int pipeline_new(const struct ruleset *ruleset, const struct selection *selection,
@@ -69,12 +104,11 @@ int pipeline_new(const struct ruleset *ruleset, const struct selection *selectio
     p->view.hostname = options->format.hostname;
     p->view.name_of = state_view_name;
     p->view.name_data = &p->view;
-    p->outputs = ARENA_ARRAY(&p->arena, struct output *, ruleset->nrules);
     p->alerts_by_rule = ARENA_ARRAY(&p->arena, uint64_t, ruleset->nrules);
-    if (!p->outputs || !p->alerts_by_rule || scratch_init(&p->view.scratch) < 0) {
+    if (!p->alerts_by_rule || scratch_init(&p->view.scratch) < 0) {
         return err_set(err, -ENOMEM, "out of memory");
     }
-    int r = compile_outputs(p, options->more_fields, err);
+    int r = make_outputs(p, options, err);
     if (r == 0) {
         r = matcher_new(ruleset, selection, &options->matcher, &p->matcher, err);
         p->format.matcher = p->matcher;
@@ -90,6 +124,7 @@ void pipeline_free(struct pipeline *p)
 {
     if (p) {
         matcher_free(p->matcher);
+        outputs_free(p->outputs);
         scratch_done(&p->view.scratch);
         arena_done(&p->arena);
         buf_done(&p->json);
@@ -116,13 +151,13 @@ static void emit(struct pipeline *p, const struct rule *rule, struct buf *out)
     size_t before = p->format.json ? out->n : 0;
     buf_clear(&p->json);
     if (p->format.json || p->hooks.alert) {
-        alert_json(&p->format, rule, p->outputs[rule->index], &p->view, json);
+        alert_json(&p->format, rule, p->outputs->items[rule->index], &p->view, json);
     }
     if (p->hooks.alert) {
         tell_alert(p, json, before);
     }
     if (!p->format.json) {
-        alert_text(&p->format, rule, p->outputs[rule->index], &p->view, out);
+        alert_text(&p->format, rule, p->outputs->items[rule->index], &p->view, out);
     }
 }
 

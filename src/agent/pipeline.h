@@ -34,8 +34,10 @@ struct pipeline_options {
     struct matcher_options matcher;
     struct alert_format format;
     struct pipeline_hooks hooks;
-    bool
-        more_fields; /* in JSON also those that conditions use, and the usual ones: output_add_more() */
+    /* In JSON also fields that conditions use, and the usual ones: output_add_more(). */
+    bool more_fields;
+    /* NULL, or one of these options but for this: what its rules have in common with the new ones is shared. */
+    const struct pipeline *like;
 };
 
 struct pipeline;

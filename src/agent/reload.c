@@ -11,6 +11,8 @@
 
 #include <errno.h>
 
+#define APPENDED_BYTES_MAX ((size_t)16 << 20)
+
 CLEANUP_DEFINE(struct loaded_rules, loaded_rules_free);
 CLEANUP_DEFINE(struct loader, loader_free);
 
@@ -82,6 +84,7 @@ int loaded_rules_new(const struct config *config, struct loaded_rules **ret, str
     if (!rules) {
         return err_set(err, -ENOMEM, "out of memory");
     }
+    rules->users = 1;
     const struct setting_list *files = &config->rules_files;
     int r = files->n == 0 && config->server_url
                 ? load_none(&rules->ruleset, err)
@@ -102,14 +105,70 @@ int loaded_rules_new(const struct config *config, struct loaded_rules **ret, str
     return 0;
 }
 
+/* ---- more items */
+
+/* What was appended before, and this. */
+static int take_appended(struct loaded_rules *rules, const struct list_changes *before,
+                         const struct list_changes *more)
+{
+    uint32_t n = before->n + more->n, items = 0;
+    struct list_items *all =
+        n <= LOADED_APPENDS_MAX ? ARENA_ARRAY(&rules->arena, struct list_items, n) : NULL;
+    for (uint32_t i = 0; all && i < n; i++) {
+        const struct list_items *from =
+            i < before->n ? &before->items[i] : &more->items[i - before->n];
+        struct str *texts = from->n <= LOADED_APPENDED_MAX - items
+                                ? ARENA_ARRAY(&rules->arena, struct str, from->n)
+                                : NULL;
+        all[i] = (struct list_items){ arena_str(&rules->arena, from->list), texts, from->n };
+        items += texts ? from->n : 0;
+        for (uint32_t k = 0; texts && k < from->n; k++) {
+            texts[k] = arena_str(&rules->arena, from->items[k]);
+            texts = texts[k].p ? texts : NULL;
+        }
+        all = texts && all[i].list.p ? all : NULL;
+    }
+    rules->appended = (struct list_changes){ all, n };
+    return all ? 0 : -EOPNOTSUPP;
+}
+
+int loaded_rules_append(struct loaded_rules *rules, const struct list_changes *changes,
+                        struct loaded_rules **ret)
+{
+    CLEANUP(cleanup_loaded_rules_free) struct loaded_rules *made = mem_zalloc(sizeof *made);
+    struct loaded_rules *base = rules->base ? rules->base : rules;
+    if (!made) {
+        return -ENOMEM;
+    }
+    made->users = 1;
+    arena_init(&made->arena, APPENDED_BYTES_MAX);
+    made->base = base;
+    base->users++;
+    made->selection = base->selection;
+    made->policies = base->policies;
+    made->enabled = base->enabled;
+    int r = take_appended(made, &rules->appended, changes);
+    r = r < 0 ? r : ruleset_append(base->ruleset, &made->appended, &made->ruleset);
+    if (r == 0) {
+        *ret = TAKE(made);
+    }
+    return r;
+}
+
 void loaded_rules_free(struct loaded_rules *rules)
 {
-    if (rules) {
+    if (!rules || --rules->users > 0) {
+        return;
+    }
+    ruleset_free(rules->ruleset);
+    if (rules->base) {
+        loaded_rules_free(rules->base);
+    } else {
         policies_free(rules->policies);
         selection_done(&rules->selection);
-        ruleset_free(rules->ruleset);
-        free(rules);
     }
+    arena_done(&rules->arena);
+    free(rules);
 }
 
 bool loaded_rules_deny(const struct loaded_rules *rules)

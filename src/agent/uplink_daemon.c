@@ -296,10 +296,11 @@ static void on_have(void *data, uint64_t *ret_version, uint64_t *ret_order)
     *ret_order = __atomic_load_n(&l->last_order, __ATOMIC_RELAXED);
 }
 
-static int on_use(void *data, const char *path, struct buf *text, struct err *err)
+static int on_use(void *data, const struct bundle_changes *changes, struct buf *text,
+                  struct err *err)
 {
     struct server_link *l = data;
-    return l->use(l->data, path, text, err);
+    return l->use(l->data, changes, text, err);
 }
 
 static void on_order_done(void *data, uint64_t id, bool ok, const char *why)

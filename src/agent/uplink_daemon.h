@@ -24,7 +24,7 @@ struct server_link {
     /* Set by whom it belongs to. */
     const struct config *config;
     /* Puts rules in force, as bundles_config.use. */
-    int (*use)(void *data, const char *path, struct buf *text, struct err *err);
+    int (*use)(void *data, const struct bundle_changes *changes, struct buf *text, struct err *err);
     /* Fills in what only the agent knows: sensor, rules, health. */
     void (*describe)(void *data, struct heartbeat *heartbeat);
     void *data;

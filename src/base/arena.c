@@ -8,6 +8,7 @@
 #include "base/arena.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #ifdef __has_feature
 #if __has_feature(address_sanitizer)
@@ -60,6 +61,21 @@ void *mem_alloc(size_t n)
 void *mem_zalloc(size_t n)
 {
     return allocation_fails() ? NULL : calloc(1, n ? n : 1);
+}
+
+void *mem_pages(size_t n)
+{
+    void *p = allocation_fails() ? MAP_FAILED
+                                 : mmap(NULL, n ? n : 1, PROT_READ | PROT_WRITE,
+                                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+void mem_pages_free(void *p, size_t n)
+{
+    if (p) {
+        munmap(p, n ? n : 1);
+    }
 }
 
 void *mem_realloc(void *p, size_t n)

@@ -43,6 +43,9 @@ struct str arena_str(struct arena *arena, struct str s);
 void *mem_alloc(size_t n);
 void *mem_zalloc(size_t n);
 void *mem_realloc(void *p, size_t n);
+/* Zeroed, for large tables of which most is never used: a page costs nothing before it is touched. */
+void *mem_pages(size_t n);
+void mem_pages_free(void *p, size_t n); /* the same n; p may be NULL */
 /* Overflow-checked: p of count elements of this size. NULL on overflow. */
 void *mem_resize(void *p, size_t count, size_t size);
 

@@ -15,6 +15,8 @@ int cli_replay(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_run(int argc, char **argv);
 int cli_instrument(int argc, char **argv);
+int cli_task_run(int argc, char **argv);
+int cli_task_clean(int argc, char **argv);
 
 /* Clients of the server; client.h. */
 int cli_setup(int argc, char **argv);

@@ -200,10 +200,25 @@ static void put_socket(struct printer *p, const struct demand_socket *socket)
     put_end(p, "some", &socket->some);
 }
 
+static void put_via(struct printer *p, unsigned bits)
+{
+    uint32_t n = 0;
+    list_begin(p, "via");
+    for (uint8_t via = 0; via < VIA_COUNT; via++) {
+        if (bits >> via & 1) {
+            list_item(p, n++, event_via_name(via));
+        }
+    }
+    list_end(p, n);
+}
+
 static void put_clause(struct printer *p, const struct demand_clause *clause)
 {
     if (clause->access != UINT8_MAX) {
         put_words(p, "access", accesses, clause->access);
+    }
+    if (clause->via != UINT8_MAX) {
+        put_via(p, clause->via);
     }
     put_results(p, clause);
     put_paths(p, clause);
@@ -269,7 +284,7 @@ static bool same_clause(const struct demand_clause *a, const struct demand_claus
     if (!a || !b || a == b) {
         return a == b;
     }
-    bool same = a->access == b->access && a->want_ok == b->want_ok &&
+    bool same = a->access == b->access && a->via == b->via && a->want_ok == b->want_ok &&
                 a->want_in_progress == b->want_in_progress && a->want_failed == b->want_failed &&
                 a->npaths == b->npaths && same_socket(a->socket, b->socket);
     for (uint32_t i = 0; same && i < a->npaths; i++) {

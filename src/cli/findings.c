@@ -250,7 +250,7 @@ int cli_findings(int argc, char **argv)
         { "note", "ID TEXT", 2, 2, BIT(JSON), note, "write a note at one", false },
         { "notes", "ID", 1, 1, BIT(JSON), notes, "read them", false },
         { "respond", "ID ACTION", 2, 2, BIT(REASON) | BIT(WAIT) | BIT(TIMEOUT) | BIT(JSON),
-          respond_order, "kill, stop, pause, capture or stop_task", false },
+          client_respond_order, "kill, stop, pause, capture or stop_task", false },
         { "responses", "ID", 1, 1, BIT(JSON), respond_list, "what was done, and what came of it",
           false },
         { "export", NULL, 0, 0, QUERY | BIT(SORT) | BIT(FORMAT) | BIT(OUTPUT), export,

@@ -36,6 +36,8 @@ static const struct verb verbs[] = {
     { NULL, "run", cli_run, "run a command and watch what it does" },
     { NULL, "doctor", cli_doctor, "tell what can be watched here, and how" },
     { NULL, "instrument", cli_instrument, "put the agent into an ECS task definition" },
+    { "task", "run", cli_task_run, "run an ECS task definition here, as Fargate would" },
+    { "task", "clean", cli_task_clean, "remove what a task run that was killed has left" },
     { NULL, "setup", cli_setup, "make the first administrator of a server" },
     { NULL, "login", cli_login, "log in to a server" },
     { NULL, "logout", cli_logout, "log out" },

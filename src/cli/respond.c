@@ -68,7 +68,7 @@ static int tell(struct client *client, const struct client_args *args)
     return status == EXIT_OK && !good ? EXIT_NEGATIVE : status;
 }
 
-int respond_order(struct client *client, const struct client_args *args)
+int client_respond_order(struct client *client, const struct client_args *args)
 {
     struct client_path path;
     int64_t seconds = WAIT_S;

@@ -5,5 +5,5 @@
 
 #include "cli/client_list.h"
 
-int respond_order(struct client *client, const struct client_args *args); /* ID ACTION */
-int respond_list(struct client *client, const struct client_args *args);  /* ID */
+int client_respond_order(struct client *client, const struct client_args *args); /* ID ACTION */
+int respond_list(struct client *client, const struct client_args *args);         /* ID */

@@ -130,7 +130,11 @@ int target_of(struct str url, struct target *ret, struct err *err)
         str_find_char(url, '\\') >= 0) {
         return err_set(err, -EINVAL, "the url is not well-formed");
     }
+    ptrdiff_t slashes = str_find(url, STR("://"));
     text = str_dupz(url);
+    if (slashes < 0 || str_starts(str_from_offset(url, (size_t)slashes + 3), STR("/"))) {
+        return err_set(err, -EINVAL, "the url has no scheme or no host");
+    }
     if (!text || !split(text, &parts) || !scheme_of(parts.scheme, &ret->scheme)) {
         return err_set(err, -EINVAL, "the url is not one of http, https, smtp or smtps");
     }

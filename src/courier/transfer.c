@@ -102,6 +102,9 @@ static void keep_line(struct transfer *t, struct str line)
 {
     size_t n = 0;
     line = str_trim(line);
+    if (t->line[0] && str_starts(line, STR("221"))) {
+        return; /* its goodbye: what it said of the mail is of interest */
+    }
     for (size_t i = 0; i < line.n && n < sizeof(t->line) - 1; i++) {
         unsigned char c = (unsigned char)line.p[i];
         t->line[n++] = c < ' ' || c > '~' ? '?' : line.p[i];
@@ -255,6 +258,7 @@ struct transfer *transfer_new(struct worker *worker, struct str message)
     if (!good) {
         t->target.key[0] = '\0';
     }
+    t->key = str_hash(str_of(t->target.key));
     return t;
 }
 

@@ -79,7 +79,7 @@ static unsigned running_for(const struct worker *w, const struct transfer *t)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < w->nrunning; i++) {
-        n += strcmp(w->running[i]->target.key, t->target.key) == 0;
+        n += w->running[i]->key == t->key;
     }
     return n;
 }
@@ -88,7 +88,7 @@ static unsigned waiting_for(const struct worker *w, const struct transfer *t)
 {
     unsigned n = 0;
     for (const struct transfer *other = w->waiting; other; other = other->next) {
-        n += strcmp(other->target.key, t->target.key) == 0;
+        n += other->key == t->key;
     }
     return n;
 }
@@ -174,6 +174,9 @@ static void take_options(struct worker *w, struct str message)
 static void take_request(struct worker *w, struct str message)
 {
     struct transfer *t = transfer_new(w, message);
+    if (t && waiting_for(w, t) >= COURIER_WAITING_MAX) {
+        begin_waiting(w);
+    }
     if (!t) {
         w->ends = true;
     } else if (waiting_for(w, t) >= COURIER_WAITING_MAX) {

@@ -23,6 +23,7 @@ struct transfer {
     size_t nmessage;
     struct wire_request wire;
     struct target target;
+    uint64_t key; /* of the target: who shares it waits for the other */
     uint64_t came_ns, begun_ns;
     CURL *easy;
     struct curl_slist *headers, *to;

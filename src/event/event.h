@@ -16,7 +16,7 @@
 struct thread;
 struct fdinfo;
 
-enum event_via { VIA_SYSCALL, VIA_IO_URING, VIA_IA32, VIA_X32, VIA_NETWORK };
+enum event_via { VIA_SYSCALL, VIA_IO_URING, VIA_IA32, VIA_X32, VIA_NETWORK, VIA_COUNT };
 /* How far the event's result is known. REPORTED: the result parameter is the kernel's. */
 enum event_outcome { OUTCOME_REPORTED, OUTCOME_PREDICTED, OUTCOME_DENIED };
 
@@ -117,6 +117,9 @@ static inline int64_t event_i64(const struct event *event, unsigned i, int64_t m
 {
     return number_i64(event_param(event, i), missing);
 }
+
+/* As evt.via says it; empty: none such. */
+struct str event_via_name(uint8_t via);
 
 /*
  * Result of the call. True and *ret_res set when this event has one (exit events with a result).

@@ -390,13 +390,18 @@ void extract_evt_asynctype(const struct field_ref *field, struct view *view, str
     }
 }
 
+struct str event_via_name(uint8_t via)
+{
+    static const char *const names[VIA_COUNT] = { "syscall", "io_uring", "ia32", "x32", "network" };
+    return via < VIA_COUNT ? str_of(names[via]) : (struct str){ 0 };
+}
+
 void extract_evt_via(const struct field_ref *field, struct view *view, struct extracted *ret)
 {
     (void)field;
-    static const char *const names[] = { "syscall", "io_uring", "ia32", "x32", "network" };
-    uint8_t via = view->event->via;
-    if (via < sizeof(names) / sizeof(names[0])) {
-        put_str(ret, str_of(names[via]));
+    struct str name = event_via_name(view->event->via);
+    if (name.n) {
+        put_str(ret, name);
     }
 }
 

@@ -37,10 +37,16 @@ static bool parse_index(struct str s, int32_t *ret)
     return true;
 }
 
+#define FIELD(id, name, type, flags, volatility, class, doc) sizeof(name) - 1,
+static const uint8_t name_lengths[FIELD_COUNT] = {
+#include "event/fields.def"
+};
+#undef FIELD
+
 static int find_exact(struct str name)
 {
     for (int i = 0; i < FIELD_COUNT; i++) {
-        if (str_eqz(name, field_table[i].name)) {
+        if (name.n == name_lengths[i] && memcmp(name.p, field_table[i].name, name.n) == 0) {
             return i;
         }
     }

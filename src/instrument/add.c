@@ -118,6 +118,9 @@ static struct node *shim_words(const struct adding *a, bool health_check)
         put_text(a, list, STR("--wait"));
         put_text(a, list, str_of(wait));
     }
+    if (health_check) {
+        put_text(a, list, STR("--health-check"));
+    }
     put_text(a, list, STR("--"));
     return list;
 }

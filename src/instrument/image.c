@@ -12,8 +12,8 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-static int read_words(struct jscan value, struct arena *arena, struct image_words *ret,
-                      struct err *err)
+static int read_words(struct jscan value, const char *what, struct arena *arena,
+                      struct image_words *ret, struct err *err)
 {
     struct jscan_walk walk = jscan_begin(value);
     struct jscan element;
@@ -22,12 +22,11 @@ static int read_words(struct jscan value, struct arena *arena, struct image_word
         return 0;
     }
     if (value.type != JSCAN_ARRAY) {
-        return err_set(err, -EINVAL, "the image's Entrypoint or Cmd is not a list");
+        return err_set(err, -EINVAL, "the image's %s is not a list", what);
     }
     while (jscan_element(&walk, &element)) {
         if (ret->n == IMAGE_WORDS_MAX || element.type != JSCAN_TEXT) {
-            return err_set(err, -EINVAL,
-                           "the image's Entrypoint or Cmd is not a list of at most %d texts",
+            return err_set(err, -EINVAL, "the image's %s is not a list of at most %d texts", what,
                            IMAGE_WORDS_MAX);
         }
         struct str word = jscan_text(element, arena);
@@ -37,6 +36,32 @@ static int read_words(struct jscan value, struct arena *arena, struct image_word
         ret->items[ret->n++] = word;
     }
     return 0;
+}
+
+static int read_paths(struct jscan value, struct arena *arena, struct image_words *ret,
+                      struct err *err)
+{
+    struct jscan_walk walk = jscan_begin(value);
+    struct jscan key, member;
+    ret->n = 0;
+    while (value.type == JSCAN_OBJECT && jscan_member(&walk, &key, &member)) {
+        struct str path = jscan_text(key, arena);
+        if (ret->n == IMAGE_WORDS_MAX || !path.p) {
+            return err_set(err, -EINVAL, "the image has more than %d volumes", IMAGE_WORDS_MAX);
+        }
+        ret->items[ret->n++] = path;
+    }
+    return 0;
+}
+
+static int read_rest(struct jscan config, struct arena *arena, struct image_config *ret,
+                     struct err *err)
+{
+    ret->user = jscan_text(jscan_get(config, STR("User")), arena);
+    ret->working_directory = jscan_text(jscan_get(config, STR("WorkingDir")), arena);
+    ret->stop_signal = jscan_text(jscan_get(config, STR("StopSignal")), arena);
+    int r = read_words(jscan_get(config, STR("Env")), "Env", arena, &ret->environment, err);
+    return r == 0 ? read_paths(jscan_get(config, STR("Volumes")), arena, &ret->volumes, err) : r;
 }
 
 int image_config_parse(struct str json, struct arena *arena, struct image_config *ret,
@@ -60,8 +85,10 @@ int image_config_parse(struct str json, struct arena *arena, struct image_config
     if (config.type != JSCAN_OBJECT) {
         return err_set(err, -EINVAL, "not the configuration of an image");
     }
-    int r = read_words(jscan_get(config, STR("Entrypoint")), arena, &ret->entry_point, err);
-    return r == 0 ? read_words(jscan_get(config, STR("Cmd")), arena, &ret->command, err) : r;
+    int r = read_words(jscan_get(config, STR("Entrypoint")), "Entrypoint", arena, &ret->entry_point,
+                       err);
+    r = r == 0 ? read_words(jscan_get(config, STR("Cmd")), "Cmd", arena, &ret->command, err) : r;
+    return r == 0 ? read_rest(config, arena, ret, err) : r;
 }
 
 static const char *choose(const struct image_source *sources, uint32_t n,

@@ -113,7 +113,7 @@ static bool has_tag(struct jscan image, const struct image_query *query, struct 
 
 /* [{"Config": PATH, "RepoTags": [...]}, ...]: the one of this name, or the only one. */
 static int choose_saved(struct str json, const struct image_query *query, struct arena *arena,
-                        struct str *ret, struct err *err)
+                        struct str *ret, struct image_words *ret_layers, struct err *err)
 {
     struct jscan root, at, one = { 0 };
     const char *why;
@@ -130,6 +130,16 @@ static int choose_saved(struct str json, const struct image_query *query, struct
     }
     if (n != 1 && tagged != 1) {
         return err_set(err, -EINVAL, "it has %u images, and none or several are this one", n);
+    }
+    walk = jscan_begin(jscan_get(one, STR("Layers")));
+    ret_layers->n = 0;
+    while (jscan_element(&walk, &at)) {
+        struct str path = jscan_text(at, arena);
+        if (!path.p || ret_layers->n == IMAGE_WORDS_MAX) {
+            return err_set(err, -EINVAL, "its Layers are not a list of at most %d texts",
+                           IMAGE_WORDS_MAX);
+        }
+        ret_layers->items[ret_layers->n++] = path;
     }
     *ret = arena_str(arena, jscan_text(jscan_get(one, STR("Config")), arena));
     return ret->n && ret->n < PATH_SIZE
@@ -148,7 +158,7 @@ static int check_name(struct str name, struct str document, struct err *err)
         return 0;
     }
     memcpy(digest + 7, base.p, base.n);
-    return image_is_digest(str_of(digest)) ? image_check_digest(document, digest, err) : 0;
+    return image_is_oci_digest(str_of(digest)) ? image_check_digest(document, digest, err) : 0;
 }
 
 static int read_saved(const struct files *files, struct str manifest,
@@ -158,7 +168,7 @@ static int read_saved(const struct files *files, struct str manifest,
     struct str name;
     struct buf text;
     buf_init(&text, IMAGE_DOCUMENT_MAX);
-    int r = choose_saved(manifest, query, arena, &name, err);
+    int r = choose_saved(manifest, query, arena, &name, &ret->layers, err);
     r = r == 0 ? read_named(files, name.p, &text, err) : r;
     r = r == -ENOENT ? err_set(err, r, "the configuration it names is missing") : r;
     r = r == 0 ? check_name(name, buf_str(&text), err) : r;

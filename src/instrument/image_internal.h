@@ -22,7 +22,7 @@ struct image_store {
 int image_follow(const struct image_store *store, struct str document, struct image_config *ret,
                  struct err *err);
 /* "sha256:..." of 64 lower-case digits. */
-bool image_is_digest(struct str text);
+bool image_is_oci_digest(struct str text);
 int image_check_digest(struct str document, const char *digest, struct err *err);
 
 /* An OCI layout's directory, or a tar of one or of `docker save`. */

@@ -12,7 +12,7 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 
-bool image_is_digest(struct str text)
+bool image_is_oci_digest(struct str text)
 {
     bool good = text.n == IMAGE_DIGEST_SIZE - 1 && str_starts(text, STR("sha256:"));
     for (size_t i = 7; good && i < text.n; i++) {
@@ -42,7 +42,7 @@ int image_check_digest(struct str document, const char *digest, struct err *err)
 static int take_digest(struct jscan descriptor, struct arena *arena, char *ret, struct err *err)
 {
     struct str digest = jscan_text(jscan_get(descriptor, STR("digest")), arena);
-    if (!image_is_digest(digest)) {
+    if (!image_is_oci_digest(digest)) {
         return err_set(err, -EINVAL, "a digest of the image is missing, or not a SHA-256");
     }
     memcpy(ret, digest.p, digest.n);
@@ -127,6 +127,28 @@ static int read_config(const struct image_store *store, struct str json, struct 
     return r;
 }
 
+/* Digests as the files of a layout. */
+static int read_layers(const struct image_store *store, struct jscan layers,
+                       struct image_config *ret, struct err *err)
+{
+    struct jscan_walk walk = jscan_begin(layers);
+    struct jscan at;
+    ret->layers.n = 0;
+    while (jscan_element(&walk, &at)) {
+        char digest[IMAGE_DIGEST_SIZE], path[IMAGE_DIGEST_SIZE + 16];
+        if (take_digest(at, store->arena, digest, err) < 0) {
+            return -EINVAL;
+        }
+        int n = snprintf(path, sizeof(path), "blobs/sha256/%s", digest + strlen("sha256:"));
+        struct str copy = arena_str(store->arena, str_from(path, (size_t)n));
+        if (!copy.p || ret->layers.n == IMAGE_WORDS_MAX) {
+            return err_set(err, -E2BIG, "the image has more than %d layers", IMAGE_WORDS_MAX);
+        }
+        ret->layers.items[ret->layers.n++] = copy;
+    }
+    return 0;
+}
+
 int image_follow(const struct image_store *store, struct str document, struct image_config *ret,
                  struct err *err)
 {
@@ -142,6 +164,7 @@ int image_follow(const struct image_store *store, struct str document, struct im
         bool index = manifests.type == JSCAN_ARRAY;
         int r = index ? choose(store, manifests, &one, err) : 0;
         one = index ? one : jscan_get(root, STR("config"));
+        r = r == 0 && !index ? read_layers(store, jscan_get(root, STR("layers")), ret, err) : r;
         r = r == 0 ? take_digest(one, store->arena, digest, err) : r;
         r = r == 0 ? fetch(store, index, digest, &document, err) : r;
         if (r < 0 || !index) {

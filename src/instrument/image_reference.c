@@ -92,7 +92,7 @@ int image_reference_parse(struct str text, struct image_reference *ret, struct e
     bool short_form = docker && str_find_char(name, '/') < 0;
     bool good = is_host(registry) && consists_of(name, "._-/", false) &&
                 consists_of(tag, "._-", true) && str_find(name, STR("..")) < 0 &&
-                (at < 0 || image_is_digest(digest)) && name.n < 240;
+                (at < 0 || image_is_oci_digest(digest)) && name.n < 240;
     good = good && copy(out.registry, sizeof(out.registry),
                         docker ? STR("registry-1.docker.io") : registry);
     good =

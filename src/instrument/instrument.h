@@ -36,6 +36,10 @@ struct image_words {
 /* What an image says of how it is started. */
 struct image_config {
     struct image_words entry_point, command;
+    struct image_words environment; /* NAME=VALUE */
+    struct image_words volumes;     /* paths */
+    struct image_words layers;      /* lowest first; files of a layout or tar, else empty */
+    struct str user, working_directory, stop_signal;
 };
 
 /* An image whose configuration is wanted. */

@@ -1,5 +1,5 @@
 /*
- * sidecar: the two containers that are added, as docs/deployment.md describes them.
+ * sidecar: the two containers that are added, as docs/fargate.md describes them.
  *
  * hinomi-init copies the shim into the volume and ends; hinomi-agent watches. Their log goes where an application's
  * awslogs goes, under prefixes of their own. The enrolment token is only ever named.

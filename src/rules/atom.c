@@ -296,16 +296,29 @@ static int atom_add(struct atoms_builder *b, uint64_t hash, const struct atom *a
     return r;
 }
 
+static bool is_any_of(const struct check *check, struct str text)
+{
+    for (uint32_t i = 0; i < check->nconstants; i++) {
+        for (uint32_t k = 0; k < check->constants[i].n; k++) {
+            if (str_eq(check->constants[i].strs[k], text)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* Which event names make the check true; for checks on evt.type only. */
 static struct nameset *names_of_check(struct arena *arena, const struct check *check)
 {
     struct nameset *set = ARENA_NEW(arena, struct nameset);
+    bool equality = (check->op == OP_EQ || check->op == OP_IN) && check->modifier == MODIFIER_NONE;
     for (uint16_t name = 0; set && name < NAME_MAX_ID; name++) {
         const char *text = name_text(name);
         struct extracted value = { .n = text ? 1 : 0 };
         value.one = (struct value){ .type = TYPE_CHARBUF, .s = str_of(text) };
         value.v = &value.one;
-        if (text && check_holds(check, &value, NULL)) {
+        if (text && (equality ? is_any_of(check, value.one.s) : check_holds(check, &value, NULL))) {
             set->bits[name / 64] |= UINT64_C(1) << (name % 64);
         }
     }

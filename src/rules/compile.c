@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define NAMES_MANY  100 /* event names: a condition that fits more gets LOAD_NO_EVTTYPE */
 #define CLAUSES_MAX RULES_EXPANSION_MAX
 
 void compilation_free(struct compilation *c)

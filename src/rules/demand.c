@@ -1,6 +1,6 @@
 /*
- * demand: for each event name, one clause a rule: which kinds of access, which results, which paths and
- * which sockets it needs. Whatever a clause cannot say passes.
+ * demand: for each event name, one clause a rule: which kinds of access, which ways of calling, which results,
+ * which paths and which sockets it needs. Whatever a clause cannot say passes.
  *
  * A node's need is built from its operands': of an `and` any operand's need is necessary, so the
  * tighter one of each test is taken; of an `or` the union. Names decide checks on names first. Paths
@@ -18,6 +18,7 @@
 
 static const struct need need_all = {
     .access = ACCESS_ANY,
+    .via = VIA_ANY,
     .ok = true,
     .in_progress = true,
     .failed = true,
@@ -123,6 +124,16 @@ static void need_of_failed(const struct check *check, bool negated, struct need 
     need->in_progress = need->failed;
 }
 
+static void need_of_via(const struct check *check, bool negated, struct need *need)
+{
+    unsigned bits = 0;
+    for (uint8_t via = 0; via < VIA_COUNT; via++) {
+        struct value name = { .type = TYPE_CHARBUF, .s = event_via_name(via) };
+        bits |= holds_for(check, name) != negated ? 1U << via : 0;
+    }
+    need->via = (uint8_t)bits;
+}
+
 static bool path_test_of(enum ast_op op, enum path_test *ret)
 {
     switch (op) {
@@ -212,6 +223,9 @@ static int need_of_check(struct builder *b, const struct check *check, bool nega
     case FIELD_EVT_IS_OPEN_EXEC:
         need_of_bool(check, negated, DEMAND_EXEC, ret);
         return 0;
+    case FIELD_EVT_VIA:
+        need_of_via(check, negated, ret);
+        return 0;
     case FIELD_EVT_RAWRES:
         need_of_number(check, negated, ret);
         return 0;
@@ -251,6 +265,7 @@ static int need_and(struct arena *arena, struct need *a, const struct need *b)
     if (__builtin_popcount(b->access) < __builtin_popcount(a->access)) {
         a->access = b->access;
     }
+    a->via &= b->via;
     a->ok = a->ok && b->ok;
     a->in_progress = a->in_progress && b->in_progress;
     a->failed = a->failed && b->failed;
@@ -292,6 +307,7 @@ static int paths_or(struct arena *arena, struct need *a, const struct need *b)
 static int need_or(struct arena *arena, struct need *a, const struct need *b)
 {
     a->access |= b->access;
+    a->via |= b->via;
     a->ok = a->ok || b->ok;
     a->in_progress = a->in_progress || b->in_progress;
     a->failed = a->failed || b->failed;
@@ -335,13 +351,14 @@ static int need_of(struct builder *b, const struct node *node, struct need *ret)
 
 static bool is_usable(const struct demand_clause *clause)
 {
-    return clause->access != ACCESS_ANY || !clause->want_ok || !clause->want_in_progress ||
-           !clause->want_failed || clause->npaths || clause->socket;
+    return clause->access != ACCESS_ANY || clause->via != VIA_ANY || !clause->want_ok ||
+           !clause->want_in_progress || !clause->want_failed || clause->npaths || clause->socket;
 }
 
 static int clause_of(struct arena *arena, const struct need *need, struct demand_clause *ret)
 {
     *ret = (struct demand_clause){ .access = need->access,
+                                   .via = need->via,
                                    .want_ok = need->ok,
                                    .want_in_progress = need->in_progress,
                                    .want_failed = need->failed,

@@ -72,6 +72,7 @@ struct demand_socket {
 /* One alternative: an event that fails any of its tests cannot make the rules behind it match. */
 struct demand_clause {
     uint8_t access;                              /* enum demand_access, ~0 any */
+    uint8_t via;                                 /* a bit for each enum event_via, ~0 any */
     bool want_ok, want_in_progress, want_failed; /* results; in progress: -EINPROGRESS */
     const struct path_predicate *paths;          /* any of them; npaths == 0: no test on the path */
     uint32_t npaths;
@@ -94,8 +95,9 @@ const struct demand_kind *demand_of(const struct demand *demand, uint16_t name);
 /* Would a sensor that applies the demand deliver this event? For tests, and sensors in user space. */
 bool demand_passes(const struct demand *demand, struct view *view);
 
-/* The same of a call about a path that failed, by how the path was written and where it leads. */
-bool demand_passes_failed(const struct demand *demand, uint16_t name, struct str raw,
+/* The same of a call about a path that failed, by the way it was made (enum event_via), how the path was
+ * written and where it leads. */
+bool demand_passes_failed(const struct demand *demand, uint16_t name, uint8_t via, struct str raw,
                           struct str path);
 
 /*

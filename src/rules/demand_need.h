@@ -30,6 +30,7 @@ struct demand {
 };
 
 #define ACCESS_ANY     UINT8_MAX
+#define VIA_ANY        UINT8_MAX
 #define PROTOCOLS_ANY  ((uint8_t)(DEMAND_TCP | DEMAND_UDP | DEMAND_OTHER_PROTOCOL))
 #define FAMILIES_UNIX  DEMAND_FAMILY(1)
 #define FAMILIES_IPV4  DEMAND_FAMILY(2)
@@ -40,6 +41,7 @@ struct demand {
 /* What an event must be for a node to be true. */
 struct need {
     uint8_t access;
+    uint8_t via; /* a bit for each enum event_via */
     bool ok, in_progress, failed;
     bool any_path;
     struct path_predicate *paths;

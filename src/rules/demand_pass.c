@@ -317,10 +317,15 @@ static bool result_passes(const struct demand_clause *clause, const struct event
                                                                       : clause->want_failed);
 }
 
+static bool via_passes(const struct demand_clause *clause, uint8_t via)
+{
+    return clause->via == VIA_ANY || via >= VIA_COUNT || clause->via >> via & 1;
+}
+
 static bool clause_passes(const struct demand_clause *clause, struct view *view, uint8_t access,
                           const struct ends *ends, enum demand_call call)
 {
-    return result_passes(clause, view->event) &&
+    return via_passes(clause, view->event->via) && result_passes(clause, view->event) &&
            (clause->access == ACCESS_ANY || clause->access & access) &&
            (!clause->socket || socket_passes(clause->socket, ends, call)) &&
            paths_pass(clause, view);
@@ -344,14 +349,14 @@ bool demand_passes(const struct demand *demand, struct view *view)
     return false;
 }
 
-bool demand_passes_failed(const struct demand *demand, uint16_t name, struct str raw,
+bool demand_passes_failed(const struct demand *demand, uint16_t name, uint8_t via, struct str raw,
                           struct str path)
 {
     const struct demand_kind *kind = demand_of(demand, name);
     bool passes = kind->wanted && kind->everything;
     for (uint32_t i = 0; kind->wanted && i < kind->nclauses && !passes; i++) {
         const struct demand_clause *clause = &kind->clauses[i];
-        bool wanted = clause->want_failed || clause->want_in_progress;
+        bool wanted = (clause->want_failed || clause->want_in_progress) && via_passes(clause, via);
         passes = wanted && clause->npaths == 0;
         for (uint32_t j = 0; wanted && j < clause->npaths && !passes; j++) {
             passes = path_holds(&clause->paths[j], raw) || path_holds(&clause->paths[j], path);

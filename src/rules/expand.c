@@ -132,7 +132,8 @@ static int expand_items(struct loader *loader, struct compilation *c, struct com
             return r;
         }
         if (named) {
-            compiled_list_find(loader, c, named->item.name)->used = true;
+            struct compiled_list *inner = compiled_list_find(loader, c, named->item.name);
+            inner->used = inner->copied = true;
         }
     }
     return 0;
@@ -450,6 +451,7 @@ static bool replace_list(struct compilation *c, uint32_t index, const struct dra
             buf_putc(&new->text, LEX_LIST_MARK);
             buf_puts(&new->text, name);
         } else {
+            list->copied = true;
             put_items(list, &new->text);
         }
         if (new->text.n == before + 1) {

@@ -65,7 +65,8 @@ void matcher_get_stats(const struct matcher *m, struct matcher_stats *ret)
 {
     *ret = m->stats;
     ret->bytes = sizeof(*m) + m->arena.used + rows_bytes(&m->rows) + residuals_bytes(m->residuals) +
-                 m->nsites * sizeof(*m->sites) + m->natoms * sizeof(*m->atoms);
+                 m->memos_bytes + m->paths_bytes + m->nsites * sizeof(*m->sites) +
+                 m->natoms * sizeof(*m->atoms);
     for (uint32_t i = 0; i < m->ngroups; i++) {
         ret->bytes += group_bytes(&m->groups[i]);
     }

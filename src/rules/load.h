@@ -118,6 +118,7 @@ struct compiled_list {
     uint32_t nlater;
     bool shared; /* every item is one plain value: `run` stands for them */
     bool used;
+    bool copied; /* somewhere its items are, as text or as those of another list */
     struct ast_values run;
 };
 
@@ -164,6 +165,8 @@ struct compiled_rule {
     struct uses uses;
 };
 
+#define NAMES_MANY 100 /* event names: a condition that fits more is not restricted */
+
 /* Everything one compilation makes; the arena owns it all. */
 struct compilation {
     struct arena arena;
@@ -176,6 +179,16 @@ struct compilation {
     uint32_t nrules;
     uint32_t *odd_lists; /* lists whose names hold delimiters: found by searching */
     uint32_t nodd;
+};
+
+/* What a ruleset owns besides what it shows. */
+struct owned_ruleset {
+    struct ruleset public;
+    struct arena arena;               /* the loader's: names and texts */
+    struct compilation *compilation;  /* NULL: of ruleset_append() */
+    const struct owned_ruleset *base; /* what that was made of */
+    struct smap by_name;
+    struct str *files;
 };
 
 struct loader {

@@ -109,6 +109,8 @@ void matcher_free(struct matcher *m)
     for (uint32_t i = 0; i < m->ngroups; i++) {
         group_free(&m->groups[i]);
     }
+    mem_pages_free(m->memos, m->memos_bytes);
+    mem_pages_free(m->paths, m->paths_bytes);
     residuals_free(m->residuals);
     rows_done(&m->rows);
     free(m->sites);

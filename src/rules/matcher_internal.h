@@ -223,7 +223,9 @@ struct matcher {
     struct nameset names_decide; /* names that are the value of evt.type */
 
     uint32_t epoch;
-    uint32_t *stamps;       /* by atom: epoch * 2 + value */
+    uint32_t *stamps;         /* by atom: epoch * 2 + value */
+    struct memo_entry *memos; /* of all sites */
+    size_t memos_bytes, paths_bytes;
     struct path_set *paths; /* NULL: none are kept */
     uint32_t path_way;      /* where the next path displaces another */
     uint64_t *fired;        /* bits of a class's rules */

@@ -23,23 +23,28 @@ static bool site_is_worth(const struct site *site)
     return false;
 }
 
+/* One mapping for all: most places are never used. */
 int memos_build(struct matcher *m)
 {
     uint32_t nmemos = 0;
+    size_t entries = 0;
     for (uint32_t i = 0; !m->options.no_memo && i < m->nsites && nmemos < MEMO_SITES_MAX; i++) {
         struct site *site = &m->sites[i];
-        if (!site_is_worth(site)) {
-            continue;
+        if (site_is_worth(site)) {
+            site->memo_mask = (site->volatilities & KEPT_NONE ? MEMO_ENTRIES : MEMO_KEPT) - 1;
+            entries += site->memo_mask + 1;
+            nmemos++;
         }
-        uint32_t entries = site->volatilities & KEPT_NONE ? MEMO_ENTRIES : MEMO_KEPT;
-        site->memo_mask = entries - 1;
-        site->memo = ARENA_ARRAY(&m->arena, struct memo_entry, entries);
-        if (!site->memo) {
-            return -ENOMEM;
-        }
-        nmemos++;
     }
-    return 0;
+    m->memos_bytes = entries * sizeof(struct memo_entry);
+    m->memos = entries ? mem_pages(m->memos_bytes) : NULL;
+    struct memo_entry *next = m->memos;
+    for (uint32_t i = 0; next && i < m->nsites; i++) {
+        struct site *site = &m->sites[i];
+        site->memo = site->memo_mask ? next : NULL;
+        next += site->memo_mask ? site->memo_mask + 1 : 0;
+    }
+    return entries && !m->memos ? -ENOMEM : 0;
 }
 
 struct memo_entry *memo_find(const struct site *site, struct str text)

@@ -35,7 +35,8 @@ int paths_build(struct matcher *m)
         wanted = wanted || class->path_groups;
         plan_fill(class, &class->all);
     }
-    m->paths = wanted ? ARENA_ARRAY(&m->arena, struct path_set, PATHS_SETS) : NULL;
+    m->paths_bytes = wanted ? PATHS_SETS * sizeof(struct path_set) : 0;
+    m->paths = wanted ? mem_pages(m->paths_bytes) : NULL;
     return wanted && !m->paths ? -ENOMEM : 0;
 }
 

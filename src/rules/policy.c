@@ -146,10 +146,12 @@ uint8_t policy_severity_of(enum priority priority)
     return priority <= PRIORITY_DEBUG ? tenths[priority] : 0;
 }
 
-static uint8_t severity_in(const struct policy *policy, const struct rule *rule)
+/* The entry's own, else its policy's, else what fits the rule's priority. */
+static uint8_t severity_in(const struct policy *policy, const struct policy_rule *entry)
 {
-    return policy->severity == POLICY_BY_PRIORITY ? policy_severity_of(rule->priority)
-                                                  : policy->severity;
+    return entry->severity != POLICY_BY_PRIORITY    ? entry->severity
+           : policy->severity != POLICY_BY_PRIORITY ? policy->severity
+                                                    : policy_severity_of(entry->rule->priority);
 }
 
 /* Into the run of its rule, behind those that are as severe. */
@@ -158,12 +160,12 @@ static void insert(struct policies *p, const struct policy *policy, const struct
 {
     uint32_t i = entry->rule->index;
     uint32_t at = p->from[i] + used[i]++;
-    while (at > p->from[i] &&
-           severity_in(p->entries[at - 1].policy, entry->rule) < severity_in(policy, entry->rule)) {
+    uint8_t severity = severity_in(policy, entry);
+    while (at > p->from[i] && p->entries[at - 1].severity < severity) {
         p->entries[at] = p->entries[at - 1];
         at--;
     }
-    p->entries[at] = (struct policy_entry){ policy, entry->actions };
+    p->entries[at] = (struct policy_entry){ policy, entry->actions, severity };
     p->actions[i] |= entry->actions;
 }
 
@@ -261,12 +263,11 @@ void policies_select(const struct policies *p, struct selection *selection)
     }
 }
 
-static void take(struct policy_verdict *ret, const struct policy_entry *entry,
-                 const struct rule *rule)
+static void take(struct policy_verdict *ret, const struct policy_entry *entry)
 {
     if (!ret->policy) {
         ret->policy = entry->policy;
-        ret->severity = severity_in(entry->policy, rule);
+        ret->severity = entry->severity;
     }
     for (unsigned bit = 0; bit < POLICY_ACTIONS; bit++) {
         if ((entry->actions & ~ret->actions) & 1u << bit) {
@@ -286,7 +287,7 @@ void policies_judge(const struct policies *p, const struct rule *rule, struct vi
     for (uint32_t i = p->from[rule->index]; i < p->from[rule->index + 1]; i++) {
         const struct policy_entry *entry = &p->entries[i];
         if (!entry->policy->scope || cond_eval(entry->policy->scope, view)) {
-            take(ret, entry, rule);
+            take(ret, entry);
         }
     }
 }

@@ -40,6 +40,8 @@ struct policy_rule {
     const struct rule *rule;
     bool enabled;
     uint8_t actions; /* enum policy_action */
+    uint8_t
+        severity; /* in tenths; POLICY_BY_PRIORITY: the policy's, or else that of the rule's priority */
 };
 
 struct policy {

@@ -8,7 +8,7 @@
 
 struct policy_entry {
     const struct policy *policy;
-    uint8_t actions;
+    uint8_t actions, severity;
 };
 
 struct policies {

@@ -15,7 +15,7 @@
 static const char *const policy_keys[] = {
     "policy", "enabled", "scope", "severity", "rules", "channels", NULL,
 };
-static const char *const rule_keys[] = { "name", "enabled", "actions", NULL };
+static const char *const rule_keys[] = { "name", "enabled", "actions", "severity", NULL };
 static const char *const action_names[] = { "deny", "kill", "stop", "pause", "capture", NULL };
 
 const char *action_text(enum policy_action action)
@@ -210,6 +210,7 @@ static bool read_rule_entry(const struct place *place, const struct doc_node *ma
     const struct doc_node *name = doc_get(map, "name");
     ret->enabled = read_bool(place, map, true);
     ret->actions = read_actions(place, map);
+    ret->severity = read_severity(place, map);
     if (!name || name->kind != DOC_SCALAR || name->value.n == 0) {
         complain(place, name ? name : map, "an item of `rules` needs `name`: the rule's");
         return false;

@@ -57,7 +57,7 @@ struct residuals {
     uint64_t *scratch;
     uint64_t *pool;
     struct plan *plans;
-    size_t bytes;
+    size_t threads_bytes, pool_bytes, plans_bytes, bytes;
 };
 
 /* What remains of a node; NULL: nothing. */
@@ -140,6 +140,14 @@ static void *take(struct residuals *x, size_t count, size_t size)
     return mem_zalloc(count * size + 1);
 }
 
+/* What is mostly never used. */
+static void *take_pages(struct residuals *x, size_t count, size_t size, size_t *ret_bytes)
+{
+    *ret_bytes = count * size;
+    x->bytes += *ret_bytes;
+    return mem_pages(*ret_bytes);
+}
+
 static int take_sets(const struct matcher *m, struct residuals *x)
 {
     size_t words = 0;
@@ -163,8 +171,8 @@ static int take_sets(const struct matcher *m, struct residuals *x)
     x->table = take(x, x->table_mask, sizeof(*x->table));
     x->table_mask--;
     x->scratch = take(x, x->nwords, sizeof(*x->scratch));
-    x->pool = take(x, set_words * x->sets_max, sizeof(*x->pool));
-    x->plans = take(x, (size_t)m->nclasses * x->sets_max, sizeof(*x->plans));
+    x->pool = take_pages(x, set_words * x->sets_max, sizeof(*x->pool), &x->pool_bytes);
+    x->plans = take_pages(x, (size_t)m->nclasses * x->sets_max, sizeof(*x->plans), &x->plans_bytes);
     if (!x->sets || !x->table || !x->scratch || !x->pool || !x->plans) {
         return -ENOMEM;
     }
@@ -188,7 +196,7 @@ int residuals_new(struct matcher *m)
     x->nthreads = m->options.threads_max ? m->options.threads_max : STATE_THREADS_DEFAULT;
     x->nwords = (m->nrules + 63) / 64;
     x->round = 1;
-    x->threads = take(x, x->nthreads, sizeof(*x->threads));
+    x->threads = take_pages(x, x->nthreads, sizeof(*x->threads), &x->threads_bytes);
     if (!x->threads) {
         return -ENOMEM;
     }
@@ -201,13 +209,13 @@ void residuals_free(struct residuals *x)
     if (!x) {
         return;
     }
-    free(x->threads);
+    mem_pages_free(x->threads, x->threads_bytes);
+    mem_pages_free(x->pool, x->pool_bytes);
+    mem_pages_free(x->plans, x->plans_bytes);
     free(x->class_words);
     free(x->sets);
     free(x->table);
     free(x->scratch);
-    free(x->pool);
-    free(x->plans);
     free(x);
 }
 

@@ -10,15 +10,6 @@
 #include <stdlib.h>
 #include <strings.h>
 
-/* What a ruleset owns besides what it shows. */
-struct owned_ruleset {
-    struct ruleset public;
-    struct arena arena; /* the loader's: names and texts */
-    struct compilation *compilation;
-    struct smap by_name;
-    struct str *files;
-};
-
 static const char *const priority_names[] = { "Emergency", "Alert",  "Critical",      "Error",
                                               "Warning",   "Notice", "Informational", "Debug" };
 
@@ -281,8 +272,15 @@ void ruleset_free(struct ruleset *ruleset)
     free(owned);
 }
 
+const struct ruleset *ruleset_base(const struct ruleset *ruleset)
+{
+    const struct owned_ruleset *owned = (const struct owned_ruleset *)ruleset;
+    return owned->base ? &owned->base->public : ruleset;
+}
+
 const struct rule *ruleset_find(const struct ruleset *ruleset, struct str name)
 {
     const struct owned_ruleset *owned = (const struct owned_ruleset *)ruleset;
-    return smap_get(&owned->by_name, name);
+    const struct rule *rule = smap_get(&(owned->base ? owned->base : owned)->by_name, name);
+    return rule ? &ruleset->rules[rule->index] : NULL;
 }

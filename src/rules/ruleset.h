@@ -129,6 +129,33 @@ const struct diag_list *loader_diagnostics(const struct loader *loader);
 int loader_finish(struct loader *loader, bool partial, struct ruleset **ret, struct err *err);
 void ruleset_free(struct ruleset *ruleset);
 
+/* Items that a list gets behind those it has, as they are: what they hold means itself. */
+struct list_items {
+    struct str list;
+    const struct str *items;
+    uint32_t n;
+};
+
+struct list_changes {
+    const struct list_items *items; /* of the same list: one after the other */
+    uint32_t n;
+};
+
+/*
+ * The ruleset of the same files with these items at the end of its lists (loader_add_items()), without compiling
+ * anything anew: conditions that use such a list are copied, everything else is the base's, which has to outlive it.
+ * Rules keep their places. `ast` remains as it was.
+ *
+ * -EOPNOTSUPP: that takes a compilation: the base is such a ruleset itself, there is no such list or it is empty, its items
+ * went into a text, event names or regexes are made of it, or an item is none, or not of the type that it is compared
+ * with. -ENOMEM. Neither changes anything.
+ */
+int ruleset_append(const struct ruleset *base, const struct list_changes *changes,
+                   struct ruleset **ret);
+
+/* The one that ruleset_append() made it of, or itself. */
+const struct ruleset *ruleset_base(const struct ruleset *ruleset);
+
 /* NULL when there is none of that name. */
 const struct rule *ruleset_find(const struct ruleset *ruleset, struct str name);
 

@@ -476,10 +476,21 @@ static size_t length_bucket(const struct slot *slot)
     return slot->item->n < LENGTH_BUCKETS - 2 ? slot->item->n : LENGTH_BUCKETS - 2;
 }
 
+static size_t last_bucket(const struct textset *set)
+{
+    size_t last = 0;
+    for (size_t i = 0; i < set->nslots; i++) {
+        size_t bucket = has_text(&set->slots[i]) ? length_bucket(&set->slots[i]) : 0;
+        last = bucket > last ? bucket : last;
+    }
+    return last;
+}
+
 /* Slots with texts, shorter texts first: a text's parent is united before it. */
 static int order_by_length(const struct textset *set, uint32_t **ret, size_t *ret_n)
 {
-    CLEANUP(cleanup_free) uint32_t *start = mem_zalloc(LENGTH_BUCKETS * sizeof(*start));
+    size_t buckets = last_bucket(set) + 2;
+    CLEANUP(cleanup_free) uint32_t *start = mem_zalloc(buckets * sizeof(*start));
     CLEANUP(cleanup_free) uint32_t *order = mem_alloc((set->used + 1) * sizeof(*order));
     if (!start || !order) {
         return -ENOMEM;
@@ -489,10 +500,10 @@ static int order_by_length(const struct textset *set, uint32_t **ret, size_t *re
             start[length_bucket(&set->slots[i]) + 1]++;
         }
     }
-    for (size_t i = 1; i < LENGTH_BUCKETS; i++) {
+    for (size_t i = 1; i < buckets; i++) {
         start[i] += start[i - 1];
     }
-    *ret_n = start[LENGTH_BUCKETS - 1];
+    *ret_n = start[buckets - 1];
     for (size_t i = 0; i < set->nslots; i++) {
         if (has_text(&set->slots[i])) {
             order[start[length_bucket(&set->slots[i])]++] = (uint32_t)i;

@@ -129,8 +129,26 @@ static void pairs_add(struct textset *set, uint64_t gram, unsigned width)
     }
 }
 
+/* Few texts are looked for one by one: no need of more. */
+static void find_few(struct textset *set)
+{
+    bool few = set->kind == TEXTSET_CONTAINS && set->items <= DIRECT_MAX;
+    for (size_t i = 0; i < set->nslots; i++) {
+        const struct slot *slot = &set->slots[i];
+        if (slot->kind == SLOT_GRAM && slot->mask == 0) {
+            set->empty_row = slot->row;
+        } else if (few && slot->kind == SLOT_GRAM) {
+            set->direct[set->ndirect++] = slot;
+        }
+    }
+}
+
 int textset_finish_grams(struct textset *set)
 {
+    find_few(set);
+    if (set->ndirect) {
+        return 0;
+    }
     set->pairs = mem_zalloc(GRAM_PAIRS);
     if (!set->pairs) {
         return -ENOMEM;
@@ -141,15 +159,9 @@ int textset_finish_grams(struct textset *set)
             return r;
         }
     }
-    bool few = set->kind == TEXTSET_CONTAINS && set->items <= DIRECT_MAX;
     for (size_t i = 0; i < set->nslots; i++) {
         const struct slot *slot = &set->slots[i];
-        if (few && slot->kind == SLOT_GRAM && slot->mask) {
-            set->direct[set->ndirect++] = slot;
-        }
-        if (slot->kind == SLOT_GRAM && slot->mask == 0) {
-            set->empty_row = slot->row;
-        } else if (slot->kind == SLOT_GRAM) {
+        if (slot->kind == SLOT_GRAM && slot->mask) {
             uint64_t gram = gram_of(set, *slot->item, slot->level, slot->mask);
             filter_add(&set->gram_filter[width_class(slot->mask)], gram_mix(set, gram));
             pairs_add(set, gram, slot->mask);

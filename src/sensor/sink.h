@@ -23,9 +23,9 @@ struct sink {
     /* Could any rule match an event of this name in this thread (NULL: unknown)? `open_flags` of a call
      * that opens are the event format's (never 0), of others 0. False: the sensor need not make it. */
     bool (*wants)(void *data, const struct thread *thread, uint16_t name, uint32_t open_flags);
-    /* Could any rule match an event of this name, of a call that failed, about the path, as written and
-     * where it leads? NULL: yes. */
-    bool (*wants_failed)(void *data, uint16_t name, struct str raw, struct str path);
+    /* Could any rule match an event of this name, of a call made this way (enum event_via) that failed, about
+     * the path, as written and where it leads? NULL: yes. */
+    bool (*wants_failed)(void *data, uint16_t name, uint8_t via, struct str raw, struct str path);
     /* Is any rule about inodes or devices of files? NULL: yes. */
     bool (*wants_inodes)(void *data);
     /* The event as it would be if the call succeeded. Changes nothing that lasts. */

@@ -39,6 +39,11 @@ void content_sign_key(const struct server *server, struct buf *buf)
     }
 }
 
+const struct report_texts *content_report_texts(const struct server *server)
+{
+    return server->content && server->content->managed ? server->content->managed->report : NULL;
+}
+
 /* ---- starting */
 
 static int add_documents(struct content *content, struct content_set *set, struct arena *arena,

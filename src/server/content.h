@@ -18,6 +18,10 @@ int64_t content_version(const struct server *server);
 /* The public key that bundles and orders are signed with, base64: for the answer to an enrolment. */
 void content_sign_key(const struct server *server, struct buf *buf);
 
+/* The managed rules' texts, for reports of findings; they live as long as the server. NULL: none. */
+struct report_texts;
+const struct report_texts *content_report_texts(const struct server *server);
+
 struct order {
     struct str agent, kind; /* kill, stop, pause, capture, test */
     struct str container, finding, author;

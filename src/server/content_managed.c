@@ -8,6 +8,8 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/log.h"
+#include "report/report.h"
 #include "rules/doc.h"
 
 #include <dirent.h>
@@ -21,6 +23,7 @@ CLEANUP_DEFINE(struct managed, managed_free);
 void managed_free(struct managed *managed)
 {
     if (managed) {
+        report_texts_free(managed->report);
         arena_done(&managed->arena);
         free(managed);
     }
@@ -209,6 +212,20 @@ void managed_put_titles(const struct managed *managed, struct jsonw *w)
     }
 }
 
+/* What is not sound is shown as it is, and told of; findings are then reported without it. */
+static void make_report(struct managed *m)
+{
+    struct report_file files[REPORT_LANGUAGES_MAX];
+    struct err err = { 0 };
+    size_t n = m->ntexts < REPORT_LANGUAGES_MAX ? m->ntexts : REPORT_LANGUAGES_MAX;
+    for (size_t i = 0; i < n; i++) {
+        files[i] = (struct report_file){ m->texts[i].name, m->texts[i].text };
+    }
+    if (n > 0 && report_texts_new(files, n, &m->report, &err) < 0) {
+        log_warning("content: %s", err.message);
+    }
+}
+
 /* ---- all of it */
 
 int managed_load(const char *dir, bool required, struct managed **ret, struct err *err)
@@ -232,6 +249,7 @@ int managed_load(const char *dir, bool required, struct managed **ret, struct er
     r = r == 0 && there ? read_folder(m, &texts, &m->texts, &m->ntexts, err) : r;
     m->hash = hash_all(m);
     if (r == 0) {
+        make_report(m);
         *ret = TAKE(m);
     }
     return r;

@@ -78,6 +78,7 @@ struct managed {
     size_t ntexts;
     struct documents documents;
     struct str hash, dir;
+    struct report_texts *report; /* the same texts, for reports; NULL: none, or not sound */
 };
 
 /* dir NULL or absent (and not `required`): there is none. */

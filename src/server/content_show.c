@@ -458,6 +458,9 @@ static void put_policy_details(struct jsonw *w, const struct content_set *set, s
         jsonw_str(w, "name", r->rule->name);
         jsonw_bool(w, "enabled", r->enabled);
         put_actions(w, r->actions);
+        if (r->severity != POLICY_BY_PRIORITY) {
+            put_severity(w, r->severity);
+        }
         jsonw_end(w);
     }
     jsonw_end(w);

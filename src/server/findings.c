@@ -147,7 +147,7 @@ static void stop(struct server *server)
 {
     struct findings *findings = server->findings;
     if (findings) {
-        respond_stop(findings->respond);
+        responses_stop(findings->respond);
         suppress_stop(server, findings->suppress);
         free(findings);
         server->findings = NULL;
@@ -164,7 +164,7 @@ static int start(struct server *server, struct err *err)
         return err_set(err, -ENOMEM, "out of memory");
     }
     int r = suppress_start(server, &server->findings->suppress, err);
-    r = r == 0 ? respond_start(server, &server->findings->respond, err) : r;
+    r = r == 0 ? responses_start(server, &server->findings->respond, err) : r;
     if (r < 0) {
         stop(server);
     }

@@ -53,8 +53,8 @@ void suppress_stop(struct server *server, struct suppress *suppress);
 void exceptions_tick(struct server *server);
 
 /* findings_respond.c */
-int respond_start(struct server *server, struct respond **ret, struct err *err);
-void respond_stop(struct respond *respond);
+int responses_start(struct server *server, struct respond **ret, struct err *err);
+void responses_stop(struct respond *respond);
 
 /* What reads all that is kept: few at a time, since it holds a thread. False: the reply is a 503. */
 bool findings_trial_begin(struct server *server, struct reply *reply);

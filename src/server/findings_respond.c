@@ -2,18 +2,17 @@
  * findings_respond: what is done from a finding: an order to its agent, or StopTask.
  *
  * kill, stop, pause and capture are orders: the agent takes them by its long poll and says what came of them. Stopping a
- * task is the server's own call to AWS; it is made by one thread beside the requests, one call at a time. Both are
+ * task is the server's own call to AWS, by its courier; one thread beside the requests waits for it, one call at a time. Both are
  * rows of the finding's responses from the moment they are asked for.
  */
 #include "server/findings_internal.h"
 
+#include "aws/aws.h"
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "server/aws.h"
 #include "server/config.h"
 #include "server/content.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -34,7 +33,6 @@ struct respond {
     struct server *server;
     pthread_t thread;
     bool running, ends; /* ends: atomic */
-    bool curl;
     pthread_mutex_t lock;
     pthread_cond_t more;
     struct job *first, **last;
@@ -91,11 +89,10 @@ static void do_job(struct respond *respond, const struct job *job)
 {
     struct server *server = respond->server;
     struct err err = { 0 }, ignored = { 0 };
-    const struct aws_stop stop = { .config = server_config(server),
+    const struct aws_stop stop = { .aws = server->aws,
                                    .task = str_of(job->task),
                                    .reason = str_of(job->reason),
-                                   .time_s = server->now_ms() / 1000,
-                                   .give_up = &respond->ends };
+                                   .time_s = server->now_ms() / 1000 };
     int r = aws_stop_task(&stop, &err);
     const struct triage_response outcome = {
         .id = job->id,
@@ -142,7 +139,7 @@ static int enqueue(struct respond *r, struct job *job)
     return code;
 }
 
-int respond_start(struct server *server, struct respond **ret, struct err *err)
+int responses_start(struct server *server, struct respond **ret, struct err *err)
 {
     struct respond *r = mem_zalloc(sizeof(*r));
     if (!r) {
@@ -150,19 +147,18 @@ int respond_start(struct server *server, struct respond **ret, struct err *err)
     }
     r->server = server;
     r->last = &r->first;
-    r->curl = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->more, NULL);
     int code = server->store->triage->responses_abandon(server->store, server->now_ms(), err);
     if (code < 0) {
-        respond_stop(r);
+        responses_stop(r);
         return code;
     }
     *ret = r;
     return 0;
 }
 
-void respond_stop(struct respond *r)
+void responses_stop(struct respond *r)
 {
     if (!r) {
         return;
@@ -181,9 +177,6 @@ void respond_stop(struct respond *r)
     }
     pthread_cond_destroy(&r->more);
     pthread_mutex_destroy(&r->lock);
-    if (r->curl) {
-        curl_global_cleanup();
-    }
     free(r);
 }
 

@@ -46,7 +46,7 @@ struct limits {
     atomic_uint_fast64_t bodies;
 };
 
-int limits_new(const struct server_config *config, struct limits **ret)
+int http_limits_new(const struct server_config *config, struct limits **ret)
 {
     struct limits *limits = mem_zalloc(sizeof *limits);
     if (!limits) {
@@ -66,7 +66,7 @@ int limits_new(const struct server_config *config, struct limits **ret)
     return 0;
 }
 
-void limits_free(struct limits *limits)
+void http_limits_free(struct limits *limits)
 {
     if (limits) {
         pthread_mutex_destroy(&limits->addresses.lock);

@@ -22,8 +22,8 @@
 struct limits;
 struct server_config;
 
-int limits_new(const struct server_config *config, struct limits **ret);
-void limits_free(struct limits *limits);
+int http_limits_new(const struct server_config *config, struct limits **ret);
+void http_limits_free(struct limits *limits);
 
 /* 0: go on; else how many seconds to wait. now_ns: CLOCK_BOOTTIME. */
 unsigned limits_take_address(struct limits *limits, const struct sockaddr_storage *address,

@@ -22,7 +22,7 @@ int http_new(struct server *server, struct err *err)
     http->server = server;
     server->http = http;
     int r = routes_new(&http->routes, err);
-    if (r == 0 && limits_new(server_config(server), &http->limits) < 0) {
+    if (r == 0 && http_limits_new(server_config(server), &http->limits) < 0) {
         r = err_set(err, -ENOMEM, "out of memory");
     }
     if (r < 0) {
@@ -35,7 +35,7 @@ void http_free(struct server *server)
 {
     if (server->http) {
         http_stop(server);
-        limits_free(server->http->limits);
+        http_limits_free(server->http->limits);
         routes_free(server->http->routes);
         free(server->http);
         server->http = NULL;

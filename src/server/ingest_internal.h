@@ -202,7 +202,7 @@ struct writer_counts {
 int writer_start(struct server *server, struct writer **ret, struct err *err);
 void writer_stop(struct writer *writer); /* what waits is not written: it was not acknowledged */
 /* Takes the batch. -EBUSY: the queue is full, the batch stays the caller's. */
-int writer_put(struct writer *writer, struct batch *batch, uint64_t *ret_ticket);
+int ingest_writer_put(struct writer *writer, struct batch *batch, uint64_t *ret_ticket);
 bool writer_has_room(struct writer *writer, size_t bytes);
 /* By the next commit, within a second (soon: at once); of an agent the newest counts. Copied. */
 int writer_put_status(struct writer *writer, const struct ingest_status *status, bool soon);

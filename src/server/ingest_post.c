@@ -84,7 +84,7 @@ static enum http_result enqueue(struct server *server, struct request *request, 
                                 struct batch *batch)
 {
     struct pending *pending = ARENA_NEW(request->arena, struct pending);
-    if (!pending || writer_put(server->ingest->writer, batch, &pending->ticket) < 0) {
+    if (!pending || ingest_writer_put(server->ingest->writer, batch, &pending->ticket) < 0) {
         batch_free(batch);
         return busy(reply);
     }

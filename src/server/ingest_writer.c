@@ -458,7 +458,7 @@ bool writer_has_room(struct writer *writer, size_t bytes)
     return room;
 }
 
-int writer_put(struct writer *writer, struct batch *batch, uint64_t *ret_ticket)
+int ingest_writer_put(struct writer *writer, struct batch *batch, uint64_t *ret_ticket)
 {
     pthread_mutex_lock(&writer->lock);
     bool room = writer->counts.queued < INGEST_QUEUE_BATCHES && !writer->stop;

@@ -208,7 +208,7 @@ static void stop(struct program *p)
     store_close(p->server.store);
     hub_free(p->server.hub);
     tls_done(&p->tls);
-    courier_free(p->server.courier);
+    outbound_stop(&p->server);
 }
 
 static int serve(struct program *p, const char *config_path)

@@ -5,6 +5,7 @@
  */
 #include "server/outbound.h"
 
+#include "aws/aws.h"
 #include "base/fd.h"
 #include "courier/courier.h"
 #include "server/config.h"
@@ -12,6 +13,16 @@
 #ifndef HINOMI_VERSION
 #define HINOMI_VERSION "0.1.0"
 #endif
+
+static int start_aws(struct server *server, const struct server_config *config, struct err *err)
+{
+    const struct aws_options options = { .courier = server->courier,
+                                         .access_key_id = config->aws_access_key_id,
+                                         .secret_access_key = config->aws_secret_access_key,
+                                         .region = config->aws_region,
+                                         .endpoint = config->aws_endpoint };
+    return aws_new(&options, &server->aws, err);
+}
 
 int outbound_start(struct server *server, struct err *err)
 {
@@ -31,5 +42,14 @@ int outbound_start(struct server *server, struct err *err)
     options.ca = buf_str(&ca);
     r = r == 0 ? courier_start(server->courier, &options, err) : r;
     buf_done(&ca);
-    return r;
+    return r == 0 ? start_aws(server, config, err) : r;
+}
+
+void outbound_stop(struct server *server)
+{
+    courier_close(server->courier);
+    aws_free(server->aws);
+    courier_free(server->courier);
+    server->aws = NULL;
+    server->courier = NULL;
 }

@@ -23,6 +23,7 @@ struct ingest;   /* server/ingest.h: batches into findings */
 struct findings; /* server/findings.h: queries, triage */
 struct content;  /* server/content.h: rules that are kept, and the bundle made of them */
 struct courier;
+struct aws;
 
 struct server {
     const struct server_config *config;
@@ -33,6 +34,7 @@ struct server {
     struct findings *findings;
     struct content *content;
     struct courier *courier; /* courier/courier.h: what goes out; NULL: nothing does */
+    struct aws *aws;         /* aws/aws.h: its credentials */
     struct system *system;   /* server/system_internal.h */
     struct http_server *http;
     const struct server_tls *tls; /* server/tls.h; NULL: plain HTTP */

@@ -84,7 +84,8 @@ void link_init(struct link *link, const struct shim_options *options)
     link->socket = -1;
     link->listener = -1;
     link->record = -1;
-    hello->head = (struct wire_head){ WIRE_MAGIC, WIRE_VERSION, WIRE_HELLO, sizeof *hello, 0 };
+    hello->head = (struct wire_head){ WIRE_MAGIC, WIRE_VERSION, WIRE_HELLO, sizeof *hello,
+                                      options->health_check ? WIRE_HEALTH_CHECK : 0 };
     syscall(SYS_getrandom, hello->nonce, sizeof(hello->nonce), 1 /* does not wait */);
     hello->pid = getppid();
     hello->uid = getuid();

@@ -12,8 +12,8 @@
 #define LINE_MAX_ 512
 
 static const char help[] =
-    "Usage: hinomi-shim [--socket PATH] [--priority availability|security] [--wait SECONDS] -- "
-    "COMMAND [ARGUMENT...]\n"
+    "Usage: hinomi-shim [--socket PATH] [--priority availability|security] [--wait SECONDS]\n"
+    "                   [--health-check] -- COMMAND [ARGUMENT...]\n"
     "\n"
     "Hands the command's system calls over to the hinomi-agent that listens at PATH, then becomes "
     "the\n"
@@ -28,6 +28,8 @@ static const char help[] =
     "(default: "
     "for\n"
     "                     ever) (HINOMI_WAIT)\n"
+    "  --health-check     the command is the container's health check: watched like all else, and\n"
+    "                     the agent does not wonder that it came from outside\n"
     "  --help             print this\n"
     "\n"
     "Exit status: the command's. 125 hinomi-shim itself failed; 126 the command cannot be "
@@ -196,7 +198,11 @@ int shim_options_parse(int argc, char **argv, struct shim_options *ret, bool *re
             *ret_done = true;
             return write(STDOUT_FILENO, help, sizeof(help) - 1) < 0 ? SHIM_FAILED : 0;
         }
-        r = take_word(&o, argv, &at);
+        if (strcmp(argv[at], "--health-check") == 0) {
+            o.health_check = true;
+        } else {
+            r = take_word(&o, argv, &at);
+        }
     }
     if (r != 0) {
         return r;

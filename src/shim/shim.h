@@ -27,7 +27,8 @@ struct shim_options {
     const char *socket;
     enum wire_priority priority;
     uint32_t wait_ms; /* SHIM_WAIT_FOREVER */
-    char **command;   /* NULL-terminated */
+    bool health_check;
+    char **command; /* NULL-terminated */
 };
 
 /* Who writes the step wakes the other. */

@@ -38,13 +38,18 @@ enum wire_kind {
     WIRE_READY,     /* struct wire_word: 0; with one descriptor */
 };
 
+enum wire_mark {
+    WIRE_HEALTH_CHECK =
+        1, /* a runtime starts it from outside, again and again: nobody's to protect */
+};
+
 enum wire_priority { WIRE_AVAILABILITY, WIRE_SECURITY, WIRE_PRIORITIES };
 
 struct wire_head {
     uint32_t magic;
     uint16_t version, kind;
-    uint32_t size; /* of the whole message */
-    uint32_t spare;
+    uint32_t size;  /* of the whole message */
+    uint32_t marks; /* enum wire_mark, in HELLO and RESUME; else 0 */
 };
 
 struct wire_hello {

@@ -83,6 +83,15 @@ static int made_by_descriptor(bool decisive)
     return fd < 0 || fchmod(fd, decisive ? 0711 : 0640) < 0 ? failed(MADE) : 0;
 }
 
+/* As gunicorn's workers do, on a file that has no name any more. */
+static int sign_of_life(bool decisive)
+{
+    int fd = open(MADE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    return fd < 0 || unlink(MADE) < 0 || fchmod(fd, decisive ? 0101 : 0001) < 0 || fchmod(fd, 0) < 0
+               ? failed(MADE)
+               : 0;
+}
+
 static int made_at_once(bool decisive)
 {
     int fd = open(MADE, O_WRONLY | O_CREAT | O_CLOEXEC, decisive ? 0700 : 0600);
@@ -145,6 +154,7 @@ const struct scenario scenario_miners[] = {
     { "made-by-chmod", made_by_chmod },
     { "made-relative", made_relative },
     { "made-by-descriptor", made_by_descriptor },
+    { "sign-of-life", sign_of_life },
     { "made-at-once", made_at_once },
     { "new-program", new_program },
     { "new-in-volume", new_in_volume },

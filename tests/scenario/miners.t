@@ -48,6 +48,10 @@ made-by-descriptor
   in     container
   rule   Program file made in a temporary directory
 
+sign-of-life
+  in     container
+  rule   Program file made in a temporary directory
+
 made-at-once
   in     container
   rule   Program file made in a temporary directory

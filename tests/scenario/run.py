@@ -94,7 +94,7 @@ class Suite:
             os.chmod(self.aside, 0o755)
             self.programs = shutil.copy(self.programs, self.aside)
             binds.add(self.aside)
-        self.boxes = Boxes(sorted(binds), [("idle", idle), ("xmrig", idle)])
+        self.boxes = Boxes(sorted(filter(os.path.isdir, binds)), [("idle", idle), ("xmrig", idle)])
         self.database = None
         self.probing = threading.Lock()
         self.boxes_lacking = {}
@@ -342,7 +342,9 @@ def main():
     parser.add_argument("--docker", action="store_true")
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
-    why = lacking()
+    shared = os.path.realpath(os.environ.get("HINOMI_SHARED", options.shared))
+    needed = ([] if options.rules else ["peer-rules"]) + (["data"] if options.docker else [])
+    why = lacking() or next((f"no {shared}/{name}" for name in needed if not os.path.isdir(os.path.join(shared, name))), None)
     if why:
         print(f"skipped: {why}")
         return SKIPPED

@@ -301,6 +301,7 @@ def case_program(suite, pod):
                         "/load touch /tmp/renewed-session")
     pod.wait_alert(WRITTEN, **{"fd.name": "/tmp/kdevtmpfsi"})
     check(not pod.alerts("Interactive session in container"), "no terminal there")
+    ask_for_health(pod, app)
     master, terminal = pty.openpty()
     try:
         person = pod.enter(app, "/bin/sh", terminal=terminal)
@@ -320,9 +321,19 @@ def case_program(suite, pod):
         os.close(master)
     ran_well(pod.end(load))
     app.finish()
-    check(len(pod.alerts(WRITTEN)) == 2 and len(pod.alerts("Renewed")) == 2, pod.alerts(WRITTEN), pod.alerts("Renewed"))
+    check(len(pod.alerts(WRITTEN)) == 4 and len(pod.alerts("Renewed")) == 2, pod.alerts(WRITTEN), pod.alerts("Renewed"))
     for rule in ("Hinomi attacked", "Unwatched process in container"):
         check(not pod.alerts(rule), pod.alerts(rule))
+
+
+def ask_for_health(pod, app):
+    """As a runtime does it, from outside: watched; told as strange only where it does not say what it is."""
+    for mark, folder, told in (("--health-check",), "/tmp/said", 0), ((), "/tmp/unsaid", 1):
+        shim = ("/hinomi/hinomi-shim", "--wait", "2", *mark)
+        done = pod.enter(app, *shim, "--", "/bin/sh", "-c", f"mkdir {folder}; /load touch {folder}/kinsing").wait(LIMIT_S)
+        check(done == 0, "the health check failed", done)
+        pod.wait_alert(WRITTEN, **{"fd.name": f"{folder}/kinsing"})
+        check(len(pod.alerts("Hinomi unprotected holder")) == told, pod.alerts("Hinomi unprotected holder"))
 
 
 def reload_rules(pod, rules):

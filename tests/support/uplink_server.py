@@ -11,6 +11,7 @@ import io
 import json
 import os
 import re
+import select
 import ssl
 import subprocess
 import tarfile
@@ -227,12 +228,15 @@ class UplinkServer:
                 return None
             return 200, {}, {"ack": self.cursors[spool]}
 
-    def poll(self, after, orders, wait):
+    def poll(self, after, orders, wait, connection):
+        """Who waits and has gone meanwhile takes nothing: an agent that waits says nothing but that it goes."""
         self.polls.append((after, orders))
         self.check(1 <= wait <= 60, f"a poll that waits {wait} s")
         end = time.monotonic() + min(wait, 12)
         with self.changed:
             while True:
+                if select.select([connection], [], [], 0)[0]:
+                    return None
                 for offer in self.offers:
                     version, kind, body, signature = offer
                     if kind == ORDERS or version > after:
@@ -345,7 +349,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return owner.heartbeat(json.loads(body))
         if what == "bundle":
             words = dict(word.split("=") for word in query.split("&"))
-            return owner.poll(int(words["after"]), int(words["orders"]), int(words.get("wait", 60)))
+            return owner.poll(int(words["after"]), int(words["orders"]), int(words.get("wait", 60)),
+                              self.connection)
         if path.rsplit("/", 2)[1] == "orders":
             owner.orders_done.append((int(what), json.loads(body)))
             return 204, {}, b""

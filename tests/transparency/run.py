@@ -8,11 +8,13 @@ time is a failure; what its processes were doing is printed. TRANSPARENCY_SCALE=
 """
 import argparse
 import os
+import pathlib
 import re
 import shlex
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -242,6 +244,8 @@ def run_one(suite, name, case, each, mode, options, user):
         return "skipped", ["there is no " + ", ".join(needs)]
     if os.geteuid() != 0 and ("root" in case or user):
         return "skipped", ["needs root"]
+    if user and not all(folder.stat().st_mode & stat.S_IXOTH for folder in pathlib.Path(suite.hinomi).parents):
+        return "skipped", ["other users may not enter the folders of this build"]
     try:
         with suite.lock:
             wrong = suite.build(case)

@@ -19,6 +19,8 @@ test("scalars of YAML mean themselves", () => {
 test("a policy as YAML", () => {
   assert.equal(yamlOf(draft), "- policy: Shop\n  enabled: true\n  rules:\n    - name: A\n    - name: \"B: c\"\n" +
     "      enabled: false\n      actions: [deny, capture]\n");
+  assert.equal(yamlOf({ ...draft, rules: [{ name: "A", enabled: true, actions: ["kill"], severity: 8 }] }),
+    "- policy: Shop\n  enabled: true\n  rules:\n    - name: A\n      severity: 8.0\n      actions: [kill]\n");
   const other: Draft = { ...draft, enabled: false, scope: " ecs.cluster = prod\n", severity: 8, rules: [],
     channels: ["on-call", "a,b"] };
   assert.equal(yamlOf(other), "- policy: Shop\n  enabled: false\n  scope: \"ecs.cluster = prod\"\n  severity: 8.0\n" +

@@ -20,7 +20,7 @@ await build({
   inject: [join(web, "tests", "texts.ts")], bundle: true, platform: "node", format: "esm", jsx: "automatic", jsxImportSource: "preact", logLevel: "error",
 });
 const files = tests.map((f) => join(out, f.replace(/\.ts$/, ".mjs")));
-const { status } = spawnSync(process.execPath, ["--test", "--test-reporter=tap", ...files], { stdio: "inherit",
+const { status } = spawnSync(process.execPath, ["--import", new URL("older-node.mjs", import.meta.url).href, "--test", "--test-reporter=tap", ...files], { stdio: "inherit",
   env: { ...process.env, HINOMI_ROOT: dirname(web) } });
 rmSync(out, { recursive: true });
 process.exit(status ?? 1);

@@ -495,6 +495,10 @@ void flow_handle(struct receiver *r)
 {
     const struct seccomp_notif *notif = &r->slot->notif;
     const struct call *call = called(notif);
+    const struct notify_config *config = &r->notify->config;
+    if (config->told_elsewhere && config->told_elsewhere(config->data, notif->pid)) {
+        return;
+    }
     bool tampers = flow_is_tampering(r, call);
     bool wanted = is_wanted(r, call, open_flags_of(call, notif));
     bool told = wanted || tampers;

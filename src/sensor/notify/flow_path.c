@@ -92,8 +92,8 @@ static bool needs_path_alone(const struct receiver *r)
 static bool failure_counts(const struct receiver *r, struct str path)
 {
     const struct sink *sink = &r->notify->config.sink;
-    return !sink->wants_failed ||
-           sink->wants_failed(sink->data, call_event_name(r->args.call), r->args.path[0], path);
+    return !sink->wants_failed || sink->wants_failed(sink->data, call_event_name(r->args.call),
+                                                     r->args.via, r->args.path[0], path);
 }
 
 /* Under the lock. */

@@ -37,6 +37,10 @@ struct notify_config {
     int64_t protected[NOTIFY_PROTECTED_MAX];
     const _Atomic int64_t *also_protected; /* the same, changing meanwhile; borrowed. NULL: none */
     size_t nalso_protected;
+    /* Calls of threads of which this says true go on untold: another sensor tells of them. Without `cache_paths`,
+     * for it sees not all changes then. No lock is held. NULL: of none. */
+    bool (*told_elsewhere)(void *data, int64_t tid);
+    void *data;       /* of told_elsewhere */
     unsigned serving; /* receivers at once; 0: chosen by features and CPUs */
 };
 

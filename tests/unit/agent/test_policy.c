@@ -190,6 +190,18 @@ static void test_several(void **data)
     assert_null(v.asked_by[2]);
 }
 
+/* A rule's own goes before the policy's, and decides which policy's the alert is. */
+static void test_severity_of_a_rule(void **data)
+{
+    struct policy_set *set = *data;
+    add(set, "- {policy: Whole, severity: 7.0, rules: [{name: Urgent}]}\n"
+             "- {policy: Own, severity: 2.0, rules: [{name: Urgent, severity: 8.0}]}\n");
+    finish(set);
+    struct policy_verdict v = judge(set, "Urgent", 10);
+    assert_int_equal(v.severity, 80);
+    assert_str(v.policy->name, "Own");
+}
+
 static void test_severity_by_priority(void **data)
 {
     struct policy_set *set = *data;
@@ -423,6 +435,7 @@ int main(void)
         TEST(test_scope),
         TEST(test_host_scope),
         TEST(test_several),
+        TEST(test_severity_of_a_rule),
         TEST(test_severity_by_priority),
         TEST(test_later_file_replaces),
         TEST(test_selection),

@@ -147,6 +147,23 @@ static void injects_failures(void **state)
     arena_done(&arena);
 }
 
+static void gives_pages(void **state)
+{
+    (void)state;
+    size_t n = (size_t)1 << 30;
+    unsigned char *p = mem_pages(n);
+    assert_non_null(p);
+    assert_int_equal(p[0] | p[n / 2] | p[n - 1], 0);
+    p[n - 1] = 1;
+    mem_pages_free(p, n);
+    mem_pages_free(mem_pages(0), 0);
+    mem_pages_free(NULL, n);
+    mem_fail_after(1);
+    assert_null(mem_pages(1));
+    mem_fail_after(0);
+    assert_null(mem_pages(SIZE_MAX));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +174,7 @@ int main(void)
         cmocka_unit_test(refuses_overflow),
         cmocka_unit_test(copies_strings),
         cmocka_unit_test(injects_failures),
+        cmocka_unit_test(gives_pages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,12 +59,12 @@ static void test_full(void **state)
     sem_wait(&gate.held); /* nobody else writes now */
     for (int64_t n = 1; n <= INGEST_QUEUE_BATCHES; n++) {
         assert_true(writer_has_room(writer, 100));
-        assert_int_equal(writer_put(writer, small_batch(n), n == 1 ? &first : &ticket), 0);
+        assert_int_equal(ingest_writer_put(writer, small_batch(n), n == 1 ? &first : &ticket), 0);
     }
     last = ticket;
     assert_false(writer_has_room(writer, 1));
     struct batch *one_more = small_batch(INGEST_QUEUE_BATCHES + 1);
-    assert_int_equal(writer_put(writer, one_more, &ticket), -EBUSY);
+    assert_int_equal(ingest_writer_put(writer, one_more, &ticket), -EBUSY);
     batch_free(one_more);
     struct sent sent =
         send_batch(intake, AGENT, SPOOL, 1, STR("{\"n\":1,\"gap\":{\"kind\":\"x\"}}"));

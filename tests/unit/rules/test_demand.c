@@ -320,7 +320,8 @@ static void test_results(void **state)
 
 static bool passes_failed(struct fixture *f, const char *raw, const char *path)
 {
-    return demand_passes_failed(matcher_demand(f->matcher), NAME_openat, str_of(raw), str_of(path));
+    return demand_passes_failed(matcher_demand(f->matcher), NAME_openat, VIA_SYSCALL, str_of(raw),
+                                str_of(path));
 }
 
 static void test_failed(void **state)
@@ -334,12 +335,49 @@ static void test_failed(void **state)
     assert_true(passes_failed(&f, "x", "/etc/x"));
     assert_true(passes_failed(&f, "/etc/x", "/x"));
     assert_false(passes_failed(&f, "etc", "/usr/etc"));
-    assert_false(
-        demand_passes_failed(matcher_demand(f.matcher), NAME_mkdir, STR("/etc/x"), STR("/etc/x")));
+    assert_false(demand_passes_failed(matcher_demand(f.matcher), NAME_mkdir, VIA_SYSCALL,
+                                      STR("/etc/x"), STR("/etc/x")));
     end(&f);
     begin(&f, "evt.type=openat and evt.res=ENOENT");
     assert_true(passes_failed(&f, "x", "/x"));
     end(&f);
+}
+
+/* Rules about calls of other conventions must not make all failures of the usual ones count. */
+static void test_via(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *condition;
+        unsigned via;
+    } cases[] = {
+        { "evt.via = x32", 1U << VIA_X32 },
+        { "not evt.via = x32", ((1U << VIA_COUNT) - 1) & ~(1U << VIA_X32) },
+        { "evt.via != network", (1U << VIA_NETWORK) - 1 },
+        { "evt.via in (ia32, x32)", 1U << VIA_IA32 | 1U << VIA_X32 },
+        { "evt.via startswith sys", 1U << VIA_SYSCALL },
+        { "(evt.via = x32 or evt.via = io_uring)", 1U << VIA_IO_URING | 1U << VIA_X32 },
+        { "evt.via in (ia32, x32) and evt.via != ia32", 1U << VIA_X32 },
+        { "(evt.via = x32 or fd.num >= 0)", UINT8_MAX },
+        { "tolower(evt.via) = x32", UINT8_MAX },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct fixture f;
+        char text[256];
+        snprintf(text, sizeof(text), "evt.type = openat and %s", cases[i].condition);
+        begin(&f, text);
+        const struct demand_clause *clause = clause_of(&f, "openat");
+        if (clause->via != cases[i].via) {
+            fail_msg("%s: %#x", text, clause->via);
+        }
+        const struct demand *demand = matcher_demand(f.matcher);
+        for (uint8_t via = 0; via <= VIA_COUNT; via++) {
+            bool passes = via == VIA_COUNT || cases[i].via >> via & 1;
+            assert_int_equal(demand_passes_failed(demand, NAME_openat, via, STR("x"), STR("/x")),
+                             passes);
+        }
+        end(&f);
+    }
 }
 
 int main(void)
@@ -349,7 +387,7 @@ int main(void)
         cmocka_unit_test(test_limits),   cmocka_unit_test(test_ends),
         cmocka_unit_test(test_domain),   cmocka_unit_test(test_protocol),
         cmocka_unit_test(test_server),   cmocka_unit_test(test_results),
-        cmocka_unit_test(test_failed),
+        cmocka_unit_test(test_failed),   cmocka_unit_test(test_via),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,7 +4,7 @@
  * The expected signatures were made by botocore's SigV4Auth from the same requests; tests/http/findings.py compares with it
  * again where it is installed.
  */
-#include "server/aws.h"
+#include "aws/aws.h"
 #include "test.h"
 
 static const struct aws_credentials credentials = {

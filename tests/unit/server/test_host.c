@@ -227,7 +227,7 @@ static void test_rates(void **state)
     struct limits *limits;
     struct sockaddr_storage one = address("192.0.2.1"), two = address("192.0.2.2");
     assert_int_equal(parse("limits: {rate_per_address: 10, rate_per_principal: 5}\n"), 0);
-    assert_int_equal(limits_new(&config, &limits), 0);
+    assert_int_equal(http_limits_new(&config, &limits), 0);
     uint64_t now = 100 * SECOND;
     for (int i = 0; i < 20; i++) {
         assert_int_equal(limits_take_address(limits, &one, now), 0);
@@ -241,8 +241,8 @@ static void test_rates(void **state)
     }
     assert_int_equal(limits_take_principal(limits, STR("a"), now), 1);
     assert_int_equal(limits_take_principal(limits, STR("b"), now), 0);
-    limits_free(limits);
-    limits_free(NULL);
+    http_limits_free(limits);
+    http_limits_free(NULL);
 }
 
 /* Whoever comes from many addresses gets no more than the table has places for. */
@@ -252,7 +252,7 @@ static void test_many_addresses(void **state)
     struct limits *limits;
     uint64_t taken = 0;
     assert_int_equal(parse("limits: {rate_per_address: 1, connections_per_address: 2}\n"), 0);
-    assert_int_equal(limits_new(&config, &limits), 0);
+    assert_int_equal(http_limits_new(&config, &limits), 0);
     struct sockaddr_storage one = address("2001:db8::1"), near = address("2001:db8::2");
     assert_int_equal(limits_take_address(limits, &one, SECOND), 0);
     assert_int_equal(limits_take_address(limits, &near, SECOND), 0); /* one /64: one client */
@@ -264,7 +264,7 @@ static void test_many_addresses(void **state)
         taken += limits_take_address(limits, &many, SECOND) == 0;
     }
     assert_true(taken < 60000);
-    limits_free(limits);
+    http_limits_free(limits);
 }
 
 static void test_connections(void **state)
@@ -273,7 +273,7 @@ static void test_connections(void **state)
     struct limits *limits;
     struct sockaddr_storage one = address("192.0.2.1"), two = address("192.0.2.2");
     assert_int_equal(parse("limits: {connections_per_address: 2}\n"), 0);
-    assert_int_equal(limits_new(&config, &limits), 0);
+    assert_int_equal(http_limits_new(&config, &limits), 0);
     int a = limits_connect(limits, &one), b = limits_connect(limits, &one);
     assert_true(a >= 0 && b >= 0);
     assert_int_equal(limits_connect(limits, &one), -1);
@@ -285,7 +285,7 @@ static void test_connections(void **state)
     assert_false(limits_take_body(limits, 1));
     limits_give_body(limits, 1);
     assert_true(limits_take_body(limits, 1));
-    limits_free(limits);
+    http_limits_free(limits);
 }
 
 static int set_up(void **state)

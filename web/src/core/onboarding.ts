@@ -1,4 +1,4 @@
-// What somebody copies to have something watched: commands and files that agree with docs/deployment.md.
+// What somebody copies to have something watched: commands and files that agree with docs/fargate.md.
 
 export const KINDS = ["host", "fargate", "ec2", "falco"] as const;
 export type Kind = (typeof KINDS)[number];

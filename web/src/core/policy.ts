@@ -6,7 +6,8 @@ export type Action = (typeof ACTIONS)[number];
 /** What reaches into a running application; the others only look. */
 export const HARSH: readonly Action[] = ["deny", "kill", "stop", "pause"];
 
-export interface PolicyRule { name: string; enabled: boolean; actions: Action[] }
+/** severity: its own in this policy; else the policy's, or that of its priority. */
+export interface PolicyRule { name: string; enabled: boolean; actions: Action[]; severity?: number }
 
 export interface Draft {
   name: string;
@@ -26,7 +27,8 @@ export function draftOf(policy: Policy): Draft {
   return {
     name: policy.name, enabled: policy.enabled, scope: policy.scope ?? "", severity: policy.severity ?? null,
     channels: [...(policy.channels ?? [])],
-    rules: policy.rules.map((rule) => ({ name: rule.name, enabled: rule.enabled, actions: rule.actions.filter(isAction) })),
+    rules: policy.rules.map(({ name, enabled, actions, severity }) => (
+      { name, enabled, actions: actions.filter(isAction), ...(severity === undefined ? {} : { severity }) })),
   };
 }
 
@@ -42,6 +44,7 @@ export function scalar(text: string): string {
 function ruleLines(rule: PolicyRule): string {
   return `    - name: ${scalar(rule.name)}\n` +
     (rule.enabled ? "" : "      enabled: false\n") +
+    (rule.severity === undefined ? "" : `      severity: ${rule.severity.toFixed(1)}\n`) +
     (rule.actions.length > 0 ? `      actions: [${ACTIONS.filter((a) => rule.actions.includes(a)).join(", ")}]\n` : "");
 }
 

@@ -33,7 +33,7 @@ function Actions({ rule, onChange }: { rule: PolicyRule; onChange: (actions: Act
 }
 
 function Row({ rule, known, severity, onChange }: RowProps) {
-  const score = severity ?? known?.severity;
+  const score = rule.severity ?? severity ?? known?.severity;
   return (
     <tr class={rule.enabled ? "" : "is-off"}>
       <td>

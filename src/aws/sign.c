@@ -5,9 +5,10 @@
  *     to sign   = AWS4-HMAC-SHA256 \n date \n day/region/service/aws4_request \n hex(sha256(canonical))
  *     signature = hmac(hmac(hmac(hmac(hmac("AWS4" secret, day), region), service), "aws4_request"), to sign)
  *
- * The path is sent, and for services but S3 signed, encoded once more; the paths used here have nothing to encode.
+ * The path is signed encoded once more than it is sent, as all services but S3 want it: a colon that is sent as %3A is
+ * signed as %253A. Its dots are not resolved: no path of ours has any.
  */
-#include "server/aws.h"
+#include "aws/aws.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -55,12 +56,27 @@ static void put_names(struct buf *buf, const struct aws_header *headers, unsigne
     }
 }
 
+/* RFC 3986's unreserved characters and slashes stay. */
+static void put_path(struct buf *buf, struct str path)
+{
+    for (size_t i = 0; i < path.n; i++) {
+        unsigned char c = (unsigned char)path.p[i];
+        bool stays = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     c == '-' || c == '_' || c == '.' || c == '~' || c == '/';
+        if (stays) {
+            buf_putc(buf, (char)c);
+        } else {
+            buf_printf(buf, "%%%02X", c);
+        }
+    }
+}
+
 static void put_canonical(struct buf *buf, const struct aws_request *request,
                           const struct aws_header *headers, unsigned n)
 {
     buf_puts(buf, request->method);
     buf_putc(buf, '\n');
-    buf_puts(buf, request->path);
+    put_path(buf, request->path);
     buf_putc(buf, '\n');
     buf_puts(buf, request->query);
     buf_putc(buf, '\n');
