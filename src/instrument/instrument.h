@@ -39,6 +39,7 @@ struct image_config {
     struct image_words environment; /* NAME=VALUE */
     struct image_words volumes;     /* paths */
     struct image_words layers;      /* lowest first; files of a layout or tar, else empty */
+    struct str digest;              /* of its manifest, "sha256:..."; empty: not known */
     struct str user, working_directory, stop_signal;
 };
 

@@ -5,8 +5,9 @@ import argparse
 import json
 import os
 import sys
+import time
 
-from place import NETWORK, Failed, Place, until
+from place import Failed, Place, until
 
 REGION, ACCOUNT = "eu-central-1", "111122223333"
 INTERNET = "203.0.113.7"
@@ -56,7 +57,7 @@ def services_around(place, name, network):
 def stop_task(place, name):
     for kind in ("task", "way", "pool", "dns"):
         place.end(f"{kind}-{name}")
-    place.remove_network(NETWORK + name)
+    place.remove_network(name)
 
 
 def update(place, cluster, name, task_definition):
@@ -84,6 +85,7 @@ def wait(place, name):
         return all(f"hinomi task run: {container['name']}: started" in said for container in
                    place.kept(f"ecs/{name}")["containerDefinitions"])
     until(f"the service {name}", steady, 60)
+    place.keep("started", {**(place.kept("started") or {}), name: time.time()})
 
 
 def main():

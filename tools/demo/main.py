@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""The two stories of Hinomi, told with real parts: main.py BUILD start|check|stop
+"""The two stories of Hinomi, told with real parts: main.py BUILD start|check|stop [FOLDER]
 
     start   tells both, and leaves all of it running to be explored
     check   tells both, checks what they say, and ends everything
     stop    ends what `start` left, and removes it
+
+FOLDER, BUILD/demo unless said, is where everything is.
 
 1. A web shop runs as an ECS task whose definition nobody edited. Somebody runs `touch /kinsing` in it; then a name is
    appended to a list, and is in force at once.
@@ -25,7 +27,7 @@ import sys
 import time
 
 import images
-from place import NETWORK, PATH, ROOT, Failed, Place, until
+from place import PATH, ROOT, Failed, Place, until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CLUSTER, LIST = "demo", "malicious_filenames"
@@ -146,7 +148,7 @@ class Demo:
         self.hinomi("notifications", "add-rule", "high", "--filter", "severity >= 7.0 and severity < 9.0", "--channel",
                     ",".join(ids), "--throttle", "0")
 
-    def finding(self, condition, created_after=0.0):
+    def finding(self, condition):
         for item in self.call("GET", "/v1/findings?limit=100")["items"]:
             if condition(item):
                 return item
@@ -225,7 +227,7 @@ def story_of_a_name(demo):
         "instruments a copy, and deploys that. The shop has a hole: an address that runs commands.")
     demo.deploy("shop")
     demo.place.start("way-shop-in", [sys.executable, os.path.join(HERE, "forward.py"), "-", f"127.0.0.1:{demo.shop}",
-                                     NETWORK + "shop", "127.0.0.1:8080"])
+                                     demo.place.prefix + "shop", "127.0.0.1:8080"])
     until("the shop", demo.shop_is_up, 30)
     demo.agents_ready(1)
     demo.measure("touch /kinsing requested -> finding", touched(demo, "/kinsing"))
@@ -264,16 +266,23 @@ def story_of_a_miner(demo):
     began = time.time()
     demo.deploy("worker")
     found = until("the finding of the miner", lambda: demo.finding(lambda f: f["type"] == "Impact:Runtime/CryptoMinerExecuted"), 60)
+    demo.measure("container started -> finding of the miner", time.time() - started_at(demo.place, "worker"))
+    found = until("the finding of its pool", lambda: demo.finding(lambda f: f["rule"] == "Connection to a mining pool"), 30)
     seen = time.time()
-    demo.measure("deployment begun -> finding of the miner", seen - began)
+    demo.measure("deployment begun -> findings of miner and pool", seen - began)
+    say("\nThree findings of one container: the program, the name it asked for, the pool it talks to. The last names everything:")
     whole = demo.call("GET", f"/v1/findings/{found['id']}")
     demo.hinomi("findings", "--filter", "type startswith Impact or type startswith CryptoCurrency")
-    demo.hinomi("findings", "show", str(found["id"]))
     told = until("the e-mail of the miner, in both languages", lambda: told_of(demo.place, found), 30)
     demo.measure("finding shown -> e-mail received", max(0.0, max(when for when, _ in told) - seen))
     for _, message in told:
         say(f"\n{DIM}To: {message['to']}   Subject: {message['subject']}{PLAIN}\n\n{plain(message).rstrip()}")
     return whole, [message for _, message in told]
+
+
+def started_at(place, name):
+    """When the stand-in for ECS saw that all containers had been started."""
+    return place.kept("started")[name]
 
 
 def told_of(place, finding):
@@ -290,12 +299,13 @@ def expect(condition, what):
 def check_miner(finding, messages):
     """All that the second story promises."""
     text = json.dumps(finding)
-    for what in (CLUSTER, "task-definition/worker", "worker", f"{REGISTRY}/worker", "sha256:", "cnrig", "/usr/local/bin/worker"):
+    for what in (CLUSTER, "worker", f"{REGISTRY}/worker", "sha256:", "cnrig", "/usr/local/bin/worker",
+                 "pool.supportxmr.com"):
         expect(what in text, f"the finding does not name {what}")
     expect(7.0 <= finding["severity"] < 9.0, f"severity {finding['severity']}")
     for message in messages:
         body = plain(message)
-        for what in (CLUSTER, "worker", "cnrig"):
+        for what in (CLUSTER, finding["task_id"], "worker:1", "sha256:", "cnrig", "pool.supportxmr.com"):
             expect(what in body, f"the e-mail to {message['to']} does not name {what}")
         expect(message.get_body(("html",)) is not None, "the e-mail has no HTML")
 
@@ -344,6 +354,8 @@ def start(place, check):
     if check:
         title("All as expected; everything was ended and removed.")
         return 0
+    place.keep("console", {"url": demo.url, "name": "admin", "password": demo.password, "shop": demo.shop,
+                           "finding": finding["id"]})
     title("Look around")
     say(f"  console       {demo.url}/   as admin, password {demo.password}\n"
         f"  the miner     {demo.url}/findings/{finding['id']}\n"
@@ -354,9 +366,11 @@ def start(place, check):
 
 
 def main():
-    if len(sys.argv) != 3 or sys.argv[2] not in ("start", "check", "stop"):
+    if len(sys.argv) not in (3, 4) or sys.argv[2] not in ("start", "check", "stop"):
         sys.exit(__doc__)
-    place = Place(sys.argv[1])
+    if os.geteuid() != 0 and shutil.which("sudo"):
+        os.execvp("sudo", ["sudo", sys.executable, *sys.argv])
+    place = Place(*sys.argv[1:2], *sys.argv[3:])
     if sys.argv[2] == "stop":
         count = place.stop()
         say(f"{count} processes ended; nothing is left." if count else "Nothing runs.")

@@ -9,10 +9,10 @@ import shutil
 import signal
 import subprocess
 import time
+import zlib
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-NETWORK = "hinomi-demo-"  # what names of network namespaces begin with
 CLONE_NEWNET = 0x40000000
 END_S = 20
 
@@ -51,7 +51,8 @@ def enter_network(name):
 class Place:
     def __init__(self, build, folder=None):
         self.build = os.path.abspath(build)
-        self.folder = folder or os.path.join(self.build, "demo")
+        self.folder = os.path.abspath(folder or os.path.join(self.build, "demo"))
+        self.prefix = f"hinomi-{zlib.crc32(self.folder.encode()):08x}-"  # of the names of its networks
 
     def path(self, *names):
         return os.path.join(self.folder, *names)
@@ -137,21 +138,20 @@ class Place:
     # ---- networks
 
     def make_network(self, name, *addresses):
-        subprocess.run(["ip", "netns", "add", NETWORK + name], check=True)
-        run = ["ip", "-n", NETWORK + name]
+        subprocess.run(["ip", "netns", "add", self.prefix + name], check=True)
+        run = ["ip", "-n", self.prefix + name]
         subprocess.run([*run, "link", "set", "lo", "up"], check=True)
         for address in addresses:
             subprocess.run([*run, "address", "add", address, "dev", "lo"], check=True)
-        return NETWORK + name
+        return self.prefix + name
 
-    @staticmethod
-    def networks():
+    def networks(self):
         return [name for name in (os.listdir("/run/netns") if os.path.isdir("/run/netns") else ())
-                if name.startswith(NETWORK)]
+                if name.startswith(self.prefix)]
 
     def remove_network(self, name):
-        if name in self.networks():
-            subprocess.run(["ip", "netns", "delete", name], check=True)
+        if self.prefix + name in self.networks():
+            subprocess.run(["ip", "netns", "delete", self.prefix + name], check=True)
 
     # ---- the end
 
@@ -160,7 +160,7 @@ class Place:
         count = len(self.running())
         self.end()
         for name in self.networks():
-            self.remove_network(name)
+            self.remove_network(name.removeprefix(self.prefix))
         if os.path.exists(self.program("hinomi")) and self.is_there():
             subprocess.run([self.program("hinomi"), "task", "clean", "--state", self.path("tasks")], check=False,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.environment())
