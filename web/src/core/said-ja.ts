@@ -2,5 +2,6 @@
 import type { Sentences } from "./said";
 import { ofRules } from "./said-ja-rules";
 import { ofServer } from "./said-ja-server";
+import { ofSummaries } from "./said-ja-summaries";
 
-export const sentences: Sentences = [...ofServer, ...ofRules];
+export const sentences: Sentences = [...ofServer, ...ofSummaries, ...ofRules];
