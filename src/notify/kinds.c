@@ -177,7 +177,7 @@ bool notify_mailbox(struct str text, struct str *ret_name, struct str *ret_addre
         name = str_trim(str_first(text, (size_t)open));
         address = (struct str){ text.p + open + 1, text.n - (size_t)open - 2 };
     }
-    if (!is_address(address) || !is_plain(name) || name.n > 200) {
+    if (!is_address(address) || !is_plain(text) || name.n > 200) {
         return false;
     }
     *ret_name = name;

@@ -231,7 +231,9 @@ void notify_put_plain(struct buf *buf, const struct notify_message *m)
         put_section(buf, notify_word(m, WORD_RESPOND), "- ", r->respond.v, r->respond.n);
     }
     size_t n = notify_facts(m, facts);
-    buf_printf(buf, "%s%s%s", n ? "\n" : "", n ? notify_word(m, WORD_FACTS) : "", n ? "\n" : "");
+    if (n) {
+        buf_printf(buf, "\n%s\n", notify_word(m, WORD_FACTS));
+    }
     for (size_t i = 0; i < n; i++) {
         buf_printf(buf, "%s: %.*s\n", facts[i].label, STR_ARG(facts[i].value));
     }

@@ -232,11 +232,24 @@ static struct flight *free_flight(struct notify_queue *q)
     return NULL;
 }
 
-/* What is no use to try: settled in the next round like what was answered. */
+/* What could not be sent is settled in the next round, like what was answered. */
 static void fail(struct flight *f, const struct err *err)
 {
     snprintf(f->said, sizeof(f->said), "%.*s", NOTIFY_SAID_MAX - 1, err->message);
-    f->verdict = err->code == -EAGAIN || err->code == -ENOMEM ? NOTIFY_OURS : NOTIFY_NEVER;
+    switch (-err->code) {
+    case EAGAIN:
+    case ESHUTDOWN:
+        f->verdict = NOTIFY_OURS;
+        break;
+    case EINVAL:
+    case EFBIG:
+    case ENOENT:
+    case ENOSYS:
+        f->verdict = NOTIFY_NEVER;
+        break;
+    default:
+        f->verdict = NOTIFY_AGAIN;
+    }
     f->state = FLIGHT_LANDED;
     f->queue->woken |= f->verdict != NOTIFY_OURS;
 }
