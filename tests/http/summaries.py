@@ -206,11 +206,13 @@ class Case(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
-        cls.server.stop()
+        status, log = cls.server.stop(), cls.server.log()
         cls.server.remove()
         cls.service.shutdown()
         cls.service.server_close()
         os.unlink(cls.key_path)
+        if status != 0 or re.search("Sanitizer|runtime error", log):
+            raise AssertionError(f"the server ended with {status}: {log[-2000:]}")
 
     def setUp(self):
         self.stub.seen.clear()
