@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "taskrun/mounts.h"
 #include "taskrun/tree.h"
 
 #include <errno.h>
@@ -17,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -127,7 +127,7 @@ static int mount_over(struct run *run, const char *lower, const char *folder, co
     }
     snprintf(options, (size_t)3 * PATH_MAX, "lowerdir=%s,upperdir=%s,workdir=%s", lower, upper,
              work);
-    return mount("overlay", to, "overlay", 0, options) < 0 ? -errno : 0;
+    return mounts_add("overlay", to, "overlay", 0, options) < 0 ? -errno : 0;
 }
 
 /* As `name` in the container's bundle. */

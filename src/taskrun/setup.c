@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "taskrun/embedded.h"
+#include "taskrun/mounts.h"
 #include "taskrun/tree.h"
 
 #include <arpa/inet.h>
@@ -22,7 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -82,14 +82,14 @@ static int mount_private(struct run *run)
     if (r < 0) {
         return r;
     }
-    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+    if (unshare(CLONE_NEWNS) < 0 || mounts_add("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
         return failed(run, "no mount namespace");
     }
-    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) {
+    if (mounts_add("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) {
         return failed(run, "/proc cannot be mounted");
     }
     r = tree_make(run->private, 0700, run->err);
-    if (r == 0 && mount("hinomi-task", run->private, "tmpfs", MS_NODEV, "mode=700,size=256m") < 0) {
+    if (r == 0 && mounts_add("hinomi-task", run->private, "tmpfs", MS_NODEV, "mode=700") < 0) {
         return failed(run, "no folder in memory");
     }
     return r;
@@ -134,10 +134,11 @@ static _Noreturn void be_pause(const struct run *run)
     sigset_t all;
     sigemptyset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
-    bool good = fd >= 0 && chdir(run->private) == 0 && mkdir("empty", 0755) == 0 &&
-                mount("pause", "empty", "tmpfs", MS_RDONLY | MS_NODEV | MS_NOSUID, "size=4k") == 0;
+    bool good =
+        fd >= 0 && chdir(run->private) == 0 && mkdir("empty", 0755) == 0 &&
+        mounts_add("pause", "empty", "tmpfs", MS_RDONLY | MS_NODEV | MS_NOSUID, "size=4k") == 0;
     good = good && chdir("empty") == 0 && syscall(SYS_pivot_root, ".", ".") == 0 &&
-           umount2(".", MNT_DETACH) == 0 && setsid() >= 0;
+           mounts_detach(".") == 0 && setsid() >= 0;
     for (int i = 0; good && i < 3; i++) {
         good = dup2(null, i) == i;
     }

@@ -44,7 +44,6 @@ exec sleep 1000
 INTERRUPTED = "Interrupted system call"
 # Why a definition does not run, by what is said of it.
 REASONS = {
-    "the task is for arm64": "for arm64",
     "Fargate has none but `task`": "pidMode host",
     "Fargate has none but `awsvpc`": "network bridge",
     "there is no container `": "waits for a container that is not there",
@@ -191,7 +190,7 @@ def main():
     parser.add_argument("hinomi")
     parser.add_argument("build")
     parser.add_argument("--only", default="")
-    parser.add_argument("--jobs", type=int, default=4)
+    parser.add_argument("--jobs", type=int, default=6)
     asked = parser.parse_args()
     lacking = missing()
     if not lacking and not os.path.exists(os.path.join(asked.build, "src/shim/hinomi-shim")):

@@ -370,6 +370,57 @@ class Files(Suite):
         self.assertEqual(printed["web"], [str(64 << 20)])
 
 
+class Forms(Suite):
+    TEMPLATE = """
+Resources:
+  Other:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ContainerDefinitions: [{Name: web, Image: bb, EntryPoint: [/bin/echo, other]}]
+  Task:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      Family: !Ref Name
+      Volumes: [{Name: v}]
+      ContainerDefinitions:
+        - Name: web
+          Image: bb
+          EntryPoint: [/bin/sh, -c]
+          Command: ["echo $A; ls -d /v"]
+          Environment: [{Name: A, Value: from a template}]
+          MountPoints: [{SourceVolume: v, ContainerPath: /v, ReadOnly: true}]
+"""
+
+    def test_forms(self):
+        """A template, a list, what describe answers, YAML, standard input."""
+        status, out, err = self.place.run(self.TEMPLATE.replace("!Ref Name", "shop"), "--resource", "Task")
+        self.assertEqual((status, out), (0, "[web] from a template\n[web] /v\n"), err)
+        status, out, err = self.place.run(self.TEMPLATE.replace("!Ref Name", "shop"))
+        self.assertEqual((status, out), (FAILED, ""))
+        self.assertIn("2 task definitions: --resource NAME", err)
+        status, _, err = self.place.run(self.TEMPLATE, "--resource", "Task")
+        self.assertEqual(status, FAILED)
+        self.assertIn("family: a value that is not known here", err)
+        app = container("web", "ls -d /v; ps | grep -c ' /pause$'", mountPoints=[{"sourceVolume": "v", "containerPath": "/v"}])
+        for definition, wanted in ((json.dumps([app]), "[web] /v\n[web] 1\n"),
+                                   (json.dumps({"taskDefinition": dict(task(app, volumes=[{"name": "v"}]), revision=3)}), "[web] /v\n[web] 1\n"),
+                                   ("family: f\ncontainerDefinitions:\n- name: web\n  image: bb\n  entryPoint: [/bin/echo, yaml]\n", "[web] yaml\n")):
+            status, out, err = self.place.run(definition)
+            self.assertEqual((status, out), (0, wanted), err)
+        done = subprocess.run([self.place.hinomi, "task", "run", "--state", self.place.state, "--image", f"bb={self.place.root}", "-"],
+                              input=json.dumps([container("web", "echo in; cat")]), capture_output=True, text=True, timeout=LIMIT_S, check=False)
+        self.assertEqual((done.returncode, done.stdout), (0, "[web] in\n"), done.stderr)
+
+    def test_usage(self):
+        for words in ([], ["a", "b"], ["--image", "x", "a"], ["--secret", "x", "a"], ["--volume", "=x", "a"], ["--no-such", "a"]):
+            done = subprocess.run([self.place.hinomi, "task", "run", *words], capture_output=True, text=True, timeout=LIMIT_S, check=False)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), words)
+        done = subprocess.run([self.place.hinomi, "task", "run", "/no/such"], capture_output=True, text=True, timeout=LIMIT_S, check=False)
+        self.assertEqual(done.returncode, FAILED)
+        done = subprocess.run([self.place.hinomi, "task", "clean", "x"], capture_output=True, text=True, timeout=LIMIT_S, check=False)
+        self.assertEqual(done.returncode, 2)
+
+
 class Health(Suite):
     def test_states(self):
         """Unknown, healthy, unhealthy after the retries, and healthy again; a check that hangs fails."""
