@@ -23,6 +23,7 @@ struct ingest;   /* server/ingest.h: batches into findings */
 struct findings; /* server/findings.h: queries, triage */
 struct content;  /* server/content.h: rules that are kept, and the bundle made of them */
 struct courier;
+struct notify; /* server/notify_internal.h: who is told */
 struct aws;
 
 struct server {
@@ -33,6 +34,7 @@ struct server {
     struct ingest *ingest;
     struct findings *findings;
     struct content *content;
+    struct notify *notify;
     struct courier *courier; /* courier/courier.h: what goes out; NULL: nothing does */
     struct aws *aws;         /* aws/aws.h: its credentials */
     struct system *system;   /* server/system_internal.h */
