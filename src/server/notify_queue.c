@@ -232,11 +232,13 @@ static struct flight *free_flight(struct notify_queue *q)
     return NULL;
 }
 
-/* What is no use to try: settled in the next round like what was answered. */
+/* What could not be sent: settled in the next round like what was answered. -EIO: credentials could not be had. */
 static void fail(struct flight *f, const struct err *err)
 {
     snprintf(f->said, sizeof(f->said), "%.*s", NOTIFY_SAID_MAX - 1, err->message);
-    f->verdict = err->code == -EAGAIN || err->code == -ENOMEM ? NOTIFY_OURS : NOTIFY_NEVER;
+    f->verdict = err->code == -EAGAIN || err->code == -ENOMEM ? NOTIFY_OURS
+                 : err->code == -EIO                          ? NOTIFY_AGAIN
+                                                              : NOTIFY_NEVER;
     f->state = FLIGHT_LANDED;
     f->queue->woken |= f->verdict != NOTIFY_OURS;
 }
