@@ -124,6 +124,17 @@ class Stop(Suite):
             self.assertEqual(run.finish()[0], FAILED)
             self.assertEqual(self.place.left(name), [])
 
+    def test_ignored(self):
+        """nohup is what it says."""
+        with self.place.task(task(container("web", "trap 'exit 9' TERM; echo up; while :; do sleep 0.1; done")),
+                             ignored=[signal.SIGHUP]) as run:
+            run.wait_for("up")
+            run.process.send_signal(signal.SIGHUP)
+            time.sleep(0.3)
+            self.assertNotIn("stops", run.told())
+            run.process.send_signal(signal.SIGINT)
+            self.assertEqual(run.finish()[0], 9)
+
     def test_children(self):
         """What a container leaves behind ends with it, also in the task's process namespace."""
         with self.place.task(task(container("web", "(sleep 1001 &); (trap '' TERM HUP; exec sleep 1001) & sleep 0.3; exit 6"),
