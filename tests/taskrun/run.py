@@ -165,6 +165,21 @@ class Stop(Suite):
             self.assertEqual(self.place.left(name), [])
             self.assertEqual(self.place.clean().stdout, "")
 
+    def test_killed_anywhere(self):
+        """At any moment of a task's life."""
+        for i in range(10):
+            with self.place.task(task(container("web", "sleep 1004", healthCheck={"command": ["CMD", "/bin/true"], "interval": 1}),
+                                      container("init", "true", essential=False), container("b", "sleep 1004", dependsOn=[
+                                          {"containerName": "init", "condition": "SUCCESS"}]))) as run:
+                time.sleep(i * 0.13)
+                run.process.kill()
+                run.process.wait()
+                told = run.told()
+            self.assertEqual(self.place.clean().returncode, 0)
+            name = told.partition("run: task ")[2].partition(",")[0]
+            self.assertEqual(self.place.left(name or None), [])
+        self.assertEqual(subprocess.run(["pgrep", "-f", "^sleep 1004$"], check=False, stdout=subprocess.DEVNULL).returncode, 1)
+
     def test_clean_leaves_what_runs(self):
         with self.place.task(task(container("web", "echo up; sleep 1; exit 3"))) as run:
             run.wait_for("up")
