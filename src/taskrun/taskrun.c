@@ -21,13 +21,22 @@
 
 #define DEFAULT_REGION "us-east-1"
 
+/* What who started this has ignored (nohup, a shell's background) stays so: a blocked signal would come all the same. */
+static void add_unless_ignored(sigset_t *set, int number)
+{
+    struct sigaction action;
+    if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_IGN) {
+        sigaddset(set, number);
+    }
+}
+
 static void listen_to(sigset_t *ret, sigset_t *ret_before)
 {
     signal(SIGCHLD, SIG_DFL); /* whoever started this may ignore it */
     sigemptyset(ret);
-    sigaddset(ret, SIGINT);
+    add_unless_ignored(ret, SIGINT);
+    add_unless_ignored(ret, SIGHUP);
     sigaddset(ret, SIGTERM);
-    sigaddset(ret, SIGHUP);
     sigaddset(ret, SIGCHLD);
     sigprocmask(SIG_BLOCK, ret, ret_before);
 }

@@ -23,6 +23,12 @@ def missing():
             return f"{program} is not here"
     if os.geteuid() != 0:
         return "not root"
+    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+        if " - cgroup" not in file.read() or not os.access("/sys/fs/cgroup", os.W_OK):
+            return "control groups are not mounted, or read-only"
+    tried = subprocess.run(["unshare", "--mount", "--net", "--pid", "--fork", "true"], capture_output=True, check=False)
+    if tried.returncode != 0:
+        return "no namespaces can be made here"
     said = subprocess.run(["ldd", "/bin/busybox"], capture_output=True, check=False)
     if b"not a dynamic" not in said.stdout + said.stderr and b"statically" not in said.stdout + said.stderr:
         return "busybox is not linked statically"
@@ -142,7 +148,7 @@ def saved_tar(path, layers, config, tag="app:1"):
 class Task:
     """A run of a definition; `with` stops it whatever happens, and looks for what it left."""
 
-    def __init__(self, place, definition, *options, images=None):
+    def __init__(self, place, definition, *options, images=None, ignored=()):
         self.place = place
         self.path = os.path.join(tempfile.mkdtemp(dir=place.folder), "taskdef.json")
         with open(self.path, "w", encoding="utf-8") as file:
@@ -151,7 +157,13 @@ class Task:
         self.err = open(self.path + ".err", "wb+")  # pylint: disable=consider-using-with
         named = [word for name, path in (images or {"bb": place.root}).items() for word in ("--image", f"{name}={path}")]
         self.process = subprocess.Popen([place.hinomi, "task", "run", "--state", place.state, *named, *options, self.path],  # pylint: disable=consider-using-with
-                                        stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err)
+                                        stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err,
+                                        preexec_fn=lambda: self.set_signals(ignored))
+
+    @staticmethod
+    def set_signals(ignored):
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
 
     def __enter__(self):
         return self

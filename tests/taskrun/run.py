@@ -124,6 +124,17 @@ class Stop(Suite):
             self.assertEqual(run.finish()[0], FAILED)
             self.assertEqual(self.place.left(name), [])
 
+    def test_ignored(self):
+        """nohup is what it says."""
+        with self.place.task(task(container("web", "trap 'exit 9' TERM; echo up; while :; do sleep 0.1; done")),
+                             ignored=[signal.SIGHUP]) as run:
+            run.wait_for("up")
+            run.process.send_signal(signal.SIGHUP)
+            time.sleep(0.3)
+            self.assertNotIn("stops", run.told())
+            run.process.send_signal(signal.SIGINT)
+            self.assertEqual(run.finish()[0], 9)
+
     def test_children(self):
         """What a container leaves behind ends with it, also in the task's process namespace."""
         with self.place.task(task(container("web", "(sleep 1001 &); (trap '' TERM HUP; exec sleep 1001) & sleep 0.3; exit 6"),
@@ -153,6 +164,21 @@ class Stop(Suite):
                 self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "1 removed\n", ""))
             self.assertEqual(self.place.left(name), [])
             self.assertEqual(self.place.clean().stdout, "")
+
+    def test_killed_anywhere(self):
+        """At any moment of a task's life."""
+        for i in range(10):
+            with self.place.task(task(container("web", "sleep 1004", healthCheck={"command": ["CMD", "/bin/true"], "interval": 1}),
+                                      container("init", "true", essential=False), container("b", "sleep 1004", dependsOn=[
+                                          {"containerName": "init", "condition": "SUCCESS"}]))) as run:
+                time.sleep(i * 0.13)
+                run.process.kill()
+                run.process.wait()
+                told = run.told()
+            self.assertEqual(self.place.clean().returncode, 0)
+            name = told.partition("run: task ")[2].partition(",")[0]
+            self.assertEqual(self.place.left(name or None), [])
+        self.assertEqual(subprocess.run(["pgrep", "-f", "^sleep 1004$"], check=False, stdout=subprocess.DEVNULL).returncode, 1)
 
     def test_clean_leaves_what_runs(self):
         with self.place.task(task(container("web", "echo up; sleep 1; exit 3"))) as run:
