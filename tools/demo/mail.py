@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""A real SMTP server that keeps what it gets: mail.py PORT FOLDER. Each mail is N.eml, with N.json saying when it came and
-for whom."""
+"""A real SMTP server that keeps what it gets: mail.py PORT FOLDER. Each mail is N.eml, its HTML N.html to be looked at, and
+N.json says when it came and for whom."""
 import asyncio
+import email
+import email.policy
 import json
 import os
 import sys
@@ -21,6 +23,10 @@ class Keeper:
         name = os.path.join(self.folder, str(self.count))
         with open(name + ".eml", "wb") as file:
             file.write(envelope.content)
+        html = email.message_from_bytes(envelope.content, policy=email.policy.default).get_body(("html",))
+        if html:
+            with open(name + ".html", "w", encoding="utf-8") as file:
+                file.write(html.get_content())
         with open(name + ".part", "w", encoding="ascii") as file:
             json.dump({"received": time.time(), "to": envelope.rcpt_tos}, file)
         os.rename(name + ".part", name + ".json")
