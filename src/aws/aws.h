@@ -76,8 +76,8 @@ int aws_new(const struct aws_options *options, struct aws **ret, struct err *err
 void aws_free(struct aws *aws);
 
 /*
- * Those that hold for a minute more at least. 0, or: -EAGAIN: they are being fetched (now); -ENOENT: there are none
- * anywhere; others: they could not be fetched, which is tried again after some seconds.
+ * Those that hold for a minute more at least. 0, or: -EAGAIN: they are being fetched (now); -EIO: they could not be
+ * fetched, which is tried again after some seconds; -ENOENT: there are none anywhere; -EINVAL: they are nonsense.
  */
 int aws_credentials_now(struct aws *aws, int64_t now_s, struct aws_credentials *ret,
                         struct err *err);

@@ -17,7 +17,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define MORE_MS 10000 /* than an exchange and the wait for it may take */
+#define MORE_MS 5000 /* than an exchange and the wait for it may take */
 
 int courier_fork(struct courier **ret, struct err *err)
 {
@@ -235,7 +235,7 @@ static void on_answer(void *context, const struct courier_answer *answer)
 int courier_exchange(struct courier *c, const struct courier_request *request,
                      struct courier_answer *ret, struct err *err)
 {
-    struct courier_answer answer;
+    struct courier_answer answer = { .outcome = COURIER_UNKNOWN };
     struct waiter w = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, .answer = &answer };
     int r = courier_send(c, request, on_answer, &w, err);
     if (r == 0) {

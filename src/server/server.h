@@ -35,8 +35,8 @@ struct server {
     struct ingest *ingest;
     struct findings *findings;
     struct content *content;
-    struct notify *notify;
     struct summaries *summaries;
+    struct notify *notify;
     struct courier *courier; /* courier/courier.h: what goes out; NULL: nothing does */
     struct aws *aws;         /* aws/aws.h: its credentials */
     struct system *system;   /* server/system_internal.h */

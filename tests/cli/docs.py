@@ -72,6 +72,23 @@ class Docs(unittest.TestCase):
             self.assertEqual((status, out), (1, ""), condition)
             self.assertIn("is not a valid number", err)
 
+    def test_verbs(self):
+        """Verbs and options that are named in passing exist."""
+        helps = {}
+
+        def help_of(words):
+            if words not in helps:
+                status, out, _ = run(*words, "--help")
+                helps[words] = out if status == 0 else None
+            return helps[words]
+        for page in PAGES:
+            for text in re.findall(r"`hinomi ([a-z][^`]*)`", page.read_text()):
+                words = tuple(re.match(r"[a-z]+(?: [a-z]+)*", text)[0].split())
+                known = next((found for n in (2, 1) if (found := help_of(words[:n]))), None)
+                self.assertIsNotNone(known, (page.name, text))
+                for option in re.findall(r"(?<!\S)--[a-z][a-z-]+", text.split(" -- ")[0]):
+                    self.assertIn(option, known, (page.name, text))
+
     def test_constants(self):
         code = "\n".join(path.read_text() for path in SOURCES.values())
         for page in PAGES:

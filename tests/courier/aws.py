@@ -4,56 +4,24 @@ botocore's model of the service takes. Where botocore is not installed, all is s
 import datetime
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import unittest
-import urllib.parse
 
 from place import SKIPPED, HttpServer, run
 
 DRIVER = sys.argv.pop(1)
 try:
-    import botocore.loaders
-    import botocore.model
-    import botocore.validate
-    from botocore import auth, awsrequest, credentials
+    from strict import KEY, SECRET, TOKEN, events_problem, publish_problem, wrong_signature
 except ImportError:
     print("skipped: python3-botocore is not installed")
     sys.exit(SKIPPED)
 
-KEY, SECRET, TOKEN = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "a+session/token=="
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:alerts"
 TASK = "arn:aws:ecs:eu-central-1:123456789012:task/blue/0123456789abcdef0123456789abcdef"
-MODELS = {name: botocore.model.ServiceModel(botocore.loaders.Loader().load_service_model(name, "service-2"))
-          for name in ("sns", "events", "ecs")}
-
-
-def complaints(service, operation, parameters):
-    shape = MODELS[service].operation_model(operation).input_shape
-    return botocore.validate.ParamValidator().validate(parameters, shape).generate_report()
-
-
-def wrong_signature(handler, body, service, region="eu-central-1", token=None):
-    found = re.fullmatch(r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request, "
-                         r"SignedHeaders=(\S+), Signature=([0-9a-f]{64})", handler.headers["Authorization"] or "")
-    if not found or (found[1], found[3], found[4]) != (KEY, region, service):
-        return "another scope"
-    names = found[5].split(";")
-    wanted = {"host", "x-amz-date", "content-type"} | {n.lower() for n in handler.headers if n.lower().startswith("x-amz-")}
-    if names != sorted(names) or not wanted <= set(names):
-        return "headers are not signed"
-    if handler.headers["X-Amz-Security-Token"] != token:
-        return "another session"
-    request = awsrequest.AWSRequest("POST", f"http://{handler.headers['Host']}{handler.path}", data=body,
-                                    headers={n: handler.headers[n] for n in names})
-    request.context["timestamp"] = handler.headers["X-Amz-Date"]
-    signer = auth.SigV4Auth(credentials.Credentials(KEY, SECRET, token), service, region)
-    theirs = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
-    return None if theirs == found[6] else "not as botocore signs"
 
 
 class Aws:
@@ -83,22 +51,7 @@ STATIC = {"id": KEY, "secret": SECRET}
 class Sns(unittest.TestCase):
     def stub(self, **wanted):
         def answer(handler, body):
-            problem = wrong_signature(handler, body, "sns", wanted.get("region", "eu-central-1"), wanted.get("token"))
-            form = dict(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=True))
-            if handler.path != "/" or not handler.headers["Content-Type"].startswith("application/x-www-form-urlencoded"):
-                problem = problem or "not a form"
-            if form.pop("Action") != "Publish" or form.pop("Version") != "2010-03-31":
-                problem = problem or "not Publish"
-            attributes = {}
-            for key in [k for k in form if k.startswith("MessageAttributes.entry.")]:
-                _, _, number, rest = key.split(".", 3)
-                attributes.setdefault(int(number), {})[rest] = form.pop(key)
-            if sorted(attributes) != list(range(1, len(attributes) + 1)):
-                problem = problem or "attributes are not numbered"
-            if attributes:
-                form["MessageAttributes"] = {a["Name"]: {"DataType": a["Value.DataType"], "StringValue": a["Value.StringValue"]}
-                                             for a in attributes.values()}
-            problem = problem or complaints("sns", "Publish", form)
+            problem, form = publish_problem(handler, body, wanted.get("region", "eu-central-1"), wanted.get("token"))
             self.published.append(form)
             if problem:
                 handler.reply(403, f"<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code><Message>{problem}</Message>"
@@ -165,19 +118,8 @@ class Sns(unittest.TestCase):
 class Events(unittest.TestCase):
     def stub(self, answers=(), region="eu-central-1"):
         def answer(handler, body):
-            problem = wrong_signature(handler, body, "events", region)
-            if handler.headers["X-Amz-Target"] != "AWSEvents.PutEvents" or handler.path != "/" or \
-                    handler.headers["Content-Type"] != "application/x-amz-json-1.1":
-                problem = problem or "not PutEvents"
-            request = json.loads(body)
+            problem, request = events_problem(handler, body, region)
             self.put.append(request)
-            checked = json.loads(body)
-            for entry in checked["Entries"]:
-                entry["Time"] = datetime.datetime.fromtimestamp(entry["Time"])
-                json.loads(entry["Detail"])
-                if entry["Source"].startswith("aws."):
-                    problem = "NotAuthorizedForSourceException"
-            problem = problem or complaints("events", "PutEvents", checked)
             if problem:
                 handler.reply(400, json.dumps({"__type": "com.amazon#InvalidSignatureException", "message": problem}).encode())
             else:
@@ -335,7 +277,7 @@ class Credentials(unittest.TestCase):
         with self.aws(AWS_CONTAINER_AUTHORIZATION_TOKEN="a\r\nX: y") as aws:
             self.assertEqual(aws.do("credentials", wait=True, now=NOW)[0], -22)
         with self.aws(AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE="/nonexistent") as aws:
-            self.assertEqual(aws.do("credentials", wait=True, now=NOW)[0], -2)
+            self.assertEqual(aws.do("credentials", wait=True, now=NOW)[0], -5)
 
     def test_where_they_come_from(self):
         with Aws() as aws:

@@ -79,6 +79,23 @@ class Names(unittest.TestCase):
                     wrong.append(f"{where(page)}: no {name}")
         self.assertEqual(wrong, [])
 
+    def test_nothing_twice(self):
+        """A long line that stands in two places was moved, and a merge brought it back."""
+        seen, wrong = {}, []
+        for page, text in TEXT.items():
+            if page.name == "README.ja.md":
+                continue
+            for number, line in enumerate(markdown.prose(text), 1):
+                if len(line) >= 80 and "](http" not in line and seen.setdefault(line, (page, number)) != (page, number):
+                    wrong.append(f"{where(page, number)}: as {where(*seen[line])}")
+        self.assertEqual(wrong, [])
+
+    def test_commands_are_blocks(self):
+        """What can be run is in a block that is run, not in an indented one."""
+        wrong = [where(page, number) for page, text in TEXT.items() for number, line in enumerate(markdown.prose(text), 1)
+                 if re.match(r" {4,}(?:sudo |build/)?(?:hinomi|make|curl|tools/|aws|docker|git|apt)", line)]
+        self.assertEqual(wrong, [])
+
     def test_both_readmes(self):
         english, japanese = (markdown.blocks(TEXT[ROOT / name]) for name in ("README.md", "README.ja.md"))
         def commands(found):

@@ -9,6 +9,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ import tempfile
 import markdown
 
 PAGE_S = 300
+PREFIX = "/usr/local"  # where the pages say that Hinomi is
 
 
 def pages(root):
@@ -84,6 +86,10 @@ def main():
     with tempfile.TemporaryDirectory(prefix="hinomi-stage-") as stage:
         subprocess.run(["meson", "install", "-C", build, "--no-rebuild", "--quiet", "--destdir", stage], check=True,
                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        prefix = [option["value"] for option in json.loads(subprocess.check_output(["meson", "introspect", "--buildoptions", build]))
+                  if option["name"] == "prefix"][0]
+        if prefix != PREFIX:
+            shutil.copytree(stage + prefix, stage + PREFIX, symlinks=True)
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             waiting = {page.name: pool.submit(run_page, page, build, root, stage) for page in chosen}
             for name, future in waiting.items():
