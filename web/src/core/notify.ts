@@ -22,7 +22,6 @@ export interface Part {
 
 const CA: Part = { name: "ca", kind: "pem", moves: true, rare: true };
 const AUTHORIZATION: Part = { name: "authorization", kind: "text", secret: true, rare: true, example: "Bearer …" };
-const ENDPOINT: Part = { name: "endpoint", kind: "text", moves: true, rare: true, example: "https://vpce-….amazonaws.com" };
 
 /** In the order in which they are asked for. */
 export const PARTS: Record<Kind, readonly Part[]> = {
@@ -49,13 +48,12 @@ export const PARTS: Record<Kind, readonly Part[]> = {
     AUTHORIZATION, CA,
   ],
   sns: [
-    { name: "topic_arn", kind: "text", required: true, example: "arn:aws:sns:eu-west-1:111122223333:findings" }, ENDPOINT,
+    { name: "topic_arn", kind: "text", required: true, example: "arn:aws:sns:eu-west-1:111122223333:findings" },
   ],
   eventbridge: [
     { name: "bus", kind: "text", example: "default" },
     { name: "region", kind: "text", example: "eu-west-1" },
     { name: "source", kind: "text", rare: true, example: "hinomi" },
-    ENDPOINT,
   ],
 };
 

@@ -25,7 +25,7 @@ function helpOf(kind: Kind, { name, example }: Part): string | undefined {
 }
 
 /** On a line of its own. */
-const WHOLE: ReadonlySet<string> = new Set(["to", "url", "secret", "topic_arn", "ca", "authorization", "endpoint"]);
+const WHOLE: ReadonlySet<string> = new Set(["to", "url", "secret", "topic_arn", "ca", "authorization"]);
 const SECURITIES = ["tls", "starttls", "none"] as const;
 
 interface PartProps {

@@ -1,5 +1,5 @@
 // Settings: every place in every look; for viewers what they may not is not there, or is explained.
-const PLACES = ["account", "sessions", "tokens", "users", "audit", "system", "exceptions", "suppressions", "notifications"];
+const PLACES = ["account", "sessions", "tokens", "users", "audit", "system", "exceptions", "suppressions", "notifications", "summaries"];
 
 export async function furnish(w) {
   const { server } = w;

@@ -155,6 +155,9 @@ async function looks(w) {
   const mail = await ask("email", "On-call mail", { host: "relay.example", from: "Hinomi <hinomi@example.com>",
     to: ["oncall@example.com", "security@example.com"], user: "hinomi" }, { password: "x".repeat(16) });
   await ask("slack", "#security", {}, { url: "https://hooks.slack.example/services/T0/B0/x" });
+  await ask("sns", "Findings topic", { topic_arn: "arn:aws:sns:eu-west-1:111122223333:findings" });
+  await ask("eventbridge", "Security bus", { bus: "security", region: "eu-west-1", source: "hinomi" });
+  await ask("falcosidekick", "Falcosidekick", { url: "https://falcosidekick.example.com:2801/" }, { authorization: "Bearer x" });
   await server.must("POST", "/v1/notifications/rules", { name: "Everything, once an hour", filter: "", channels: [mail.id],
     throttle_s: 3600, language: "ja" }, server.admin);
   for (const part of ["channels", "rules"]) {
