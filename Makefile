@@ -5,7 +5,9 @@
 #   make asan         tests with ASan and UBSan     make bench   benchmarks (quiet machine, please)
 #   make soak         KILLS=50: agent and server killed that often, nothing may be lost
 #   make fuzz         FUZZ_SECONDS=20 per target    make fmt     clang-format over all sources
-#   make install      DESTDIR=, PREFIX=/usr/local   make demo    ARGS=--exit: no questions, checked
+#   make demo         both stories, left running to be explored; ARGS=--exit: checked and ended
+#   make demo-stop    ends what make demo left      make tour    the engine by a capture and a command; ARGS=--exit
+#   make install      DESTDIR=, PREFIX=/usr/local
 #   make screenshots  of the console, docs/screenshots
 
 BUILD        ?= build
@@ -44,8 +46,9 @@ build-fuzz/build.ninja:
 fuzz:
 	@tools/deps.sh build fuzz
 	@$(MAKE) --no-print-directory build-fuzz/build.ninja
-	@ninja -C build-fuzz fuzzers tests/property/property-matcher
+	@ninja -C build-fuzz fuzzers tests/property/property-matcher tests/property/property-append
 	@build-fuzz/tests/property/property-matcher $(PROPERTY_WORLDS) 1000 $$(date +%s)
+	@build-fuzz/tests/property/property-append $(PROPERTY_WORLDS) 1000 $$(date +%s)
 	@tools/fuzz.sh build-fuzz $(FUZZ_SECONDS) $(ARGS)
 
 soak: all
@@ -91,13 +94,23 @@ screenshots: all
 		pngquant --force --ext .png --speed 1 --strip --quality 40-85 docs/screenshots/*.png && \
 		du -bc docs/screenshots/*.png | awk 'END { printf "%.1f MB\n", $$1 / 1e6; exit $$1 > 6e6 }' && exit $$status
 
+# 77: this machine lacks what containers take; it says what.
 demo:
 	@tools/deps.sh build demo
 	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
-	@ninja -C $(BUILD) hinomi hinomi-agent hinomi-server src/shim/hinomi-shim
-	@BUILD=$(BUILD) tools/demo.sh $(ARGS)
+	@ninja -C $(BUILD) hinomi hinomi-agent hinomi-server src/shim/hinomi-shim tools/demo/cnrig
+	@tools/demo/main.py $(BUILD) $(if $(filter --exit,$(ARGS)),check,start) || [ $$? -eq 77 ]
+
+demo-stop:
+	@tools/demo/main.py $(BUILD) stop
+
+tour:
+	@tools/deps.sh build
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@ninja -C $(BUILD) hinomi
+	@BUILD=$(BUILD) tools/tour.sh $(ARGS)
 
 clean:
 	@rm -rf $(BUILD) build-asan build-fuzz build-cover
 
-.PHONY: all check asan fuzz soak lint cover bench fmt install demo screenshots clean
+.PHONY: all check asan fuzz soak lint cover bench fmt install demo demo-stop tour screenshots clean

@@ -66,9 +66,9 @@ struct aws;
 /* Texts are borrowed for its life; NULL: not set. */
 struct aws_options {
     struct courier *courier;
-    const char *access_key_id, *secret_access_key; /* both, or neither */
-    const char *region;                            /* calls go to no other */
-    const char *endpoint;                          /* in the place of every service's own */
+    const char *access_key_id, *secret_access_key;             /* both, or neither */
+    const char *region;                                        /* calls go to no other */
+    const char *ecs_endpoint, *sns_endpoint, *events_endpoint; /* in the place of a region's */
 };
 
 int aws_new(const struct aws_options *options, struct aws **ret, struct err *err);
@@ -76,8 +76,8 @@ int aws_new(const struct aws_options *options, struct aws **ret, struct err *err
 void aws_free(struct aws *aws);
 
 /*
- * Those that hold for a minute more at least. 0, or: -EAGAIN: they are being fetched (now); -ENOENT: there are none
- * anywhere; others: they could not be fetched, which is tried again after some seconds.
+ * Those that hold for a minute more at least. 0, or: -EAGAIN: they are being fetched (now); -EIO: they could not be
+ * fetched, which is tried again after some seconds; -ENOENT: there are none anywhere; -EINVAL: they are nonsense.
  */
 int aws_credentials_now(struct aws *aws, int64_t now_s, struct aws_credentials *ret,
                         struct err *err);
@@ -128,3 +128,37 @@ struct aws_stop {
 };
 /* 0: the task is being stopped. */
 int aws_stop_task(const struct aws_stop *stop, struct err *err);
+
+/* ---- SNS Publish and EventBridge PutEvents: as requests for courier_send(); texts are in the arena */
+
+#define AWS_MESSAGE_MAX ((size_t)256 << 10) /* of SNS, and of an entry of EventBridge */
+#define AWS_SUBJECT_MAX 99
+
+struct aws_publish {
+    struct str topic; /* its ARN; of a FIFO topic, too */
+    struct str title; /* what is not ASCII in it becomes "?" */
+    struct str text;  /* for people: mail */
+    struct str json;  /* for programs: SQS, Lambda, HTTP, Firehose */
+    struct str type,
+        severity;  /* attributes that subscriptions can filter by; severity is a number */
+    struct str id; /* the same for each try */
+};
+
+struct aws_event {
+    struct str bus;                         /* name or ARN; empty: default */
+    struct str region;                      /* of a bus that is named */
+    struct str source, detail_type, detail; /* source does not begin with "aws." */
+    struct str resource;                    /* an ARN; or empty */
+    int64_t time_s;
+};
+
+/* -EAGAIN: credentials are being fetched; come again in a second or two. -EINVAL, -EFBIG, ... */
+int aws_publish(struct aws *aws, const struct aws_publish *what, int64_t now_s, struct arena *arena,
+                struct courier_request *ret, struct err *err);
+int aws_put_event(struct aws *aws, const struct aws_event *what, int64_t now_s, struct arena *arena,
+                  struct courier_request *ret, struct err *err);
+/* As aws_judge(); EventBridge says within a 200 that it did not take an event. */
+int aws_judge_event(struct aws *aws, const struct courier_answer *answer, struct err *err);
+bool aws_topic_is_good(struct str arn);
+/* A name, or an ARN. */
+bool aws_bus_is_good(struct str bus);

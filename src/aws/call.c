@@ -165,7 +165,7 @@ struct refusal {
 
 static void copy(char *to, size_t size, struct str s)
 {
-    size_t n = s.n < size ? s.n : size - 1;
+    size_t n = !s.p ? 0 : s.n < size ? s.n : size - 1;
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)s.p[i];
         to[i] = c < ' ' || c == 0x7f ? ' ' : s.p[i];

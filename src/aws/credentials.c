@@ -81,7 +81,9 @@ static int64_t time_of(const char *text, int64_t now_s)
 {
     struct tm tm = { 0 };
     const char *end = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
-    end += end && *end == '.' ? 1 + strspn(end + 1, "0123456789") : 0;
+    if (end && *end == '.') {
+        end += 1 + strspn(end + 1, "0123456789");
+    }
     return end && strcmp(end, "Z") == 0 ? (int64_t)timegm(&tm) : now_s + UNKNOWN_S;
 }
 
@@ -89,7 +91,7 @@ static int read_answer(const struct courier_answer *answer, int64_t now_s,
                        struct aws_credentials *ret, int64_t *ret_expires_s, struct err *err)
 {
     if (answer->outcome != COURIER_ANSWERED) {
-        return err_set(err, -EAGAIN, "%s", answer->text);
+        return err_set(err, -EIO, "%s", answer->text);
     }
     if (answer->status != 200) {
         return err_set(err, -EIO, "the endpoint answers %d", answer->status);
@@ -99,7 +101,7 @@ static int read_answer(const struct courier_answer *answer, int64_t now_s,
                      aws_member(json, "Token"), ret, err);
     *ret_expires_s = time_of(aws_member(json, "Expiration"), now_s);
     json_object_put(json);
-    return r;
+    return r < 0 ? -EIO : 0;
 }
 
 static void on_answer(void *context, const struct courier_answer *answer)
@@ -117,6 +119,7 @@ static void on_answer(void *context, const struct courier_answer *answer)
     } else {
         err_wrap(&err, "credentials for AWS");
         aws->error = err;
+        aws->error.code = r;
     }
     aws->again_s = aws->now_s + AGAIN_S;
     aws->fetching = false;
@@ -164,7 +167,7 @@ static int read_token(struct buf *ret, struct err *err)
     const char *token = getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN");
     const char *path = getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
     if (path) {
-        return file_read(path, ret, err);
+        return file_read(path, ret, err) < 0 ? -EIO : 0;
     }
     buf_putz(ret, token ? token : "");
     return ret->failed ? err_set(err, -EFBIG, "the authorization token is too long") : 0;
@@ -192,7 +195,7 @@ static int begin_fetch(struct aws *aws, struct err *err)
         explicit_bzero(token.p, token.n);
     }
     buf_done(&token);
-    return r < 0 ? err_wrap(err, "credentials for AWS") : 0;
+    return r < 0 ? (err_wrap(err, "credentials for AWS"), r) : 0;
 }
 
 /* ---- asking for them */

@@ -58,7 +58,7 @@ int aws_stop_task(const struct aws_stop *stop, struct err *err)
     const struct aws_call what = { .host = "ecs",
                                    .service = "ecs",
                                    .region = region,
-                                   .endpoint = options->endpoint,
+                                   .endpoint = options->ecs_endpoint,
                                    .type = "application/x-amz-json-1.1",
                                    .target = STR("AmazonEC2ContainerServiceV20141113.StopTask"),
                                    .body = buf_str(&body) };

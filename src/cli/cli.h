@@ -26,6 +26,7 @@ int cli_findings(int argc, char **argv);
 int cli_exceptions(int argc, char **argv);
 int cli_suppressions(int argc, char **argv);
 int cli_filters(int argc, char **argv);
+int cli_notifications(int argc, char **argv);
 int cli_policies(int argc, char **argv);
 int cli_rules_server(int argc, char **argv);
 int cli_lists(int argc, char **argv);

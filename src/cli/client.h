@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "cli/cli.h"
 
+#include <assert.h>
 #include <json-c/json.h>
 #include <stdio.h>
 
@@ -26,6 +27,7 @@ enum client_option {
 #include "cli/client_options.def"
     CLIENT_OPTIONS
 };
+static_assert(CLIENT_OPTIONS <= 64, "options are bits");
 #define BIT(id) (UINT64_C(1) << CLIENT_##id)
 /* What every action takes that talks to a server. */
 #define CLIENT_COMMON (BIT(SERVER) | BIT(TOKEN_FILE) | BIT(CA) | BIT(CA_SHA256) | BIT(HELP))

@@ -5,6 +5,7 @@
  * expects.
  */
 #include "cli/respond.h"
+#include "cli/summarise.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -252,6 +253,11 @@ int cli_findings(int argc, char **argv)
         { "respond", "ID ACTION", 2, 2, BIT(REASON) | BIT(WAIT) | BIT(TIMEOUT) | BIT(JSON),
           client_respond_order, "kill, stop, pause, capture or stop_task", false },
         { "responses", "ID", 1, 1, BIT(JSON), respond_list, "what was done, and what came of it",
+          false },
+        { "report", "ID", 1, 1, BIT(LANGUAGE) | BIT(JSON), summarise_report,
+          "one in sentences, from what is known alone", false },
+        { "summarise", "ID", 1, 1, BIT(LANGUAGE) | BIT(PREVIEW) | BIT(TIMEOUT) | BIT(JSON),
+          summarise_ask, "the same, and what a language model says of it (where that is on)",
           false },
         { "export", NULL, 0, 0, QUERY | BIT(SORT) | BIT(FORMAT) | BIT(OUTPUT), export,
           "all of them as CSV, NDJSON or Falco's JSON", false },

@@ -18,10 +18,11 @@
 #include <getopt.h>
 #include <sys/stat.h>
 
-#define IN_MAX        (2 * 1024 * 1024)
-#define MEMORY_MIN    32 /* MiB of the agent */
-#define DEFAULT_PORT  9464
-#define DEFAULT_RULES "/usr/share/hinomi/rules"
+#define IN_MAX           (2 * 1024 * 1024)
+#define MEMORY_MIN       32 /* MiB of the agent */
+#define DEFAULT_PORT     9464
+#define DEFAULT_RULES    "/usr/share/hinomi/rules"
+#define DEFAULT_POLICIES "/usr/share/hinomi/policies" /* of the default rules */
 
 static const char help[] =
     "Usage: hinomi instrument --agent-image IMAGE [OPTION...] FILE\n"
@@ -37,7 +38,8 @@ static const char help[] =
     "  --server-ca SHA256   of the server's certificate authority\n"
     "  --token-secret ARN   the secret that holds the enrolment token\n"
     "  --token-ref NAME     the template's parameter or resource that is this ARN\n"
-    "  --rules PATH         in the image, without a server (" DEFAULT_RULES ")\n"
+    "  --rules PATH         in the image (" DEFAULT_RULES "); with a server they\n"
+    "                       hold until the server's are there\n"
     "  --priority WHICH     availability (default) or security: without an agent nothing starts\n"
     "  --wait SECONDS       how long applications wait for the agent; see hinomi-shim(1)\n"
     "  --only NAME          only this container; may be repeated\n"
@@ -465,9 +467,11 @@ int cli_instrument(int argc, char **argv)
 {
     char credentials[4096];
     struct asked asked = { .name = argv[0] };
-    asked.what = (struct instrument_options){
-        .rules = DEFAULT_RULES, .memory = 128, .port = DEFAULT_PORT, .look_up = image_look_up
-    };
+    asked.what = (struct instrument_options){ .rules = DEFAULT_RULES,
+                                              .policies = DEFAULT_POLICIES,
+                                              .memory = 128,
+                                              .port = DEFAULT_PORT,
+                                              .look_up = image_look_up };
     asked.what.context = &asked.images;
     int status = take_arguments(&asked, argc, argv);
     if (status != 0 || asked.help) {
@@ -475,6 +479,9 @@ int cli_instrument(int argc, char **argv)
         return status;
     }
     find_credentials(&asked, credentials, sizeof(credentials));
+    if (strcmp(asked.what.rules, DEFAULT_RULES) != 0) {
+        asked.what.policies = NULL; /* they are of other rules */
+    }
     struct buf text, out;
     struct err err = { 0 };
     buf_init(&text, IN_MAX);

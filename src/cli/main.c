@@ -45,6 +45,7 @@ static const struct verb verbs[] = {
     { NULL, "exceptions", cli_exceptions, "exceptions of rules: try, make, end" },
     { NULL, "suppressions", cli_suppressions, "what is suppressed as it arrives" },
     { NULL, "filters", cli_filters, "filters that are kept" },
+    { NULL, "notifications", cli_notifications, "who is told of findings, and what came of it" },
     { NULL, "policies", cli_policies, "the server's policies" },
     { "rules", "server", cli_rules_server, "the server's rules: change, switch, go back" },
     { NULL, "lists", cli_lists, "the server's lists: append, remove, import" },

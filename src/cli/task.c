@@ -33,6 +33,7 @@ static const char run_help[] =
     "  --volume NAME=PATH   a folder of this machine as this volume\n"
     "  --network FILE       join this network namespace (/run/netns/NAME, /proc/PID/ns/net);\n"
     "                       otherwise the task has one with a loopback only\n"
+    "  --resolv-conf FILE   the containers' name servers (none; this machine's with --network)\n"
     "  --resource NAME      the task definition of a template\n"
     "  --no-limits          do not limit CPU and memory\n"
     "  --cluster NAME       what the metadata endpoint says (local)\n"
@@ -64,6 +65,7 @@ enum {
     OPT_SECRET,
     OPT_VOLUME,
     OPT_NETWORK,
+    OPT_RESOLVER,
     OPT_RESOURCE,
     OPT_NO_LIMITS,
     OPT_CLUSTER,
@@ -80,6 +82,7 @@ static const struct option options[] = {
     { "secret", required_argument, NULL, OPT_SECRET },
     { "volume", required_argument, NULL, OPT_VOLUME },
     { "network", required_argument, NULL, OPT_NETWORK },
+    { "resolv-conf", required_argument, NULL, OPT_RESOLVER },
     { "resource", required_argument, NULL, OPT_RESOURCE },
     { "no-limits", no_argument, NULL, OPT_NO_LIMITS },
     { "cluster", required_argument, NULL, OPT_CLUSTER },
@@ -133,6 +136,7 @@ static int take_file(const struct taskrun_options *o, struct taskrun_files *file
 static const char **text_of(struct taskrun_options *o, int option)
 {
     return option == OPT_NETWORK    ? &o->network
+           : option == OPT_RESOLVER ? &o->resolver
            : option == OPT_RESOURCE ? &o->resource
            : option == OPT_CLUSTER  ? &o->cluster
            : option == OPT_REGION   ? &o->region

@@ -72,7 +72,8 @@ static bool keep_host(struct target *ret, const char *host)
     if (n == 0 || n >= sizeof(ret->host)) {
         return false;
     }
-    for (size_t i = 0; i <= n; i++) {
+    memset(ret->host, 0, sizeof(ret->host));
+    for (size_t i = 0; i < n; i++) {
         ret->host[i] = (char)tolower((unsigned char)host[i]);
     }
     if (brackets) {

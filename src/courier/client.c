@@ -17,7 +17,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define MORE_MS 10000 /* than an exchange and the wait for it may take */
+#define MORE_MS 5000 /* than an exchange and the wait for it may take */
 
 int courier_fork(struct courier **ret, struct err *err)
 {
@@ -60,7 +60,7 @@ int courier_start(struct courier *c, const struct courier_options *options, stru
     if (c->options.failed || c->wake < 0) {
         return err_set(err, -ENOMEM, "courier: out of memory or descriptors");
     }
-    int r = -pthread_create(&c->thread, NULL, client_run, c);
+    int r = -pthread_create(&c->thread, NULL, client_loop, c);
     c->runs = r == 0;
     return r == 0 ? 0 : err_set(err, r, "courier: no thread");
 }
@@ -113,7 +113,7 @@ static void call_free(struct call *call)
     }
 }
 
-void client_answer(struct courier *c, struct call *call, const struct courier_answer *answer)
+void client_answer_call(struct courier *c, struct call *call, const struct courier_answer *answer)
 {
     pthread_mutex_lock(&c->lock);
     c->ncalls--;
@@ -123,12 +123,12 @@ void client_answer(struct courier *c, struct call *call, const struct courier_an
     call_free(call);
 }
 
-void client_end(struct courier *c, struct call *call, enum courier_outcome outcome,
-                const char *text)
+void client_end_call(struct courier *c, struct call *call, enum courier_outcome outcome,
+                     const char *text)
 {
     struct courier_answer answer = { .outcome = outcome };
     snprintf(answer.text, sizeof(answer.text), "%s", text);
-    client_answer(c, call, &answer);
+    client_answer_call(c, call, &answer);
 }
 
 static struct call *call_new(const struct courier_request *request, courier_done *done,
@@ -235,7 +235,7 @@ static void on_answer(void *context, const struct courier_answer *answer)
 int courier_exchange(struct courier *c, const struct courier_request *request,
                      struct courier_answer *ret, struct err *err)
 {
-    struct courier_answer answer;
+    struct courier_answer answer = { .outcome = COURIER_UNKNOWN };
     struct waiter w = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, .answer = &answer };
     int r = courier_send(c, request, on_answer, &w, err);
     if (r == 0) {

@@ -36,8 +36,9 @@ struct courier {
 };
 
 /* client_loop.c: the thread. */
-void *client_run(void *courier);
+void *client_loop(void *courier);
 /* client.c */
-void client_answer(struct courier *courier, struct call *call, const struct courier_answer *answer);
-void client_end(struct courier *courier, struct call *call, enum courier_outcome outcome,
-                const char *text);
+void client_answer_call(struct courier *courier, struct call *call,
+                        const struct courier_answer *answer);
+void client_end_call(struct courier *courier, struct call *call, enum courier_outcome outcome,
+                     const char *text);

@@ -60,7 +60,7 @@ static void lose_worker(struct courier *c)
         if (c->leaves) {
             requeue(c, call);
         } else {
-            client_end(c, call, COURIER_UNKNOWN, "the courier's process ended meanwhile");
+            client_end_call(c, call, COURIER_UNKNOWN, "the courier's process ended meanwhile");
         }
     }
     cleanup_close(&c->socket);
@@ -104,7 +104,7 @@ static bool write_call(struct courier *c)
     }
     struct call *call = TAKE(c->writing);
     if (map_put(&c->sent, call->id, call) < 0) {
-        client_end(c, call, COURIER_UNKNOWN, "out of memory");
+        client_end_call(c, call, COURIER_UNKNOWN, "out of memory");
     }
     return true;
 }
@@ -133,7 +133,7 @@ static bool take(struct courier *c, struct str message)
     }
     struct call *call = map_remove(&c->sent, id);
     if (call) {
-        client_answer(c, call, &answer);
+        client_answer_call(c, call, &answer);
     }
     return call != NULL;
 }
@@ -209,7 +209,7 @@ static void give_up_waiting(struct courier *c, uint64_t now)
     while (late) {
         struct call *call = late;
         late = call->next;
-        client_end(c, call, COURIER_BUSY, "the courier's process took too long to begin");
+        client_end_call(c, call, COURIER_BUSY, "the courier's process took too long to begin");
     }
 }
 
@@ -219,7 +219,7 @@ static void end_all(struct courier *c)
 {
     struct call *call;
     while ((call = c->writing ? TAKE(c->writing) : take_sent(c)) || (call = take_waiting(c))) {
-        client_end(c, call, COURIER_STOPPED, "the server ends");
+        client_end_call(c, call, COURIER_STOPPED, "the server ends");
     }
 }
 
@@ -255,7 +255,7 @@ static bool is_closed(struct courier *c)
     return closed;
 }
 
-void *client_run(void *data)
+void *client_loop(void *data)
 {
     struct courier *c = data;
     uint64_t looked = 0;

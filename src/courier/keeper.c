@@ -146,7 +146,7 @@ static void run(struct keeper *k)
         if (k->worker == 0 && !begin(k)) {
             k->again_ms = AGAIN_MOST_MS;
         }
-        (void)poll(polls, 2, -1);
+        (void)poll(polls, 2, k->worker ? -1 : k->again_ms);
         goes_on = !polls[0].revents || listen_to_server(k);
         reap(k);
         if (goes_on && k->worker == 0 && k->again_ms) {

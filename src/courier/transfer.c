@@ -298,8 +298,8 @@ static bool is_mail_refusal(const struct transfer *t, CURLcode code, long status
 {
     return target_is_mail(&t->target) && status >= 400 && status <= 599 &&
            (code == CURLE_SEND_ERROR || code == CURLE_LOGIN_DENIED ||
-            code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_FTP_WEIRD_SERVER_REPLY ||
-            code == CURLE_REMOTE_ACCESS_DENIED || code == CURLE_RECV_ERROR);
+            code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_REMOTE_ACCESS_DENIED ||
+            code == CURLE_RECV_ERROR);
 }
 
 static enum courier_outcome outcome_of(const struct transfer *t, CURLcode code)

@@ -23,6 +23,7 @@ static void put_u64(struct buf *buf, uint64_t v)
 
 static void put_text(struct buf *buf, struct str s)
 {
+    s = s.p ? s : STR("");
     put_u32(buf, (uint32_t)s.n);
     buf_puts(buf, s);
     buf_putc(buf, '\0');

@@ -134,8 +134,8 @@ static int choose_saved(struct str json, const struct image_query *query, struct
     walk = jscan_begin(jscan_get(one, STR("Layers")));
     ret_layers->n = 0;
     while (jscan_element(&walk, &at)) {
-        struct str path = jscan_text(at, arena);
-        if (!path.p || ret_layers->n == IMAGE_WORDS_MAX) {
+        struct str path = arena_str(arena, jscan_text(at, arena));
+        if (path.n == 0 || ret_layers->n == IMAGE_WORDS_MAX) {
             return err_set(err, -EINVAL, "its Layers are not a list of at most %d texts",
                            IMAGE_WORDS_MAX);
         }

@@ -167,6 +167,9 @@ int image_follow(const struct image_store *store, struct str document, struct im
         r = r == 0 && !index ? read_layers(store, jscan_get(root, STR("layers")), ret, err) : r;
         r = r == 0 ? take_digest(one, store->arena, digest, err) : r;
         r = r == 0 ? fetch(store, index, digest, &document, err) : r;
+        if (r == 0 && index) {
+            ret->digest = arena_str(store->arena, str_of(digest));
+        }
         if (r < 0 || !index) {
             return r < 0 ? r : read_config(store, document, ret, err);
         }

@@ -39,6 +39,7 @@ struct image_config {
     struct image_words environment; /* NAME=VALUE */
     struct image_words volumes;     /* paths */
     struct image_words layers;      /* lowest first; files of a layout or tar, else empty */
+    struct str digest;              /* of its manifest, "sha256:..."; empty: not known */
     struct str user, working_directory, stop_signal;
 };
 
@@ -58,7 +59,8 @@ struct instrument_options {
     const char *server, *ca;  /* URL, SHA-256; NULL */
     const char *token_secret; /* ARN; NULL */
     const char *token_ref;    /* a parameter or resource of the template that is the ARN; NULL */
-    const char *rules;        /* without a server */
+    const char *rules;        /* in the agent's image; with a server until the server's are there */
+    const char *policies;     /* the same, with a server; NULL: none */
     const char *log_group, *log_region; /* else a container's awslogs */
     const char *wait;                   /* seconds, for the shim; NULL */
     const char *resource;               /* the only one of a template; NULL */

@@ -137,6 +137,7 @@ static struct node *environment(const struct maker *m)
     add_variable(m, list, "HINOMI_METRICS_LISTEN", address);
     add_variable(m, list, "HINOMI_PRIORITY", m->options->security ? "security" : NULL);
     add_variable(m, list, "HINOMI_SERVER_URL", m->options->server);
+    add_variable(m, list, "HINOMI_POLICIES", m->options->server ? m->options->policies : NULL);
     add_variable(m, list, "HINOMI_SERVER_CA_SHA256", m->options->ca);
     return list;
 }
@@ -194,14 +195,14 @@ static struct node *after_init(const struct maker *m)
     return list;
 }
 
+/* With a server the image's rules hold until the server's do: what an application does in its first second counts. */
 static void put_command(const struct maker *m, struct node *map)
 {
     static const char *const program[] = { "/usr/bin/hinomi-agent", NULL };
     const char *const alone[] = { "--rules", m->options->rules, "--output", "json", NULL };
+    const char *const with_server[] = { "--rules", m->options->rules, NULL };
     put(m, map, "entryPoint", list_of(m, program));
-    if (!m->options->server) {
-        put(m, map, "command", list_of(m, alone));
-    }
+    put(m, map, "command", list_of(m, m->options->server ? with_server : alone));
 }
 
 static struct node *make_agent(const struct maker *m, struct str record)

@@ -7,6 +7,9 @@
  */
 #include "notify/kinds.h"
 
+#include "aws/aws.h"
+#include "notify/render.h"
+
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
@@ -129,6 +132,28 @@ static const char *wrong_header(struct str s)
     return NULL;
 }
 
+static const char *wrong_topic(struct str s)
+{
+    return aws_topic_is_good(s) ? NULL : "the ARN of a topic of SNS";
+}
+
+static const char *wrong_bus(struct str s)
+{
+    return aws_bus_is_good(s) ? NULL : "the name or ARN of a bus of EventBridge";
+}
+
+static const char *wrong_region(struct str s)
+{
+    return aws_region_is_good(s) ? NULL : "a region of AWS";
+}
+
+static const char *wrong_source(struct str s)
+{
+    return wrong_header(s) || str_starts(s, STR("aws."))
+               ? "printable ASCII that does not begin with aws."
+               : NULL;
+}
+
 static bool is_address(struct str s)
 {
     ptrdiff_t at = str_find_char(s, '@');
@@ -152,7 +177,7 @@ bool notify_mailbox(struct str text, struct str *ret_name, struct str *ret_addre
         name = str_trim(str_first(text, (size_t)open));
         address = (struct str){ text.p + open + 1, text.n - (size_t)open - 2 };
     }
-    if (!is_address(address) || !is_plain(name) || name.n > 200) {
+    if (!is_address(address) || !is_plain(text) || name.n > 200) {
         return false;
     }
     *ret_name = name;
@@ -204,6 +229,19 @@ static void url_target(struct json_object *settings, struct json_object *secrets
     buf_puts(buf, notify_host_of(notify_text(settings, "url")));
 }
 
+static void sns_target(struct json_object *settings, struct json_object *secrets, struct buf *buf)
+{
+    (void)secrets;
+    buf_puts(buf, notify_text(settings, "topic_arn"));
+}
+
+static void event_target(struct json_object *settings, struct json_object *secrets, struct buf *buf)
+{
+    struct str bus = notify_text(settings, "bus");
+    (void)secrets;
+    buf_puts(buf, bus.n ? bus : STR("default"));
+}
+
 static void slack_target(struct json_object *settings, struct json_object *secrets, struct buf *buf)
 {
     (void)settings;
@@ -243,7 +281,8 @@ static const struct notify_kind kinds[] = {
                      .most = NOTIFY_SECRET_MAX,
                      .wrong = wrong_text } },
       .fits = email_fits,
-      .target = email_target },
+      .target = email_target,
+      .make = notify_make_email },
     { .name = "slack",
       .secrets = { { .name = "url",
                      .required = true,
@@ -251,7 +290,8 @@ static const struct notify_kind kinds[] = {
                      .most = NOTIFY_URL_MAX,
                      .wrong = wrong_url } },
       .fields = { CA },
-      .target = slack_target },
+      .target = slack_target,
+      .make = notify_make_slack },
     { .name = "webhook",
       .fields = { URL, CA },
       .secrets = { { .name = "secret",
@@ -261,12 +301,26 @@ static const struct notify_kind kinds[] = {
                      .wrong = wrong_text },
                    AUTHORIZATION },
       .fits = header_fits,
-      .target = url_target },
+      .target = url_target,
+      .make = notify_make_webhook },
     { .name = "falcosidekick",
       .fields = { URL, CA },
       .secrets = { AUTHORIZATION },
       .fits = header_fits,
-      .target = url_target },
+      .target = url_target,
+      .make = notify_make_falcosidekick },
+    { .name = "sns",
+      .fields = { { .name = "topic_arn", .required = true, .most = 512, .wrong = wrong_topic } },
+      .target = sns_target,
+      .make = notify_make_sns,
+      .judge = aws_judge },
+    { .name = "eventbridge",
+      .fields = { { .name = "bus", .most = 512, .wrong = wrong_bus },
+                  { .name = "region", .most = 64, .wrong = wrong_region },
+                  { .name = "source", .most = 256, .wrong = wrong_source } },
+      .target = event_target,
+      .make = notify_make_event,
+      .judge = aws_judge_event },
 };
 
 const struct notify_kind *notify_kind(struct str name)

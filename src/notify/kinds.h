@@ -25,6 +25,8 @@
 #define NOTIFY_FIELDS_MAX   8
 
 struct notify_message; /* notify/message.h */
+struct aws;
+struct courier_answer;
 struct courier_request;
 
 enum notify_field_kind { NOTIFY_TEXT, NOTIFY_PORT, NOTIFY_ADDRESSES };
@@ -56,6 +58,8 @@ struct notify_kind {
     void (*target)(struct json_object *settings, struct json_object *secrets, struct buf *buf);
     /* The request's texts are in the message's arena. */
     int (*make)(const struct notify_message *message, struct courier_request *ret, struct err *err);
+    /* What the answer means: 0 it arrived, -EAGAIN it may later, others not; NULL: notify_judge_answer(). */
+    int (*judge)(struct aws *aws, const struct courier_answer *answer, struct err *err);
 };
 
 /* NULL: there is none of that name. */

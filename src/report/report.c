@@ -210,10 +210,19 @@ static void tell_evidence(struct work *w)
 {
     struct jscan one;
     unsigned n = 0;
+    struct report_lines *details = &w->report->details;
+    uint32_t first = details->n;
     for (struct jscan_walk walk = jscan_begin(jscan_get(w->hinomi, STR("evidence")));
          n < EVIDENCE_MAX && jscan_element(&walk, &one); n++) {
-        add(&w->report->details, SAY(w, WORD_EVIDENCE, { "item", seen(w, text_of(w, one, "item")) },
-                                     { "list", seen(w, text_of(w, one, "list")) }));
+        struct str line = SAY(w, WORD_EVIDENCE, { "item", seen(w, text_of(w, one, "item")) },
+                              { "list", seen(w, text_of(w, one, "list")) });
+        bool told = false; /* of another field */
+        for (uint32_t i = first; i < details->n; i++) {
+            told |= str_eq(details->v[i], line);
+        }
+        if (!told) {
+            add(details, line);
+        }
     }
 }
 

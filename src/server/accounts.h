@@ -35,3 +35,6 @@ uint64_t accounts_generation(const struct server *server);
 /* The key that bundles are signed with; NULL before accounts were started. */
 struct signing; /* server/signing.h */
 const struct signing *accounts_signing(const struct server *server);
+
+/* How the server is reached: "https://HOST:PORT", of public_url if that is set. */
+void accounts_url(const struct server *server, struct buf *buf);

@@ -109,8 +109,7 @@ enum http_result accounts_begin_session(struct server *server, struct request *r
 /* Its members, within an object. */
 void accounts_write_user(struct jsonw *w, const struct store_user *user);
 
-/* accounts_url.c: how the server is reached; and the SHA-256 of its own CA, NULL: it has none. */
-void accounts_url(const struct server *server, struct buf *buf);
+/* accounts_url.c: the SHA-256 of its own CA, NULL: it has none. */
 const char *accounts_ca_sha256(const struct server *server);
 
 /* accounts_setup.c */

@@ -10,6 +10,7 @@
 #include "courier/courier.h"
 #include "server/host.h"
 #include "server/server.h"
+#include "server/summaries.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -111,7 +112,8 @@ static int check(const struct server_config *config, struct err *err)
         return err_set(err, -EINVAL, "`tls.certificate` and `tls.key` go together");
     }
     int r = check_proxies(config, err);
-    return r == 0 ? check_outbound(config, err) : r;
+    r = r == 0 ? check_outbound(config, err) : r;
+    return r == 0 ? summaries_check(config, err) : r;
 }
 
 int server_config_load(const struct settings_source *source, struct server_config *ret,

@@ -1,5 +1,5 @@
 /*
- * findings_internal: what the files of the findings module share; nobody else includes it.
+ * findings_internal: what the files of the findings module, and those of summaries, share; nobody else includes it.
  */
 #pragma once
 

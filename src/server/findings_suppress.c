@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "server/arriving.h"
 #include "server/ingest.h"
 
 #include <errno.h>
@@ -18,7 +19,6 @@
 #define SET_MAX      ((size_t)256 << 20)
 #define RENEW_MS     60000
 #define CONTEXTS_MAX 64
-#define SCAN_MAX     ((size_t)16 << 20)
 
 struct judged_by {
     struct filter filter;
@@ -128,14 +128,6 @@ static void clear_retired(struct suppress *s)
     }
 }
 
-static bool needs_body(const struct filter *filter, struct arena *arena)
-{
-    static const struct filter_dialect dialect = { "f", "holds", "f.body" };
-    struct filter_sql sql;
-    struct err err = { 0 };
-    return filter_sql(filter, &dialect, arena, &sql, &err) < 0 || sql.uses_body;
-}
-
 static void add_one(struct judge_set *set, const struct triage_suppression *one, int64_t now_ms)
 {
     struct judged_by *by = &set->v[set->n];
@@ -148,7 +140,7 @@ static void add_one(struct judge_set *set, const struct triage_suppression *one,
     }
     by->id = one->id;
     by->expires_ms = one->expires_ms;
-    by->body = needs_body(&by->filter, &set->arena);
+    by->body = arriving_needs_body(&by->filter, &set->arena);
     set->n++;
 }
 
@@ -197,90 +189,6 @@ static int renew(struct suppress *s, struct err *err)
 
 /* ---- judging */
 
-static bool give_text(struct str text, struct value *ret)
-{
-    *ret = (struct value){ .type = TYPE_CHARBUF, .s = text };
-    return text.n > 0;
-}
-
-static bool give_number(int64_t i, struct value *ret)
-{
-    *ret = (struct value){ .type = TYPE_UINT64, .i = i };
-    return true;
-}
-
-/* Columns that have the finding's name for them. */
-static const struct own_text {
-    enum own_field field;
-    size_t offset;
-} own_texts[] = {
-#define TEXT(id, member)                                                                           \
-    {                                                                                              \
-        OWN_##id, offsetof(struct ingest_finding, member)                                          \
-    }
-    TEXT(RULE, rule),
-    TEXT(POLICY, policy),
-    TEXT(TYPE, type),
-    TEXT(PRIORITY, priority),
-    TEXT(SOURCE, source),
-    TEXT(OUTPUT, output),
-    TEXT(HOST, host),
-    TEXT(AGENT, agent),
-    TEXT(DOMAIN, domain),
-    TEXT(FILE, file),
-    TEXT(LIST, list),
-    TEXT(ITEM, item),
-    TEXT(CONTAINER_IMAGE, image),
-    TEXT(CONTAINER_ID, container_id),
-    TEXT(CONTAINER_NAME, container_name),
-    TEXT(CONTAINER_IMAGE_DIGEST, image_digest),
-    TEXT(ECS_CLUSTER, cluster),
-    TEXT(ECS_TASK_ARN, task_arn),
-    TEXT(ECS_TASK_ID, task_id),
-    TEXT(ECS_TASK_FAMILY, task_family),
-    TEXT(ECS_TASK_REVISION, task_revision),
-    TEXT(ECS_SERVICE, service),
-    TEXT(AWS_ACCOUNT, account),
-    TEXT(AWS_REGION, region),
-    TEXT(PROC_NAME, proc_name),
-    TEXT(PROC_EXEPATH, proc_exe),
-    TEXT(PROC_CMDLINE, proc_cmdline),
-    TEXT(PROC_PNAME, parent_name),
-    TEXT(USER_NAME, user_name),
-#undef TEXT
-};
-
-/* A finding as it is when its first alert comes: new, counted once. */
-static bool own(void *data, enum own_field field, struct value *ret)
-{
-    const struct ingest_finding *f = data;
-    for (size_t i = 0; i < sizeof(own_texts) / sizeof(own_texts[0]); i++) {
-        if (own_texts[i].field == field) {
-            const char *at = (const char *)f + own_texts[i].offset;
-            return give_text(*(const struct str *)(const void *)at, ret);
-        }
-    }
-    switch (field) {
-    case OWN_SEVERITY:
-        return give_number(f->severity, ret);
-    case OWN_COUNT:
-        return give_number(1, ret);
-    case OWN_FIRST_SEEN:
-    case OWN_LAST_SEEN:
-        return give_number(f->last_seen_ms, ret);
-    case OWN_CREATED:
-    case OWN_UPDATED:
-        return give_number(f->now_ms, ret);
-    case OWN_SEQUENCE:
-        *ret = (struct value){ .type = TYPE_BOOL, .u = f->sequence };
-        return true;
-    case OWN_STATUS:
-        return give_text(STR("new"), ret);
-    default:
-        return false;
-    }
-}
-
 static struct filter_context *borrow_context(struct suppress *s)
 {
     struct filter_context *context = NULL;
@@ -303,39 +211,11 @@ static void give_back(struct suppress *s, struct filter_context *context)
     filter_context_free(context);
 }
 
-/* The record is opened at the first filter that needs it. */
-struct judging {
-    struct record record;
-    struct json_object *alert, *tags;
-    bool opened;
-};
-
-static void open_alert(struct judging *j, const struct ingest_finding *f)
-{
-    struct json_object *tags = NULL;
-    if (!j->opened && f->alert.n > 0 && f->alert.n <= SCAN_MAX) {
-        record_open(f->alert, &j->alert, &j->record.fields, &tags);
-    }
-    j->opened = true;
-}
-
-static struct json_object *tags_of(struct str tags)
-{
-    struct json_object *json = NULL;
-    CLEANUP(cleanup_free) char *text = tags.n ? str_dupz(tags) : NULL;
-    json = text ? json_tokener_parse(text) : NULL;
-    if (json && !json_object_is_type(json, json_type_array)) {
-        json_object_put(json);
-        json = NULL;
-    }
-    return json;
-}
-
 static bool judge_with(struct suppress *s, struct judge_set *set, struct filter_context *context,
                        const struct ingest_finding *f)
 {
-    struct judging j = { .record = { .own = own, .data = (void *)(uintptr_t)f } };
-    j.tags = j.record.tags = tags_of(f->tags);
+    struct arriving a;
+    arriving_begin(&a, f);
     bool suppressed = false;
     for (size_t i = 0; i < set->n; i++) {
         struct judged_by *by = &set->v[i];
@@ -343,17 +223,16 @@ static bool judge_with(struct suppress *s, struct judge_set *set, struct filter_
             continue;
         }
         if (by->body) {
-            open_alert(&j, f);
+            arriving_open(&a);
         }
-        if (filter_holds(&by->filter, context, &j.record) == FILTER_YES) {
+        if (filter_holds(&by->filter, context, &a.record) == FILTER_YES) {
             __atomic_add_fetch(&by->hits, 1, __ATOMIC_ACQ_REL);
             __atomic_store_n(&s->last_hit_ms, f->now_ms, __ATOMIC_RELEASE);
             suppressed = true;
             break;
         }
     }
-    json_object_put(j.tags);
-    json_object_put(j.alert);
+    arriving_end(&a);
     return suppressed;
 }
 

@@ -39,6 +39,13 @@ void ingest_set_listener(struct ingest *ingest,
     ingest->listener = (struct listener_hook){ changed, data };
 }
 
+void ingest_set_witness(struct ingest *ingest, const struct ingest_witness *witness)
+{
+    pthread_rwlock_wrlock(&ingest->witness.lock);
+    ingest->witness.witness = witness ? *witness : (struct ingest_witness){ 0 };
+    pthread_rwlock_unlock(&ingest->witness.lock);
+}
+
 struct body_packer *ingest_packer_take(struct ingest *ingest)
 {
     struct body_packer *packer = NULL;
@@ -186,6 +193,7 @@ static void stop(struct server *server)
     }
     pthread_mutex_destroy(&ingest->lock);
     pthread_rwlock_destroy(&ingest->judge.lock);
+    pthread_rwlock_destroy(&ingest->witness.lock);
     free(ingest);
 }
 
@@ -197,6 +205,7 @@ static int start(struct server *server, struct err *err)
     }
     pthread_mutex_init(&ingest->lock, NULL);
     pthread_rwlock_init(&ingest->judge.lock, NULL);
+    pthread_rwlock_init(&ingest->witness.lock, NULL);
     ingest->server = server;
     server->ingest = ingest;
     int r = health_new(server, &ingest->health, err);

@@ -32,6 +32,19 @@ void ingest_set_listener(struct ingest *ingest,
                          void (*changed)(void *data, const struct ingest_change *changes, size_t n),
                          void *data);
 
+/*
+ * Somebody who writes beside the findings. `changed` is asked within each transaction that changes some, before its end:
+ * what it writes with tx is kept together with them, its failure is the transaction's. `kept` is called when that was
+ * committed. One call at a time, on the writer's thread; set like the judge. NULL: nobody.
+ */
+struct ingest_witness {
+    int (*changed)(void *data, struct ingest_tx *tx, const struct ingest_change *changes, size_t n,
+                   struct err *err);
+    void (*kept)(void *data);
+    void *data;
+};
+void ingest_set_witness(struct ingest *ingest, const struct ingest_witness *witness);
+
 /* "health" of an agent, within an object: state, reasons, when it was heard, containers; null: not known. */
 struct jsonw;
 struct server;

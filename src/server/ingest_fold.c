@@ -425,6 +425,31 @@ static int look_for_sequence(struct fold *fold, const struct ingest_finding *f, 
     return r;
 }
 
+/* Of all changes, as others see them. */
+static void list_changes(struct fold *fold)
+{
+    for (uint32_t i = 0; i < fold->nchanges; i++) {
+        struct change *c = &fold->changes[i];
+        c->told.finding = &c->finding;
+        c->told.result = &c->result;
+        fold->list[i] = c->told;
+    }
+}
+
+static int ask_witness(struct fold *fold, struct err *err)
+{
+    struct witness_hook *hook = fold->config.witness;
+    list_changes(fold);
+    if (!hook || fold->nchanges == 0) {
+        return 0;
+    }
+    pthread_rwlock_rdlock(&hook->lock);
+    const struct ingest_witness *w = &hook->witness;
+    int r = w->changed ? w->changed(w->data, fold->tx, fold->list, fold->nchanges, err) : 0;
+    pthread_rwlock_unlock(&hook->lock);
+    return r;
+}
+
 int fold_end(struct fold *fold, struct err *err)
 {
     int r = 0;
@@ -441,7 +466,7 @@ int fold_end(struct fold *fold, struct err *err)
     for (uint32_t i = 0; i < n && r == 0; i++) {
         r = look_for_sequence(fold, &fold->changes[i].finding, err);
     }
-    return r;
+    return r == 0 ? ask_witness(fold, err) : r;
 }
 
 static void put_text(struct jsonw *w, const char *key, struct str s)
@@ -535,13 +560,23 @@ static void publish(struct fold *fold)
     }
 }
 
+static void tell_witness(struct fold *fold)
+{
+    struct witness_hook *hook = fold->config.witness;
+    if (hook && fold->nchanges) {
+        pthread_rwlock_rdlock(&hook->lock);
+        if (hook->witness.kept) {
+            hook->witness.kept(hook->witness.data);
+        }
+        pthread_rwlock_unlock(&hook->lock);
+    }
+}
+
 void fold_tell(struct fold *fold)
 {
-    struct ingest_change *list = fold->list;
+    tell_witness(fold);
     for (uint32_t i = 0; i < fold->nchanges; i++) {
         struct change *c = &fold->changes[i];
-        c->told.finding = &c->finding;
-        c->told.result = &c->result;
         if (c->entry) {
             if (c->entry->fresh && !c->finding.too_many) {
                 quota_keep(fold->quota, c->finding.agent);
@@ -549,10 +584,9 @@ void fold_tell(struct fold *fold)
             c->entry->fresh = c->entry->dirty = false;
             c->entry->now = c->result;
         }
-        list[i] = c->told;
     }
     if (fold->config.listener && fold->config.listener->changed) {
-        fold->config.listener->changed(fold->config.listener->data, list, fold->nchanges);
+        fold->config.listener->changed(fold->config.listener->data, fold->list, fold->nchanges);
     }
     if (fold->config.hub) {
         publish(fold);

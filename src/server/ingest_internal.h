@@ -124,6 +124,11 @@ struct listener_hook {
     void *data;
 };
 
+struct witness_hook {
+    struct ingest_witness witness;
+    pthread_rwlock_t lock; /* read while it is called */
+};
+
 /* ingest_fold.c: findings that are open, and what a transaction has changed of them. */
 struct fold;
 struct fold_config {
@@ -131,6 +136,7 @@ struct fold_config {
     struct hub *hub; /* NULL: nobody is told */
     struct judge *judge;
     const struct listener_hook *listener;
+    struct witness_hook *witness;
     uint32_t new_max; /* findings of one agent in an hour; 0: INGEST_NEW_MAX */
 };
 int fold_new(const struct fold_config *config, struct fold **ret);
@@ -225,6 +231,7 @@ struct ingest {
     struct server *server;
     struct judge judge;
     struct listener_hook listener;
+    struct witness_hook witness;
     struct writer *writer;
     struct health *health;
     pthread_mutex_t lock; /* of the packers */

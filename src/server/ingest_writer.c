@@ -408,6 +408,7 @@ int writer_start(struct server *server, struct writer **ret, struct err *err)
         .hub = server->hub,
         .judge = &server->ingest->judge,
         .listener = &server->ingest->listener,
+        .witness = &server->ingest->witness,
         .new_max = server_config(server)->findings_per_agent,
     };
     if (!writer) {

@@ -15,16 +15,17 @@
 #pragma weak content_module
 #pragma weak notify_module
 #pragma weak console_module
+#pragma weak summaries_module
 
-static const struct server_module *present[10];
+static const struct server_module *present[16];
 static size_t npresent;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void find_modules(void)
 {
-    const struct server_module *const all[] = { &accounts_module, &content_module, &ingest_module,
-                                                &findings_module, &notify_module,  &console_module,
-                                                &system_module };
+    const struct server_module *const all[] = { &accounts_module, &content_module,   &ingest_module,
+                                                &findings_module, &summaries_module, &notify_module,
+                                                &console_module,  &system_module };
     for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
         if (all[i]) {
             present[npresent++] = all[i];

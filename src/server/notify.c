@@ -4,8 +4,13 @@
  */
 #include "server/notify_internal.h"
 
-#include <errno.h>
+#include "base/log.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
+#define KEEP_MS  (INT64_C(90) * 24 * 3600 * 1000) /* of the log */
+#define PRUNE_MS (INT64_C(10) * 60 * 1000)
 #define TAG      "notifications"
 #define CHANNELS "/v1/notifications/channels"
 #define RULES    "/v1/notifications/rules"
@@ -23,6 +28,9 @@ static const struct route routes[] = {
       NULL, "notification-channel-change", "notification-channel", 0 },
     { HTTP_DELETE, CHANNELS "/{id}", MAY_ADMIN, 0, notify_channel_remove, TAG,
       "Removes a channel; what waits for it is given up", NULL, NULL, NULL, 0 },
+    { HTTP_POST, CHANNELS "/{id}/test", MAY_ADMIN, 0, notify_channel_test, TAG,
+      "Sends a message through it, and answers with what came of it", NULL, NULL,
+      "notification-delivery", 0 },
     { HTTP_GET, RULES, MAY_READ, 0, notify_rules, TAG, "Which findings go to which channels", NULL,
       NULL, "notification-rules", 0 },
     { HTTP_POST, RULES, MAY_TRIAGE, 0, notify_rule_add, TAG, "Adds a rule", NULL,
@@ -42,11 +50,54 @@ static const struct route routes[] = {
       "Tries one again that was given up", NULL, NULL, "notification-delivery", 0 },
 };
 
+static void stop(struct server *server)
+{
+    struct notify *notify = server->notify;
+    if (!notify) {
+        return;
+    }
+    notify_judge_stop(notify->judge);
+    notify_queue_stop(notify->queue);
+    free(notify);
+    server->notify = NULL;
+}
+
 static int start(struct server *server, struct err *err)
 {
-    return server->store && server->store->notify
-               ? 0
-               : err_set(err, -ENOSYS, "this store keeps no notifications");
+    if (!server->store || !server->store->notify) {
+        return err_set(err, -ENOSYS, "this store keeps no notifications");
+    }
+    server->notify = mem_zalloc(sizeof(*server->notify));
+    if (!server->notify) {
+        return err_set(err, -ENOMEM, "out of memory");
+    }
+    int r = notify_queue_start(server, &server->notify->queue, err);
+    r = r == 0 ? notify_judge_start(server, &server->notify->judge, err) : r;
+    if (r < 0) {
+        stop(server);
+    }
+    return r;
+}
+
+static void prune(struct server *server)
+{
+    struct notify *notify = server->notify;
+    struct err err = { 0 };
+    int64_t now_ms = server->now_ms();
+    bool more = false;
+    if (now_ms - notify->pruned_ms < PRUNE_MS && now_ms >= notify->pruned_ms) {
+        return;
+    }
+    if (server->store->notify->prune(server->store, now_ms - KEEP_MS, &more, &err) < 0) {
+        log_warning("the log of notifications is not pruned: %s", err.message);
+    }
+    notify->pruned_ms = more ? 0 : now_ms;
+}
+
+static void tick(struct server *server)
+{
+    notify_judge_tick(server->notify->judge);
+    prune(server);
 }
 
 const struct server_module notify_module = {
@@ -54,4 +105,6 @@ const struct server_module notify_module = {
     .routes = routes,
     .nroutes = sizeof(routes) / sizeof(*routes),
     .start = start,
+    .tick = tick,
+    .stop = stop,
 };

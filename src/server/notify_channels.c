@@ -124,7 +124,7 @@ HANDLER(notify_channels)
     struct notify_channel *all = NULL;
     struct err err = { 0 };
     size_t n = 0;
-    if (server->store->notify->channels(server->store, request->arena, &all, &n, &err) < 0) {
+    if (server->store->notify->channels(server->store, true, request->arena, &all, &n, &err) < 0) {
         return reply_error(reply, &err);
     }
     struct jsonw *w = reply_json(reply, 200);
@@ -149,7 +149,7 @@ static bool of_path(struct server *server, struct request *request, struct notif
     if (!findings_number(request, &id, reply)) {
         return false;
     }
-    if (server->store->notify->channels(server->store, request->arena, &all, &n, &err) < 0) {
+    if (server->store->notify->channels(server->store, true, request->arena, &all, &n, &err) < 0) {
         reply_error(reply, &err);
         return false;
     }
@@ -293,7 +293,8 @@ HANDLER(notify_channel_remove)
     if (!findings_number(request, &id, reply)) {
         return HTTP_DONE;
     }
-    if (server->store->notify->channel_remove(server->store, id, server->now_ms(), &err) < 0) {
+    if (server->store->notify->channel_remove(server->store, id, server->now_ms(), &err) < 0 ||
+        notify_judge_renew(server->notify->judge, &err) < 0) {
         return reply_error(reply, &err);
     }
     findings_audit(server, request, "notification_channel.remove",

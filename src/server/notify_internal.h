@@ -4,10 +4,9 @@
 #pragma once
 
 #include "notify/kinds.h"
+#include "notify/message.h"
 #include "server/findings_internal.h"
 #include "store/notify.h"
-
-#define NOTIFY_TEST_WAIT_MS 60000
 
 struct notify_queue;
 struct notify_judge;
@@ -15,7 +14,39 @@ struct notify_judge;
 struct notify {
     struct notify_queue *queue;
     struct notify_judge *judge;
+    int64_t pruned_ms; /* when the log was shortened last */
 };
+
+/* notify_judge.c: which findings are told of. */
+int notify_judge_start(struct server *server, struct notify_judge **ret, struct err *err);
+void notify_judge_tick(struct notify_judge *judge);
+void notify_judge_stop(struct notify_judge *judge);
+/* After a rule changed. */
+int notify_judge_renew(struct notify_judge *judge, struct err *err);
+/* So many wait: for the limit. */
+void notify_judge_queued(struct notify_judge *judge, int64_t queued);
+
+/* notify_queue.c: the thread that sends. */
+int notify_queue_start(struct server *server, struct notify_queue **ret, struct err *err);
+/* The courier was closed before. What goes is not counted, and is sent again by the next server. */
+void notify_queue_stop(struct notify_queue *queue);
+void notify_queue_wake(struct notify_queue *queue); /* there may be something to do */
+struct bell *
+notify_queue_bell(struct notify_queue *queue); /* rings after deliveries were settled */
+
+/* notify_making.c: a delivery as a message; server and arena are the caller's to set. End it in any case. */
+struct notify_making {
+    struct server *server;
+    struct arena *arena;
+    const struct notify_kind *kind;
+    struct notify_message message;
+    struct finding finding;
+    struct json_object *settings, *secrets, *alert;
+    struct report report;
+};
+int notify_making_begin(struct notify_making *making, const struct notify_channel *channel,
+                        const struct notify_delivery *delivery, struct err *err);
+void notify_making_end(struct notify_making *making);
 
 /* An object of JSON as text, in the request's arena. False: memory is out, and the reply says so. */
 bool notify_json_text(struct request *request, struct json_object *object, struct str *ret,

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #define PAGE_DEFAULT 50
+#define TEST_WAIT_MS 45000
 
 void notify_put_delivery(struct jsonw *w, const struct notify_delivery *d)
 {
@@ -122,5 +123,74 @@ HANDLER(notify_delivery_retry)
     }
     findings_audit(server, request, "notification.retry",
                    findings_object(request, "notification", id), (struct str){ 0 });
+    notify_queue_wake(server->notify->queue);
     return answer(server, request, id, reply);
+}
+
+/* ---- tests */
+
+struct testing {
+    int64_t id;
+};
+
+static bool begin_test(struct server *server, struct request *request, int64_t channel,
+                       struct reply *reply)
+{
+    struct testing *testing = ARENA_NEW(request->arena, struct testing);
+    const struct notify_delivery delivery = { .channel = channel,
+                                              .finding = STR(""),
+                                              .cause = STR("test"),
+                                              .language = STR(""),
+                                              .led = true,
+                                              .created_ms = server->now_ms() };
+    struct err err = { 0 };
+    if (!testing || server->store->notify->add(server->store, &delivery, &testing->id, &err) < 0) {
+        reply_error(reply, &err);
+        return false;
+    }
+    request->kept = testing;
+    findings_audit(server, request, "notification_channel.test",
+                   findings_object(request, "notification_channel", channel), (struct str){ 0 });
+    notify_queue_wake(server->notify->queue);
+    return true;
+}
+
+static bool is_there(struct server *server, struct request *request, int64_t id,
+                     struct reply *reply)
+{
+    struct notify_channel *all = NULL;
+    struct err err = { 0 };
+    size_t n = 0;
+    if (server->store->notify->channels(server->store, false, request->arena, &all, &n, &err) < 0) {
+        reply_error(reply, &err);
+        return false;
+    }
+    if (!notify_find_channel(all, n, id)) {
+        reply_problem(reply, 404, "not_found", "There is no such channel.");
+        return false;
+    }
+    return true;
+}
+
+HANDLER(notify_channel_test)
+{
+    struct notify_delivery delivery;
+    struct err err = { 0 };
+    int64_t channel;
+    if (!request->kept &&
+        (!findings_number(request, &channel, reply) || !is_there(server, request, channel, reply) ||
+         !begin_test(server, request, channel, reply))) {
+        return HTTP_DONE;
+    }
+    const struct testing *testing = request->kept;
+    if (server->store->notify->get(server->store, testing->id, request->arena, &delivery, &err) <
+        0) {
+        return reply_error(reply, &err);
+    }
+    if (str_eqz(delivery.state, "queued") && !request->timed_out) {
+        reply_wait(reply, notify_queue_bell(server->notify->queue), TEST_WAIT_MS);
+        return HTTP_WAIT;
+    }
+    notify_put_delivery(reply_json(reply, 200), &delivery);
+    return HTTP_DONE;
 }

@@ -118,7 +118,7 @@ static bool check_channels(struct server *server, struct request *request, struc
                       NOTIFY_OF_RULE_MAX);
         return false;
     }
-    if (server->store->notify->channels(server->store, request->arena, &all, &n, &err) < 0) {
+    if (server->store->notify->channels(server->store, false, request->arena, &all, &n, &err) < 0) {
         reply_error(reply, &err);
         return false;
     }
@@ -169,7 +169,8 @@ static enum http_result keep(struct server *server, struct request *request,
     struct err err = { 0 };
     bool fresh = rule->id == 0;
     rule->updated_ms = server->now_ms();
-    if (server->store->notify->rule_put(server->store, rule, &rule->id, &err) < 0) {
+    if (server->store->notify->rule_put(server->store, rule, &rule->id, &err) < 0 ||
+        notify_judge_renew(server->notify->judge, &err) < 0) {
         return reply_error(reply, &err);
     }
     rule->created_ms = fresh ? rule->updated_ms : rule->created_ms;
@@ -213,7 +214,8 @@ HANDLER(notify_rule_remove)
     if (!findings_number(request, &id, reply)) {
         return HTTP_DONE;
     }
-    if (server->store->notify->rule_remove(server->store, id, server->now_ms(), &err) < 0) {
+    if (server->store->notify->rule_remove(server->store, id, server->now_ms(), &err) < 0 ||
+        notify_judge_renew(server->notify->judge, &err) < 0) {
         return reply_error(reply, &err);
     }
     findings_audit(server, request, "notification_rule.remove",

@@ -20,7 +20,9 @@ static int start_aws(struct server *server, const struct server_config *config, 
                                          .access_key_id = config->aws_access_key_id,
                                          .secret_access_key = config->aws_secret_access_key,
                                          .region = config->aws_region,
-                                         .endpoint = config->aws_endpoint };
+                                         .ecs_endpoint = config->aws_endpoint,
+                                         .sns_endpoint = config->aws_sns_endpoint,
+                                         .events_endpoint = config->aws_events_endpoint };
     return aws_new(&options, &server->aws, err);
 }
 

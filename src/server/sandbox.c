@@ -129,6 +129,8 @@ static void collect(const struct server_config *config, const char *config_path,
     add_file(paths, config->tls_key);
     add_file(paths, config->tls_client_ca);
     add_file(paths, config->outbound_ca);
+    add_file(paths, config->summaries_key_file);
+    add_file(paths, config->summaries_ca);
     add_file(paths, getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"));
     for (size_t i = 0; i < sizeof(system) / sizeof(*system); i++) {
         add(paths, system[i], false);

@@ -2,7 +2,7 @@
  * sandbox_landlock: the file system, but for some paths, is closed (Landlock).
  *
  * What a kernel of an older version does not know is left out of what is asked for, so the rules are as strict as
- * it can make them. A file (not a folder) takes only the rights that files have.
+ * it can make them. Connecting (TCP) is closed altogether: what goes out is the courier's. A file (not a folder) takes only the rights that files have.
  */
 #include "server/sandbox.h"
 
@@ -29,6 +29,14 @@
      LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM)
 #define OF_FILES                                                                                   \
     (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE)
+
+/* struct landlock_ruleset_attr as newer headers have it. */
+struct attributes {
+    uint64_t fs, net;
+};
+
+#define NET_VERSION 4
+#define CONNECTS    (UINT64_C(1) << 1) /* TCP, to anywhere */
 
 static uint64_t known_by(long version)
 {
@@ -61,14 +69,16 @@ int sandbox_landlock(const struct sandbox_path *paths, size_t n)
     if (version < 0) {
         return -errno;
     }
-    struct landlock_ruleset_attr attributes = { .handled_access_fs = known_by(version) };
+    struct attributes attributes = { .fs = known_by(version),
+                                     .net = version < NET_VERSION ? 0 : CONNECTS };
+    size_t size = version < NET_VERSION ? sizeof(attributes.fs) : sizeof(attributes);
     CLEANUP(cleanup_close)
-    int rules = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0);
+    int rules = (int)syscall(SYS_landlock_create_ruleset, &attributes, size, 0);
     if (rules < 0) {
         return -errno;
     }
     for (size_t i = 0; i < n; i++) {
-        int r = allow(rules, &paths[i], attributes.handled_access_fs);
+        int r = allow(rules, &paths[i], attributes.fs);
         if (r < 0) {
             return r;
         }

@@ -18,11 +18,13 @@
 
 struct server_config; /* server/config.h */
 struct server_tls;
-struct accounts; /* server/accounts.h: who is it, what may it */
-struct ingest;   /* server/ingest.h: batches into findings */
-struct findings; /* server/findings.h: queries, triage */
-struct content;  /* server/content.h: rules that are kept, and the bundle made of them */
+struct accounts;  /* server/accounts.h: who is it, what may it */
+struct ingest;    /* server/ingest.h: batches into findings */
+struct findings;  /* server/findings.h: queries, triage */
+struct content;   /* server/content.h: rules that are kept, and the bundle made of them */
+struct summaries; /* server/summaries.h: findings told by language models */
 struct courier;
+struct notify; /* server/notify_internal.h: who is told */
 struct aws;
 
 struct server {
@@ -33,6 +35,8 @@ struct server {
     struct ingest *ingest;
     struct findings *findings;
     struct content *content;
+    struct summaries *summaries;
+    struct notify *notify;
     struct courier *courier; /* courier/courier.h: what goes out; NULL: nothing does */
     struct aws *aws;         /* aws/aws.h: its credentials */
     struct system *system;   /* server/system_internal.h */
@@ -54,6 +58,7 @@ extern const struct server_module accounts_module;
 extern const struct server_module ingest_module;
 extern const struct server_module findings_module;
 extern const struct server_module content_module;
+extern const struct server_module summaries_module;
 extern const struct server_module notify_module;
 extern const struct server_module console_module;
 extern const struct server_module

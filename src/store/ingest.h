@@ -81,7 +81,8 @@ struct ingest_more {
 
 struct ingest_result {
     int64_t count, version, first_seen_ms, last_seen_ms;
-    uint8_t severity;
+    uint8_t severity, severity_before; /* before: of one that was there */
+    bool reopened;                     /* it was archived or suppressed before, and is new now */
     char status[16];
 };
 

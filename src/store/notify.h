@@ -21,7 +21,6 @@
 #define NOTIFY_LOG_MAX       100000
 #define NOTIFY_SETTLE_MAX    256
 #define NOTIFY_PRUNE_AT_ONCE 1000
-#define NOTIFY_HELD_TITLES   20
 
 struct ingest_tx;
 
@@ -79,8 +78,9 @@ struct store_notify_ops {
     /* -EEXIST: the name; -ENOENT; -EINVAL: too many. */
     int (*channel_put)(struct store *store, const struct notify_channel *channel, int64_t *ret_id,
                        struct err *err);
-    int (*channels)(struct store *store, struct arena *arena, struct notify_channel **ret,
-                    size_t *ret_n, struct err *err);
+    /* Without `counts`, queued and dead are 0. */
+    int (*channels)(struct store *store, bool counts, struct arena *arena,
+                    struct notify_channel **ret, size_t *ret_n, struct err *err);
     /* What waits for it is dead, and rules name it no more. */
     int (*channel_remove)(struct store *store, int64_t id, int64_t now_ms, struct err *err);
     int (*rule_put)(struct store *store, const struct notify_rule *rule, int64_t *ret_id,
@@ -88,16 +88,18 @@ struct store_notify_ops {
     int (*rules)(struct store *store, struct arena *arena, struct notify_rule **ret, size_t *ret_n,
                  struct err *err);
     int (*rule_remove)(struct store *store, int64_t id, int64_t now_ms, struct err *err);
-    int (*rule_matched)(struct store *store, int64_t id, int64_t now_ms, struct err *err);
 
     /* Within ingest's write(). `overflow`: only counted, for the rule's next message on that channel. */
     int (*enqueue)(struct ingest_tx *tx, const struct notify_delivery *delivery, bool overflow,
                    struct err *err);
     int (*add)(struct store *store, const struct notify_delivery *delivery, int64_t *ret_id,
                struct err *err);
-    /* Led, of that channel, due by now_ms, the longest due first. */
+    /* Led, of that channel, no tests, due by now_ms, the longest due first. */
     int (*due)(struct store *store, int64_t channel, int64_t now_ms, uint32_t limit,
                struct arena *arena, struct notify_deliveries *ret, struct err *err);
+    /* Tests that wait, of all channels. */
+    int (*tests)(struct store *store, uint32_t limit, struct arena *arena,
+                 struct notify_deliveries *ret, struct err *err);
     /* Throttles that hold something back; rules that are gone have throttle_s 0. */
     int (*waiting)(struct store *store, struct arena *arena, struct notify_pace **ret,
                    size_t *ret_n, struct err *err);
@@ -108,6 +110,9 @@ struct store_notify_ops {
     int (*tell_overflow)(struct store *store, struct err *err);
     int (*settle)(struct store *store, const struct notify_settled *settled, size_t n,
                   struct err *err);
+    /* Those that one speaks for, the most severe first. */
+    int (*told_by)(struct store *store, int64_t id, uint32_t limit, struct arena *arena,
+                   struct notify_deliveries *ret, struct err *err);
     /* Newest first. */
     int (*log)(struct store *store, const struct notify_log_query *query, struct arena *arena,
                struct notify_deliveries *ret, struct err *err);

@@ -10,6 +10,7 @@
 #include "store/notify.h"
 #include "store/records.h"
 #include "store/sqlite_store.h"
+#include "store/summaries.h"
 #include "store/triage.h"
 
 #include "base/arena.h"
@@ -34,6 +35,7 @@ static void set_areas(struct store *store)
     store->accounts = &sqlite_accounts_ops;
     store->content = &sqlite_content_ops;
     store->triage = &sqlite_triage_ops;
+    store->summaries = &sqlite_summaries_ops;
     store->notify = &sqlite_notify_ops;
 }
 

@@ -25,6 +25,8 @@ static int forget_one(struct sqlite3 *db, int64_t row, int64_t before_ms, struct
 {
     static const char *const of_it[] = {
         "DELETE FROM finding_notes WHERE finding = (SELECT id FROM findings WHERE " DONE_WITH ")",
+        "DELETE FROM finding_summaries WHERE finding = (SELECT id FROM findings WHERE " DONE_WITH
+        ")",
         "DELETE FROM finding_responses WHERE finding = (SELECT id FROM findings WHERE " DONE_WITH
         ")",
         "DELETE FROM finding_bodies WHERE row = (SELECT row FROM findings WHERE " DONE_WITH ")",

@@ -223,6 +223,25 @@ static const char update_finding[] =
     " service = coalesce(?28, service)"
     " WHERE row = ?1 RETURNING count, version, first_seen_ms, last_seen_ms, severity, status";
 
+/* How it was: only of what is changed by these alerts. */
+static int read_before(struct ingest_tx *tx, int64_t row, struct ingest_result *ret,
+                       bool *ret_quiet, struct err *err)
+{
+    sqlite3_stmt *s;
+    int r = sqlite_prepare(tx->db,
+                           "SELECT severity, status IN ('archived', 'suppressed') FROM findings"
+                           " WHERE row = ?",
+                           &s, err);
+    r = r < 0 ? r : sqlite_bind(s, err, "i", row);
+    r = r < 0 ? r : sqlite_row(s, err);
+    if (r == 1) {
+        ret->severity_before = (uint8_t)sqlite3_column_int(s, 0);
+        *ret_quiet = sqlite3_column_int(s, 1) != 0;
+        sqlite3_reset(s);
+    }
+    return r < 0 ? r : 0;
+}
+
 static int read_result(sqlite3_stmt *s, struct ingest_result *ret, struct err *err)
 {
     int r = sqlite_row(s, err);
@@ -230,6 +249,7 @@ static int read_result(sqlite3_stmt *s, struct ingest_result *ret, struct err *e
         return r < 0 ? r : err_set(err, -ENOENT, "the finding is gone");
     }
     *ret = (struct ingest_result){
+        .severity_before = ret->severity_before,
         .count = sqlite3_column_int64(s, 0),
         .version = sqlite3_column_int64(s, 1),
         .first_seen_ms = sqlite3_column_int64(s, 2),
@@ -246,7 +266,9 @@ static int more(struct ingest_tx *tx, const struct ingest_more *m, struct ingest
 {
     const struct ingest_finding *f = m->newest;
     sqlite3_stmt *s;
-    int r = sqlite_prepare(tx->db, update_finding, &s, err);
+    bool quiet = false;
+    int r = read_before(tx, m->row, ret, &quiet, err);
+    r = r < 0 ? r : sqlite_prepare(tx->db, update_finding, &s, err);
     r = r < 0
             ? r
             : sqlite_bind(s, err, "iiiiiiiiittitttttttttttttttt", m->row, m->count,
@@ -258,6 +280,7 @@ static int more(struct ingest_tx *tx, const struct ingest_more *m, struct ingest
                           some(f->cluster), some(f->task_arn), some(f->task_id),
                           some(f->task_family), some(f->task_revision), some(f->service));
     r = r < 0 ? r : read_result(s, ret, err);
+    ret->reopened = r == 0 && quiet && strcmp(ret->status, "new") == 0;
     if (r == 0 && f->body.n) {
         r = sqlite_run(tx->db, err, "UPDATE finding_bodies SET last_alert = ? WHERE row = ?", "bi",
                        f->body, m->row);

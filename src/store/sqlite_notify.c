@@ -110,21 +110,22 @@ static int take_channel(sqlite3_stmt *s, struct content_array *all, struct err *
     return c->error.p && c->config.p && c->secrets.p ? 0 : full(err);
 }
 
-static int channels(struct store *store, struct arena *arena, struct notify_channel **ret,
-                    size_t *ret_n, struct err *err)
+#define CHANNEL_COLUMNS                                                                            \
+    "SELECT id,name,kind,enabled,language,config,secrets,author,created_ms,updated_ms,"            \
+    "delivered_ms,failed_ms,error,"
+static const char channels_plain[] = CHANNEL_COLUMNS "0,0 FROM notify_channels ORDER BY id";
+static const char channels_counted[] = CHANNEL_COLUMNS
+    "(SELECT count(*) FROM notify_deliveries d WHERE d.channel=c.id AND state='queued' AND led=1)+"
+    "(SELECT count(*) FROM notify_deliveries d WHERE d.channel=c.id AND state='queued' AND led=0),"
+    "(SELECT count(*) FROM notify_deliveries d WHERE d.channel=c.id AND state='dead') "
+    "FROM notify_channels c ORDER BY id";
+
+static int channels(struct store *store, bool counts, struct arena *arena,
+                    struct notify_channel **ret, size_t *ret_n, struct err *err)
 {
     CLEANUP(content_query_done) struct content_query query;
     struct content_array all = { .arena = arena, .size = sizeof(struct notify_channel) };
-    int r = CONTENT_QUERY(
-        &query, store, err,
-        "SELECT id,name,kind,enabled,language,config,secrets,author,created_ms,updated_ms,"
-        "delivered_ms,failed_ms,error,"
-        "(SELECT count(*) FROM notify_deliveries d WHERE d.channel=c.id AND state='queued' AND "
-        "led=1)+(SELECT count(*) FROM notify_deliveries d WHERE d.channel=c.id AND state='queued' "
-        "AND led=0),"
-        "(SELECT count(*) FROM notify_deliveries d WHERE d.channel=c.id AND state='dead') "
-        "FROM notify_channels c ORDER BY id",
-        "");
+    int r = CONTENT_QUERY(&query, store, err, counts ? channels_counted : channels_plain, "");
     while (r == 0 && (r = sqlite_row(query.statement, err)) > 0) {
         r = take_channel(query.statement, &all, err);
     }
@@ -255,19 +256,6 @@ static int rule_remove(struct store *store, int64_t id, int64_t now_ms, struct e
     return sqlite_store_write(store, &(struct sqlite_write){ write_rule_removal, &job }, err);
 }
 
-static int write_matched(void *data, struct sqlite3 *db, struct err *err)
-{
-    const struct removal *job = data;
-    return sqlite_run(db, err, "UPDATE notify_rules SET matched_ms=max(matched_ms,?2) WHERE id=?1",
-                      "ii", job->id, job->now_ms);
-}
-
-static int rule_matched(struct store *store, int64_t id, int64_t now_ms, struct err *err)
-{
-    struct removal job = { id, now_ms };
-    return sqlite_store_write(store, &(struct sqlite_write){ write_matched, &job }, err);
-}
-
 const struct store_notify_ops sqlite_notify_ops = {
     .channel_put = channel_put,
     .channels = channels,
@@ -275,14 +263,15 @@ const struct store_notify_ops sqlite_notify_ops = {
     .rule_put = rule_put,
     .rules = rules,
     .rule_remove = rule_remove,
-    .rule_matched = rule_matched,
     .enqueue = sqlite_notify_enqueue,
     .add = sqlite_notify_add,
     .due = sqlite_notify_due,
+    .tests = sqlite_notify_tests,
     .waiting = sqlite_notify_waiting,
     .lead = sqlite_notify_lead,
     .tell_overflow = sqlite_notify_tell_overflow,
     .settle = sqlite_notify_settle,
+    .told_by = sqlite_notify_told_by,
     .log = sqlite_notify_log,
     .get = sqlite_notify_get,
     .retry = sqlite_notify_retry,

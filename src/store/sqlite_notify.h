@@ -14,6 +14,8 @@ int sqlite_notify_add(struct store *store, const struct notify_delivery *deliver
                       struct err *err);
 int sqlite_notify_due(struct store *store, int64_t channel, int64_t now_ms, uint32_t limit,
                       struct arena *arena, struct notify_deliveries *ret, struct err *err);
+int sqlite_notify_tests(struct store *store, uint32_t limit, struct arena *arena,
+                        struct notify_deliveries *ret, struct err *err);
 int sqlite_notify_waiting(struct store *store, struct arena *arena, struct notify_pace **ret,
                           size_t *ret_n, struct err *err);
 int sqlite_notify_lead(struct store *store, const struct notify_pace *pace, int64_t now_ms,
@@ -21,6 +23,8 @@ int sqlite_notify_lead(struct store *store, const struct notify_pace *pace, int6
 int sqlite_notify_tell_overflow(struct store *store, struct err *err);
 int sqlite_notify_settle(struct store *store, const struct notify_settled *settled, size_t n,
                          struct err *err);
+int sqlite_notify_told_by(struct store *store, int64_t id, uint32_t limit, struct arena *arena,
+                          struct notify_deliveries *ret, struct err *err);
 int sqlite_notify_log(struct store *store, const struct notify_log_query *query,
                       struct arena *arena, struct notify_deliveries *ret, struct err *err);
 int sqlite_notify_get(struct store *store, int64_t id, struct arena *arena,

@@ -31,6 +31,12 @@ static int insert(struct sqlite3 *db, const struct notify_delivery *d, struct er
 int sqlite_notify_enqueue(struct ingest_tx *tx, const struct notify_delivery *delivery,
                           bool overflow, struct err *err)
 {
+    int r =
+        sqlite_run(tx->db, err, "UPDATE notify_rules SET matched_ms=max(matched_ms,?2) WHERE id=?1",
+                   "ii", delivery->rule, delivery->created_ms);
+    if (r < 0) {
+        return r;
+    }
     return overflow ? sqlite_run(tx->db, err,
                                  "INSERT INTO notify_paces (rule,channel,overflow) VALUES (?,?,1) "
                                  "ON CONFLICT DO UPDATE SET overflow=overflow+1",
@@ -109,10 +115,33 @@ int sqlite_notify_due(struct store *store, int64_t channel, int64_t now_ms, uint
                       struct arena *arena, struct notify_deliveries *ret, struct err *err)
 {
     CLEANUP(content_query_done) struct content_query query;
+    int r =
+        CONTENT_QUERY(&query, store, err,
+                      COLUMNS "WHERE d.channel=?1 AND d.state='queued' AND d.led=1 AND "
+                              "d.due_ms<=?2 AND d.cause<>'test' ORDER BY d.due_ms,d.id LIMIT ?3",
+                      "iii", channel, now_ms, (int64_t)limit);
+    return r == 0 ? read_rows(&query, limit, arena, ret) : r;
+}
+
+int sqlite_notify_tests(struct store *store, uint32_t limit, struct arena *arena,
+                        struct notify_deliveries *ret, struct err *err)
+{
+    CLEANUP(content_query_done) struct content_query query;
     int r = CONTENT_QUERY(&query, store, err,
-                          COLUMNS "WHERE d.channel=?1 AND d.state='queued' AND d.led=1 AND "
-                                  "d.due_ms<=?2 ORDER BY d.due_ms,d.id LIMIT ?3",
-                          "iii", channel, now_ms, (int64_t)limit);
+                          COLUMNS "WHERE d.state='queued' AND d.cause='test' ORDER BY d.id LIMIT ?",
+                          "i", (int64_t)limit);
+    return r == 0 ? read_rows(&query, limit, arena, ret) : r;
+}
+
+int sqlite_notify_told_by(struct store *store, int64_t id, uint32_t limit, struct arena *arena,
+                          struct notify_deliveries *ret, struct err *err)
+{
+    CLEANUP(content_query_done) struct content_query query;
+    int r =
+        CONTENT_QUERY(&query, store, err,
+                      COLUMNS "WHERE d.told_by=? AND d.told_by<>0 ORDER BY d.severity DESC,d.id "
+                              "LIMIT ?",
+                      "ii", id, (int64_t)limit);
     return r == 0 ? read_rows(&query, limit, arena, ret) : r;
 }
 

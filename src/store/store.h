@@ -28,7 +28,8 @@ struct store_findings_ops; /* store/findings.h: findings, their alerts, activity
 struct store_records_ops;  /* store/records.h: alerts and activity as they came */
 struct store_content_ops;  /* store/content.h: policies, rules, macros, lists and their versions */
 struct store_triage_ops;   /* store/triage.h: notes, filters, suppressions, exceptions, responses */
-struct store_notify_ops;   /* store/notify.h: channels, their rules, deliveries */
+struct store_summaries_ops; /* store/summaries.h: what language models said of findings */
+struct store_notify_ops;    /* store/notify.h: channels, their rules, deliveries */
 
 struct store {
     const struct store_accounts_ops *accounts;
@@ -37,6 +38,7 @@ struct store {
     const struct store_records_ops *records;
     const struct store_content_ops *content;
     const struct store_triage_ops *triage;
+    const struct store_summaries_ops *summaries;
     const struct store_notify_ops *notify;
     const struct store_ops *ops;
 };

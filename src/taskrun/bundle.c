@@ -265,6 +265,10 @@ static void write_own_mounts(const struct run *run, struct jsonw *w)
 static void write_volumes(const struct run *run, const struct task_container *c, bool read_only,
                           struct jsonw *w, int depth)
 {
+    const struct slot *slot = &run->slots[c - run->task.containers];
+    for (uint32_t i = 0; i < slot->ndeclared; i++) {
+        write_bind(w, slot->declared[i].path, slot->declared[i].folder, read_only);
+    }
     for (uint32_t i = 0; i < c->nmounts; i++) {
         write_bind(w, c->mounts[i].path, run->volumes[c->mounts[i].volume],
                    read_only || c->mounts[i].read_only);

@@ -63,14 +63,34 @@ static struct str part_of(struct str arn, int skip)
     return colon < 0 ? arn : str_first(arn, (size_t)colon);
 }
 
-/* As the definition lets one know it; a log's is where the task runs. */
-static void find_region(struct reader *r, const struct node *map)
+static bool is_account(struct str text)
 {
-    const struct node *arn = node_get(&r->doc, map, "taskDefinitionArn");
-    struct task_definition *task = r->task;
-    if (arn && node_is_text(arn)) {
-        task->region = arena_str(r->doc.arena, part_of(arn->value, 3));
+    bool good = text.n == 12;
+    for (size_t i = 0; good && i < text.n; i++) {
+        good = text.p[i] >= '0' && text.p[i] <= '9';
     }
+    return good;
+}
+
+/* The texts of ARNs that say where the task belongs, the definition's own first. */
+static struct str of_arns(struct reader *r, const struct node *map, int part)
+{
+    static const char *const keys[] = { "taskDefinitionArn", "executionRoleArn", "taskRoleArn" };
+    struct str found = { 0 };
+    for (size_t i = 0; i < sizeof(keys) / sizeof(*keys) && !found.n; i++) {
+        const struct node *arn = node_get(&r->doc, map, keys[i]);
+        found = arn && node_is_text(arn) ? part_of(arn->value, part) : found;
+    }
+    return found.n ? arena_str(r->doc.arena, found) : found;
+}
+
+/* Of a role's ARN the region is empty; a log's is where the task runs. */
+static void find_place(struct reader *r, const struct node *map)
+{
+    struct task_definition *task = r->task;
+    struct str account = of_arns(r, map, 4);
+    task->region = of_arns(r, map, 3);
+    task->account = is_account(account) ? account : STR("000000000000");
     for (uint32_t i = 0; i < task->ncontainers && !task->region.n; i++) {
         const struct task_pairs *options = &task->containers[i].log_options;
         for (uint32_t k = 0; k < options->n; k++) {
@@ -135,7 +155,7 @@ static int read_found(struct reader *r, const struct taskdefs *found)
     read_task(r, &found->items[0]);
     read_containers(r, &found->items[0]);
     if (!r->code) {
-        find_region(r, found->items[0].node);
+        find_place(r, found->items[0].node);
     }
     return r->code ? r->code : task_definition_check(r->task, r->err);
 }

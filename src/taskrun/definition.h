@@ -95,7 +95,7 @@ struct task_volume {
 };
 
 struct task_definition {
-    struct str family, revision, region;
+    struct str family, revision, region, account;
     struct task_container *containers;
     struct task_volume volumes[TASK_VOLUMES_MAX];
     uint32_t ncontainers, nvolumes;

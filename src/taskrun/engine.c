@@ -24,6 +24,12 @@
 #define ROUND_MS_MAX 60000
 #define STEPS_MAX    64
 
+#if defined(__aarch64__)
+#define IS_ARM64 true
+#else
+#define IS_ARM64 false
+#endif
+
 static void say(const struct run *run, const struct slot *slot, const char *format,
                 va_list arguments)
 {
@@ -236,6 +242,11 @@ _Noreturn void run_engine(struct run *run)
         _exit(TASKRUN_FAILED);
     }
     run_say(run, NULL, "task %s, metadata at %s", run->id, run->uri);
+    if (run->task.arm64 != IS_ARM64) {
+        run_say(run, NULL, "the definition is for %s, and this machine is not",
+                run->task.arm64 ? "ARM64" : "X86_64");
+    }
+    take_signals(run);
     act(run);
     while (!is_over(run)) {
         one_round(run);

@@ -13,8 +13,6 @@
 #include <stdio.h>
 #include <time.h>
 
-#define ACCOUNT "000000000000"
-
 static void put_time(struct jsonw *w, const char *key, uint64_t ns)
 {
     char text[64], whole[32];
@@ -62,11 +60,11 @@ static void put_labels(struct jsonw *w, const struct run *run, const struct slot
 {
     const char *region = run->task.region.p, *cluster = run->options->cluster;
     jsonw_object(w, "Labels");
-    put_format(w, "com.amazonaws.ecs.cluster", "arn:aws:ecs:%s:" ACCOUNT ":cluster/%s", region,
-               cluster);
+    put_format(w, "com.amazonaws.ecs.cluster", "arn:aws:ecs:%s:%s:cluster/%s", region,
+               run->task.account.p, cluster);
     jsonw_str(w, "com.amazonaws.ecs.container-name", slot->def->name);
-    put_format(w, "com.amazonaws.ecs.task-arn", "arn:aws:ecs:%s:" ACCOUNT ":task/%s/%s", region,
-               cluster, run->id);
+    put_format(w, "com.amazonaws.ecs.task-arn", "arn:aws:ecs:%s:%s:task/%s/%s", region,
+               run->task.account.p, cluster, run->id);
     jsonw_str(w, "com.amazonaws.ecs.task-definition-family", run->task.family);
     jsonw_str(w, "com.amazonaws.ecs.task-definition-version", run->task.revision);
     for (uint32_t i = 0; i < slot->def->labels.n; i++) {
@@ -121,6 +119,9 @@ static void put_container(struct jsonw *w, const struct run *run, const struct s
     jsonw_str(w, "Name", c->name);
     jsonw_str(w, "DockerName", c->name);
     jsonw_str(w, "Image", c->image);
+    if (slot->image && slot->image->config.digest.n) {
+        jsonw_str(w, "ImageID", slot->image->config.digest);
+    }
     put_labels(w, run, slot);
     jsonw_strz(w, "DesiredStatus", slot->stopping || run->stopping ? "STOPPED" : "RUNNING");
     jsonw_strz(w, "KnownStatus", status_of(slot));
@@ -134,8 +135,8 @@ static void put_container(struct jsonw *w, const struct run *run, const struct s
     jsonw_strz(w, "Type", "NORMAL");
     put_health(w, slot);
     put_log(w, c);
-    put_format(w, "ContainerARN", "arn:aws:ecs:%s:" ACCOUNT ":container/%s/%s/%s",
-               run->task.region.p, run->options->cluster, run->id, slot->id);
+    put_format(w, "ContainerARN", "arn:aws:ecs:%s:%s:container/%s/%s/%s", run->task.region.p,
+               run->task.account.p, run->options->cluster, run->id, slot->id);
     put_networks(w);
     jsonw_strz(w, "Snapshotter", "overlayfs");
     jsonw_end(w);
@@ -160,10 +161,10 @@ static void put_task(struct jsonw *w, const struct run *run)
 {
     bool starting = false;
     jsonw_object(w, NULL);
-    put_format(w, "Cluster", "arn:aws:ecs:%s:" ACCOUNT ":cluster/%s", run->task.region.p,
-               run->options->cluster);
-    put_format(w, "TaskARN", "arn:aws:ecs:%s:" ACCOUNT ":task/%s/%s", run->task.region.p,
-               run->options->cluster, run->id);
+    put_format(w, "Cluster", "arn:aws:ecs:%s:%s:cluster/%s", run->task.region.p,
+               run->task.account.p, run->options->cluster);
+    put_format(w, "TaskARN", "arn:aws:ecs:%s:%s:task/%s/%s", run->task.region.p,
+               run->task.account.p, run->options->cluster, run->id);
     jsonw_str(w, "Family", run->task.family);
     jsonw_str(w, "Revision", run->task.revision);
     jsonw_strz(w, "DesiredStatus", run->stopping ? "STOPPED" : "RUNNING");

@@ -11,12 +11,13 @@
 #include <signal.h>
 #include <stdint.h>
 
-#define RUN_ID_SIZE     33 /* 32 hexadecimal digits */
-#define RUN_WORDS_MAX   (2 * TASK_ITEMS_MAX)
-#define RUN_LINE_MAX    16384 /* of output; longer ones are cut in two */
-#define RUN_ORPHANS_MAX 64
-#define RUN_CLIENTS_MAX 16
-#define RUN_REQUEST_MAX 4096
+#define RUN_ID_SIZE      33 /* 32 hexadecimal digits */
+#define RUN_WORDS_MAX    (2 * TASK_ITEMS_MAX)
+#define RUN_LINE_MAX     16384 /* of output; longer ones are cut in two */
+#define RUN_ORPHANS_MAX  64
+#define RUN_CLIENTS_MAX  16
+#define RUN_REQUEST_MAX  4096
+#define RUN_DECLARED_MAX 16
 
 enum phase {
     PHASE_WAITING,  /* for others, by dependsOn */
@@ -47,6 +48,12 @@ struct check {
     bool late;
 };
 
+/* A volume that an image declares. */
+struct declared {
+    struct str path;
+    char folder[PATH_MAX];
+};
+
 struct slot {
     const struct task_container *def;
     uint32_t index;
@@ -56,6 +63,8 @@ struct slot {
     char bundle[PATH_MAX]; /* its folder */
     const struct task_image *image;
     struct account account;
+    struct declared declared[RUN_DECLARED_MAX];
+    uint32_t ndeclared;
     struct task_words args; /* as merged */
     struct str directory;
     int stop_signal;
@@ -123,8 +132,11 @@ void run_fail(struct run *run, const struct slot *slot, const char *format, ...)
 /* engine.c: never returns. lifeline: at its end when the caller is gone. */
 _Noreturn void run_engine(struct run *run);
 
-/* setup.c: namespaces, mounts, images, the pause. */
+/* setup.c: namespaces, mounts, the pause; and what prepare.c does. */
 int run_set_up(struct run *run);
+/* prepare.c */
+int run_prepare_images(struct run *run);
+int run_prepare_containers(struct run *run);
 int run_find_secret(const struct run *run, const struct slot *slot, const struct task_pair *secret,
                     struct str *ret);
 

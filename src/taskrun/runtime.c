@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,7 +48,7 @@ static _Noreturn void be_runtime(const struct ask *ask)
     signal(SIGPIPE, SIG_DFL);
     bool good = null >= 0 && dup2(null, 0) == 0 && dup2(ask->out < 0 ? null : ask->out, 1) == 1 &&
                 dup2(ask->err < 0 ? null : ask->err, 2) == 2;
-    if (good) {
+    if (good && close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) == 0) {
         execvpe(ask->args[0], (char *const *)ask->args, environment);
         dprintf(2, "%s: %s\n", ask->args[0], strerror(errno));
     }

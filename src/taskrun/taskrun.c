@@ -16,12 +16,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #define DEFAULT_REGION "us-east-1"
 
 static void listen_to(sigset_t *ret, sigset_t *ret_before)
 {
+    signal(SIGCHLD, SIG_DFL); /* whoever started this may ignore it */
     sigemptyset(ret);
     sigaddset(ret, SIGINT);
     sigaddset(ret, SIGTERM);
@@ -35,8 +37,8 @@ static int wait_for(pid_t engine, const sigset_t *set)
     int status, asked = 0;
     for (;;) {
         pid_t pid = waitpid(engine, &status, WNOHANG);
-        if (pid == engine) {
-            return WIFEXITED(status) ? WEXITSTATUS(status) : TASKRUN_FAILED;
+        if (pid != 0 && !(pid < 0 && errno == EINTR)) {
+            return pid == engine && WIFEXITED(status) ? WEXITSTATUS(status) : TASKRUN_FAILED;
         }
         int signal = sigwaitinfo(set, NULL);
         if (signal > 0 && signal != SIGCHLD) {
@@ -52,14 +54,8 @@ static int start(struct run *run, pid_t *ret_engine)
         return err_set(run->err, -errno, "no pipe: %s", strerror(errno));
     }
     fflush(NULL);
-    /* Only for what is forked from here on, and nothing else is. */
-    if (unshare(CLONE_NEWPID) < 0) {
-        int r = err_set(run->err, -errno, "no process namespace: %s", strerror(errno));
-        close(ends[0]);
-        close(ends[1]);
-        return r;
-    }
-    pid_t engine = fork();
+    /* Not unshare and fork: this process' other children, and threads, belong where it is itself. */
+    pid_t engine = (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL);
     if (engine == 0) {
         close(ends[1]);
         run->lifeline = ends[0];
@@ -68,7 +64,7 @@ static int start(struct run *run, pid_t *ret_engine)
     close(ends[0]);
     if (engine < 0) {
         close(ends[1]);
-        return err_set(run->err, -errno, "no process: %s", strerror(errno));
+        return err_set(run->err, -errno, "no process namespace: %s", strerror(errno));
     }
     *ret_engine = engine; /* the other end stays open as long as this process lives */
     return 0;

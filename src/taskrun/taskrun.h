@@ -32,7 +32,8 @@ struct taskrun_options {
     struct taskrun_files volumes; /* by name: folders of this machine */
     const char *state;            /* where folders are made */
     const char *network;          /* a network namespace's file; NULL: one of its own */
-    const char *runtime;          /* runc */
+    const char *resolver; /* containers' resolv.conf; NULL: this machine's, in a joined network */
+    const char *runtime;  /* runc */
     const char *cluster, *region; /* region: NULL: as the definition lets one know */
     bool quiet, no_limits, no_prefix;
 };

@@ -181,6 +181,14 @@ class Client(unittest.TestCase):
                  {"reason": "r", "expires_ms": None}),
                 (("suppressions", "set", "7", "--filter", "a = b", "--name", "N"), "PATCH", "/v1/suppressions/7", {"name": "N", "filter": "a = b"}),
                 (("suppressions", "end", "7"), "DELETE", "/v1/suppressions/7", None),
+                (("notifications", "add-rule", "N", "--filter", "severity >= 7", "--channel", "1,3", "--throttle", "0", "--language", ""), "POST",
+                 "/v1/notifications/rules", {"name": "N", "filter": "severity >= 7", "channels": [1, 3], "throttle_s": 0, "language": None}),
+                (("notifications", "set-rule", "7", "--disable"), "PATCH", "/v1/notifications/rules/7", {"enabled": False}),
+                (("notifications", "remove-rule", "7"), "DELETE", "/v1/notifications/rules/7", None),
+                (("notifications", "set-channel", "7", "--enable", "--language", "ja"), "PATCH", "/v1/notifications/channels/7",
+                 {"enabled": True, "language": "ja"}),
+                (("notifications", "remove-channel", "7"), "DELETE", "/v1/notifications/channels/7", None),
+                (("notifications", "retry", "7"), "POST", "/v1/notifications/deliveries/7/retry", None),
                 (("filters", "add", "N", "--filter", "", "--shared"), "POST", "/v1/filters", {"name": "N", "filter": "", "shared": True}),
                 (("filters", "set", "7", "--private", "--default", "--name", "M"), "PATCH", "/v1/filters/7",
                  {"name": "M", "shared": False, "default": True}),
@@ -242,6 +250,20 @@ class Client(unittest.TestCase):
         self.answers({"items": [{"id": 3, "name": "N", "filter": "a = b", "shared": True, "default": False, "own": True, "owner": "me",
                                  "updated_ms": 1795350057460}]})
         self.assertRegex(self.run_it("filters")[1], r" 3  N +a = b +yes +no +me +2026-11-22 12:20:57\n$")
+
+    def test_notifications(self):
+        self.answers({"items": [{"id": 3, "name": "N", "kind": "webhook", "target": "h.example", "enabled": True, "language": "ja", "queued": 2,
+                                 "dead": 1, "delivered_ms": 1795350057460, "error": None}]})
+        self.assertRegex(self.run_it("notifications")[1], r" 3  N +webhook +h\.example +yes +ja +2 +1  2026-11-22 12:20:57  -\n$")
+        for state, status in (("delivered", 0), ("dead", 1)):
+            self.answers({"state": state, "result": "500: no\x1b"})
+            done = self.run_it("notifications", "test", "3")
+            self.assertEqual(done[0], status)
+            self.assertIn("500: no\\x1b", done[1])
+            self.assertEqual(self.server.asked[-1][:2], ("POST", "/v1/notifications/channels/3/test"))
+        self.assertIn("--file", self.run_it("notifications", "add-channel")[2])
+        self.assertIn("--channel", self.run_it("notifications", "add-rule", "n", "--filter", "")[2])
+        self.assertIn("ids with commas", self.run_it("notifications", "add-rule", "n", "--filter", "", "--channel", "1,")[2])
 
     def test_refusals(self):
         for status, text in ((401, "hinomi login"), (403, "(403 c)"), (409, "look at it again"), (429, "try again later"), (500, "(500 c)")):

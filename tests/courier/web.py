@@ -367,6 +367,14 @@ class Processes(unittest.TestCase):
             self.assertNotEqual(courier.processes(), (keeper, worker))
             gate.set()
 
+    def test_hanging_worker(self):
+        with HttpServer() as server, Courier() as courier:
+            worker = courier.processes()[1]
+            os.kill(worker, signal.SIGSTOP)
+            self.assertEqual(courier.ask(url=server.url, timeout_ms=100)["outcome"], "unknown")
+            until(lambda: courier.processes()[1] != worker)
+            self.assertEqual(courier.ask(url=server.url)["status"], 200)
+
     def test_killed_again_and_again(self):
         with HttpServer() as server, Courier() as courier:
             for _ in range(5):

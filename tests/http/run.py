@@ -682,6 +682,48 @@ class Program(unittest.TestCase):
             server.stop()
             server.remove()
 
+    def test_courier(self):
+        """The process that connects outwards: confined, there again when it was killed, gone with the server."""
+        def children(pid):
+            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+                return [int(word) for word in file.read().split()]
+
+        def is_there(pid):
+            try:
+                with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+                    return file.read().rpartition(")")[2].split()[0] != "Z"
+            except OSError:
+                return False
+
+        for end in (signal.SIGTERM, signal.SIGKILL):
+            server = Server(settings="outbound: {allow: [127.0.0.1, 10.0.0.0/8]}\n")
+            try:
+                (keeper,) = children(server.process.pid)
+                (worker,) = until(lambda k=keeper: children(k))
+                with open(f"/proc/{worker}/status", encoding="ascii") as file:
+                    status = file.read()
+                self.assertIn("NoNewPrivs:\t1", status)
+                self.assertRegex(status, r"CapEff:\s+0+\n")
+                os.kill(worker, signal.SIGKILL)
+                other = until(lambda k=keeper, w=worker: [c for c in children(k) if c != w])[0]
+                server.process.send_signal(end)
+                server.process.wait(LIMIT_S)
+                until(lambda pids=(keeper, other): not any(is_there(pid) for pid in pids))
+            finally:
+                server.stop()
+                server.remove()
+
+    def test_outbound_settings(self):
+        for setting in ("{allow: [a.example]}", "{allow: [10.0.0.0/33]}", "{proxy: 'socks5://127.0.0.1:1'}",
+                        "{ca: /nonexistent}"):
+            with tempfile.TemporaryDirectory() as folder:
+                path = os.path.join(folder, "server.yaml")
+                with open(path, "w", encoding="ascii") as file:
+                    file.write(f"outbound: {setting}\n")
+                code, _, err = self.run_server("--dir", folder, "--config", path, "--listen", "127.0.0.1:0")
+                self.assertIn(code, (1, 2), setting)
+                self.assertIn("outbound.", err)
+
     def test_manual(self):
         with open(MANUAL, encoding="utf-8") as file:
             manual = file.read().replace("\\-", "-")

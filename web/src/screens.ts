@@ -42,6 +42,7 @@ export const screens: readonly Screen[] = [
     load: lazy(() => import("./screens/settings-suppressions")) },
   { path: "/settings/notifications", title: "settings.notifications",
     load: lazy(() => import("./screens/settings-notifications")) },
+  { path: "/settings/summaries", title: "settings.summaries", load: lazy(() => import("./screens/settings-summaries")) },
   { path: "/overview", title: "overview.title", load: lazy(() => import("./screens/overview")) },
   { path: "/activity", title: "activity.title", load: lazy(() => import("./screens/activity")) },
   { path: "/coverage/{agent}", title: "coverage.title", load: lazy(() => import("./screens/coverage-agent")) },

@@ -107,6 +107,17 @@ async function peopleOf(w, kind) {
   ];
 }
 
+/** Whom nobody tells anything: what is shown of channels and rules is enough. */
+async function channelsOf(w, kind) {
+  const text = (place) => [...at(place, kind)].slice(0, 90).join("");
+  const { status, body } = await w.server.ask("POST", "/v1/notifications/channels", { kind: "webhook", name: text("channel"),
+    enabled: false, config: { url: "http://127.0.0.1:9/" }, secrets: { secret: "sixteen characters" } }, w.server.admin);
+  w.check(status < 500, `a channel of the corpus: ${status}`);
+  if (status >= 300) return [false];
+  return [true, await attempt(w, "POST", "/v1/notifications/rules", { name: text("notifyrule"), channels: [body.id],
+    filter: `rule = ${quoted(at("rule", kind))}` })];
+}
+
 async function falcoOf(w, kind, headers) {
   return [await attempt(w, "POST", "/", { rule: at("falcorule", kind), priority: "Critical", output: at("falco", kind),
     hostname: `far-${kind}`, time: new Date().toISOString(), source: at("source", kind), tags: [at("tag", kind)],
@@ -129,7 +140,8 @@ export async function plant(w) {
   const { token } = await w.server.must("POST", "/v1/tokens", { name: "falco", permissions: ["falco"] }, w.server.admin);
   const falco = { Authorization: `Bearer ${token}` };
   for (const kind of Object.keys(TEXTS)) {
-    taken.push(...await agentsOf(w, kind), ...await falcoOf(w, kind, falco), ...await contentOf(w, kind), ...await peopleOf(w, kind));
+    taken.push(...await agentsOf(w, kind), ...await falcoOf(w, kind, falco), ...await contentOf(w, kind), ...await peopleOf(w, kind),
+      ...await channelsOf(w, kind));
   }
   await names(w);
   return { taken: taken.filter(Boolean).length, refused: taken.filter((one) => !one).length };

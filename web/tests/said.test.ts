@@ -22,7 +22,8 @@ function plain(text: string): string {
 }
 
 const unescaped = (text: string) => text.replace(/\\(["\\])/g, "$1");
-const text = unescaped(plain(source(["src/rules", "src/server", "src/filter", "src/store", "src/base"])));
+const text = unescaped(plain(source(["src/rules", "src/server", "src/filter", "src/store", "src/base", "src/aws",
+  "src/courier", "src/notify", "src/summarise"])));
 
 test("each sentence is one of the sources'", () => {
   const lost = sentences.map(([english]) => english)

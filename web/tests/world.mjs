@@ -21,13 +21,14 @@ export async function until(what, condition) {
 }
 
 export class Server {
-  /** `prepare` gets the directory that the server will keep its state in. */
-  static async start(program, content, prepare) {
+  /** `prepare` gets the directory that the server will keep its state in; `more` is of its configuration. */
+  static async start(program, content, prepare, more = "") {
     const server = new Server();
     server.base = mkdtempSync(join(tmpdir(), "hinomi-console-"));
     prepare?.(join(server.base, "state"));
     const config = join(server.base, "server.yaml");
-    writeFileSync(config, `content: {dir: ${content}}\nlimits: {findings_per_agent: 100000}\n`);
+    writeFileSync(config, `content: {dir: ${content}}\nlimits: {findings_per_agent: 100000}\n` +
+      `outbound: {allow_private: true}\n${more}`);
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("HINOMI_")));
     server.process = spawn(program, ["--config", config, "--listen", "127.0.0.1:0", "--dir", join(server.base, "state")],
       { stdio: ["ignore", "pipe", "pipe"], env });

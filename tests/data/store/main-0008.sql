@@ -399,6 +399,7 @@ CREATE INDEX audit_object ON audit (object, id);
 CREATE INDEX notify_paces_overflow ON notify_paces (rule, channel) WHERE overflow > 0;
 CREATE INDEX notify_deliveries_due ON notify_deliveries (channel, due_ms, id) WHERE state = 'queued' AND led = 1;
 CREATE INDEX notify_deliveries_waiting ON notify_deliveries (rule, channel) WHERE state = 'queued' AND led = 0;
+CREATE INDEX notify_deliveries_tests ON notify_deliveries (id) WHERE state = 'queued' AND cause = 'test';
 CREATE INDEX notify_deliveries_dead ON notify_deliveries (channel, id) WHERE state = 'dead';
 CREATE INDEX notify_deliveries_finding ON notify_deliveries (finding) WHERE finding <> '';
 CREATE INDEX notify_deliveries_told ON notify_deliveries (told_by) WHERE told_by <> 0;

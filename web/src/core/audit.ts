@@ -9,7 +9,7 @@ const HOURS: Record<AuditTime, number> = { all: 0, "1h": 1, "24h": 24, "7d": 7 *
 
 /** First words of actions: each finds all that begin with it. */
 export const AREAS = ["any", "session", "user", "token", "enrolment", "agent", "finding", "findings", "filter", "suppression",
-  "exception", "request", "audit"] as const;
+  "exception", "notification_channel", "notification_rule", "notification", "request", "audit"] as const;
 export type Area = (typeof AREAS)[number];
 
 export interface AuditView {
@@ -54,6 +54,9 @@ const SCREENS = new Map<string, (name: string) => string>([
   ["finding", (id) => `/findings/${encodeURIComponent(id)}`],
   ["user", (name) => `/settings/users?open=${encodeURIComponent(name)}`],
   ["suppression", (id) => `/settings/suppressions?open=${encodeURIComponent(id)}`],
+  ["notification_channel", (id) => `/settings/notifications?open=${encodeURIComponent(id)}`],
+  ["notification_rule", (id) => `/settings/notifications?part=rules&open=${encodeURIComponent(id)}`],
+  ["notification", () => "/settings/notifications?part=log"],
   ["exception", (id) => `/settings/exceptions?show=all&open=${encodeURIComponent(id)}`],
 ]);
 

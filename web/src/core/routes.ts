@@ -183,3 +183,29 @@ export interface Routes {
   "DELETE /v1/enrolments/{id}": { answer: void };
   "POST /v1/tokens": { body: S.TokenNew; answer: S.Token };
 }
+
+/** Notifications. */
+export interface Routes {
+  "GET /v1/notifications/channels": { answer: S.NotificationChannels };
+  "POST /v1/notifications/channels": { body: S.NotificationChannelNew; answer: S.NotificationChannel };
+  "PATCH /v1/notifications/channels/{id}": { body: S.NotificationChannelChange; answer: S.NotificationChannel };
+  "DELETE /v1/notifications/channels/{id}": { answer: void };
+  "POST /v1/notifications/channels/{id}/test": { answer: S.NotificationDelivery };
+  "GET /v1/notifications/rules": { answer: S.NotificationRules };
+  "POST /v1/notifications/rules": { body: S.NotificationRuleNew; answer: S.NotificationRule };
+  "PATCH /v1/notifications/rules/{id}": { body: S.NotificationRuleChange; answer: S.NotificationRule };
+  "DELETE /v1/notifications/rules/{id}": { answer: void };
+  "GET /v1/notifications/deliveries": { query: Queries["page"] | "channel" | "rule" | "state" | "finding";
+    answer: S.NotificationDeliveries };
+  "GET /v1/notifications/deliveries/{id}": { answer: S.NotificationDelivery };
+  "POST /v1/notifications/deliveries/{id}/retry": { answer: S.NotificationDelivery };
+}
+
+/** What language models say of a finding. */
+export interface Routes {
+  "GET /v1/summaries": { answer: S.SummariesSettings };
+  "GET /v1/findings/{id}/summaries": { answer: S.Summaries };
+  "POST /v1/findings/{id}/summaries": { body: S.SummaryNew; answer: S.Summary };
+  "GET /v1/findings/{id}/summaries/preview": { query: "language"; answer: S.SummaryPreview };
+  "DELETE /v1/findings/{id}/summaries/{number}": { answer: void };
+}

@@ -1,6 +1,7 @@
 // What was done with a finding, by whom, and what came of responses.
 import { api } from "../core/api";
 import { number, t } from "../core/i18n";
+import type { Delivery } from "../core/notify";
 import { useResource } from "../core/resource";
 import type { Exceptions, Finding, FindingAudit } from "../generated/schemas";
 import type { ComponentChildren } from "preact";
@@ -27,9 +28,22 @@ function Done({ of }: { of: Entry }): ComponentChildren {
   return <Text of={of.action} mono />;
 }
 
+/** Who was told of it by which channel, or was not. */
+function Told({ of }: { of: Delivery }) {
+  const channel = of.channel_name === null ? t("notifications.channelGone") : <strong><Text of={of.channel_name} /></strong>;
+  return (
+    <>
+      {t(`finding.told.${of.state}`)} {channel}{" "}
+      <a href={`/settings/notifications?part=log&finding=${encodeURIComponent(of.finding ?? "")}`}>{t("finding.told.log")}</a>
+    </>
+  );
+}
+
 interface Step { ms: number; who: string | null; what: ComponentChildren }
 
-function stepsOf(of: Finding, entries: Entry[], exceptions: Exceptions["items"]): Step[] {
+interface Known { entries: Entry[]; exceptions: Exceptions["items"]; deliveries: Delivery[] }
+
+function stepsOf(of: Finding, { entries, exceptions, deliveries }: Known): Step[] {
   const own: Step[] = [
     { ms: of.created_ms, who: null, what: t("finding.did.made") },
     { ms: of.last_seen_ms, who: null, what: t("finding.did.seen", { count: number(of.count) }) },
@@ -37,6 +51,7 @@ function stepsOf(of: Finding, entries: Entry[], exceptions: Exceptions["items"])
   return [
     ...own.slice(0, of.count > 1 ? 2 : 1),
     ...entries.map((entry) => ({ ms: entry.time_ms, who: entry.actor, what: <Done of={entry} /> })),
+    ...deliveries.map((one) => ({ ms: one.done_ms ?? one.created_ms, who: null, what: <Told of={one} /> })),
     ...exceptions.map((one) => ({
       ms: one.created_ms, who: one.author, what: <>{t("finding.did.exception")} <Text of={one.reason} /></>,
     })),
@@ -56,11 +71,13 @@ function Responses({ of }: { of: Finding }) {
 
 export function History({ of }: { of: Finding }) {
   const audit = useResource(`audit ${of.id} ${of.version}`, async (signal) => {
-    const [entries, exceptions] = await Promise.all([
+    const [entries, exceptions, deliveries] = await Promise.all([
       api("GET /v1/findings/{id}/audit", { path: { id: of.id }, query: { limit: LIMIT }, signal }),
       api("GET /v1/exceptions", { signal }),
+      api("GET /v1/notifications/deliveries", { query: { finding: of.id, limit: LIMIT }, signal }),
     ]);
-    return { entries: entries.items, exceptions: exceptions.items.filter((one) => one.finding === of.id) };
+    return { entries: entries.items, exceptions: exceptions.items.filter((one) => one.finding === of.id),
+      deliveries: deliveries.items };
   });
   if (audit.error !== undefined && !audit.data) return <Failure error={audit.error} retry={audit.reload} />;
   if (!audit.data) return <Loading />;
@@ -70,7 +87,7 @@ export function History({ of }: { of: Finding }) {
       <section>
         <h3>{t("finding.did.title")}</h3>
         <ol class="finding-history">
-          {stepsOf(of, audit.data.entries, audit.data.exceptions).map((step, i) => (
+          {stepsOf(of, audit.data).map((step, i) => (
             <li key={i}>
               <Time ms={step.ms} full />
               <div>{step.who !== null && <strong><Text of={step.who} /> </strong>}{step.what}</div>

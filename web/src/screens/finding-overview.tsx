@@ -14,6 +14,7 @@ import { EvidenceList, FieldGroups } from "./finding-evidence";
 import { Facts } from "./finding-facts";
 import { Processes } from "./finding-processes";
 import { summaryOf } from "./finding-summary";
+import { Model } from "./finding-model";
 import { plain, woven } from "./finding-text";
 
 interface Props {
@@ -122,6 +123,7 @@ export function Overview(props: Props) {
     <div class="finding-overview">
       <div>
         <Summary {...props} />
+        <Model of={of} />
         <Advice of={of} texts={texts} onChange={onChange} />
         {of.sequence && <Members of={of} />}
         {!of.sequence && (

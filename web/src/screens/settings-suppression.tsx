@@ -30,7 +30,7 @@ export function SuppressionState({ of }: { of: Suppression }) {
 interface Wish { name: string; filter: string; reason: string; existing: boolean }
 
 /** How many findings a filter fits, asked a moment after the last letter. */
-function Fits({ filter }: { filter: string }) {
+export function Fits({ filter }: { filter: string }) {
   const found = useResource(`fits ${filter}`, (signal) => new Promise<void>((resolve) => setTimeout(resolve, 300))
     .then(() => signal.aborted || !filter.trim() ? undefined
       : api("GET /v1/findings", { query: { filter, from: "-7d", limit: 1 }, signal })));

@@ -7,11 +7,12 @@ import { Empty } from "../ui/parts";
 import "../styles/settings.css";
 
 export type Place = "account" | "sessions" | "tokens" | "users" | "audit" | "system" | "exceptions" | "suppressions" |
-  "notifications";
+  "notifications" | "summaries";
 
 const PLACES: ReadonlyArray<{ at: Place; need?: Permission }> = [
   { at: "account" }, { at: "sessions" }, { at: "tokens" }, { at: "users", need: "admin" }, { at: "audit", need: "admin" },
   { at: "system" }, { at: "exceptions" }, { at: "suppressions" }, { at: "notifications" },
+  { at: "summaries" },
 ];
 
 /** Where not all of them fit, the chosen one is moved into sight. */

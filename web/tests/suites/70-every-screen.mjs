@@ -4,7 +4,7 @@ import { onePlaceEach } from "../places.mjs";
 
 /** Words that are the same in Japanese text. */
 const SAME = new RegExp(`^(?:${["Hinomi", "Falco", "Docker", "Podman", "Linux", "English", "UTC", "YAML", "CSV", "JSON", "NDJSON", "Fargate",
-  "Enter", "Escape", "Tab", "MITRE", "ATT&CK", "ECS", "EC2", "AWS", "hinomi[-a-z]*", "T\\d+(?:\\.\\d+)?",
+  "Amazon", "Bedrock", "Anthropic", "Slack", "Falcosidekick", "Webhook", "EventBridge", "SNS", "Enter", "Escape", "Tab", "MITRE", "ATT&CK", "ECS", "EC2", "AWS", "hinomi[-a-z]*", "T\\d+(?:\\.\\d+)?",
   "Chrome", "Firefox", "Safari", "Edge", "macOS", "Windows", "Android", "iOS", "Mozilla/.*"].join("|")}|[^A-Za-z]+)+$`);
 
 /** Texts of the page that are plain English, and neither somebody's own words nor code. */

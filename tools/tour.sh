@@ -1,7 +1,6 @@
 #!/bin/bash
-# make demo: replays a capture with Hinomi's own rules and shows the alerts, then watches a command live
-# and refuses what it does, then an application's container from one beside it, then with a server. With --exit it
-# asks nothing. Fails unless exactly the expected rules fired.
+# make tour: replays a capture with Hinomi's own rules and shows the alerts, then watches a command live and refuses
+# what it does. With --exit it asks nothing. Fails unless exactly the expected rules fired.
 set -eu
 build=${BUILD:-build}
 hinomi=$build/hinomi
@@ -11,7 +10,7 @@ interactive=1
 for argument in "$@"; do
     case $argument in
     --exit) interactive=0 ;;
-    *) echo "usage: tools/demo.sh [--exit]" >&2; exit 2 ;;
+    *) echo "usage: tools/tour.sh [--exit]" >&2; exit 2 ;;
     esac
 done
 [[ -t 0 && -t 1 ]] || interactive=0
@@ -63,7 +62,7 @@ require()
     local got
     got=$(fired "$2")
     if [[ $got != "$1" ]]; then
-        say "The demo failed: other rules fired than it is made for."
+        say "The tour failed: other rules fired than it is made for."
         diff <(echo "$1") <(echo "$got") >&2 || true
         exit 1
     fi
@@ -118,12 +117,12 @@ if ! "$hinomi" doctor >"$folder/doctor" 2>&1; then
 else
     show "$hinomi run --rules $rules -- touch kinsing"
     alerts=$("$hinomi" run --rules "$rules" -- touch "$folder/kinsing" 2>&1) || {
-        say "The demo failed: touch did not run."
+        say "The tour failed: touch did not run."
         exit 1
     }
     echo "$alerts"
     [[ $alerts == *"known malicious name was written"* && -e $folder/kinsing ]] || {
-        say "The demo failed: touch kinsing was not seen."
+        say "The tour failed: touch kinsing was not seen."
         exit 1
     }
     rm "$folder/kinsing"
@@ -135,32 +134,11 @@ else
     alerts=$("$hinomi" run --deny --rules "$rules" -- touch "$folder/kinsing" 2>&1) || status=$?
     echo "$alerts"
     [[ $status -eq 1 && $alerts == *"known malicious name was written"* && ! -e $folder/kinsing ]] || {
-        say "The demo failed: touch kinsing was not refused."
+        say "The tour failed: touch kinsing was not refused."
         exit 1
     }
     printf '\ntouch got "Operation not permitted"; there is no file.\n'
 fi
-
-say "7. Beside an application that nobody may touch, as on Fargate"
-echo "An application's container has an endpoint that runs commands, and no privilege; its entry point is hinomi-shim."
-echo "hinomi-agent is in a container beside it, and has SYS_PTRACE. They share a process namespace and a folder."
-echo
-status=0
-python3 tools/demo_task.py "$build" "$rules" || status=$?
-[[ $status -eq 0 || $status -eq 77 ]] || {
-    say "The demo failed: the agent beside the application did not see touch /kinsing."
-    exit 1
-}
-
-say "8. The same with a server: findings kept, a list that is in force at once"
-echo "The agent sends what it finds to hinomi-server, and has its rules and lists from there; hinomi is the command line of both."
-echo
-status=0
-python3 tools/demo_story.py "$build" content || status=$?
-[[ $status -eq 0 || $status -eq 77 ]] || {
-    say "The demo failed: the server did not get the finding, or the agent not the list."
-    exit 1
-}
 
 say "Try next"
 cat <<END
