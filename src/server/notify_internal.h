@@ -14,6 +14,7 @@ struct notify_judge;
 struct notify {
     struct notify_queue *queue;
     struct notify_judge *judge;
+    int64_t queued;    /* atomic; about so many deliveries wait */
     int64_t pruned_ms; /* when the log was shortened last */
 };
 
@@ -24,7 +25,7 @@ void notify_judge_stop(struct notify_judge *judge);
 /* After a rule changed. */
 int notify_judge_renew(struct notify_judge *judge, struct err *err);
 /* So many wait: for the limit. */
-void notify_judge_queued(struct notify_judge *judge, int64_t queued);
+void notify_judge_queued(struct notify *notify, int64_t queued);
 
 /* notify_queue.c: the thread that sends. */
 int notify_queue_start(struct server *server, struct notify_queue **ret, struct err *err);

@@ -38,8 +38,7 @@ struct notify_judge {
     struct judge_set *set;
     struct filter_context *context; /* of the only one that judges at a time */
     int64_t made_ms;
-    bool enqueued;  /* the writer's: something, since kept() */
-    int64_t queued; /* atomic; about so many wait */
+    bool enqueued; /* the writer's: something, since kept() */
 };
 
 /* ---- the set */
@@ -182,8 +181,8 @@ static int enqueue(struct judging *g, const struct judged_by *by, struct err *er
                                                   .language = by->language,
                                                   .led = !by->throttled,
                                                   .created_ms = g->now_ms };
-        bool overflow =
-            __atomic_fetch_add(&g->judge->queued, 1, __ATOMIC_ACQ_REL) >= NOTIFY_QUEUE_MAX;
+        bool overflow = __atomic_fetch_add(&g->judge->server->notify->queued, 1,
+                                           __ATOMIC_ACQ_REL) >= NOTIFY_QUEUE_MAX;
         g->judge->enqueued = true;
         r = g->judge->server->store->notify->enqueue(g->tx, &delivery, overflow, err);
     }
@@ -268,9 +267,9 @@ void notify_judge_tick(struct notify_judge *j)
     }
 }
 
-void notify_judge_queued(struct notify_judge *j, int64_t queued)
+void notify_judge_queued(struct notify *notify, int64_t queued)
 {
-    __atomic_store_n(&j->queued, queued, __ATOMIC_RELEASE);
+    __atomic_store_n(&notify->queued, queued, __ATOMIC_RELEASE);
 }
 
 void notify_judge_stop(struct notify_judge *j)

@@ -23,7 +23,7 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-#define FLIGHTS 64
+#define FLIGHTS 128 /* more than one for each channel */
 #define CHANNEL_FLIGHTS                                                                            \
     3 /* fewer than the courier has for one host and port, which others may share */
 #define TESTS_AT_ONCE  8
@@ -384,10 +384,12 @@ static int do_round(struct notify_queue *q, struct err *err)
     int r = lead(q, err);
     r = r == 0 ? ops->tell_overflow(q->server->store, err) : r;
     r = r == 0 ? ops->queued(q->server->store, &queued, err) : r;
+    if (r == 0) {
+        notify_judge_queued(q->server->notify, queued);
+    }
     if (r < 0 || queued == 0) {
         return r;
     }
-    notify_judge_queued(q->server->notify->judge, queued);
     r = ops->channels(q->server->store, false, &q->round, &all, &n, err);
     r = r == 0 ? start_tests(q, all, n, err) : r;
     for (size_t i = 0; i < n && r == 0; i++) {

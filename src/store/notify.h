@@ -19,7 +19,6 @@
 #define NOTIFY_PAGE_MAX      200
 #define NOTIFY_RESULT_MAX    1000 /* bytes */
 #define NOTIFY_LOG_MAX       100000
-#define NOTIFY_SETTLE_MAX    256
 #define NOTIFY_PRUNE_AT_ONCE 1000
 
 struct ingest_tx;

@@ -123,7 +123,7 @@ static const char channels_counted[] = CHANNEL_COLUMNS
 static int channels(struct store *store, bool counts, struct arena *arena,
                     struct notify_channel **ret, size_t *ret_n, struct err *err)
 {
-    CLEANUP(content_query_done) struct content_query query;
+    CLEANUP(content_query_done) struct content_query query = { 0 };
     struct content_array all = { .arena = arena, .size = sizeof(struct notify_channel) };
     int r = CONTENT_QUERY(&query, store, err, counts ? channels_counted : channels_plain, "");
     while (r == 0 && (r = sqlite_row(query.statement, err)) > 0) {
@@ -226,7 +226,7 @@ static int take_rule(sqlite3_stmt *s, struct content_array *all, struct err *err
 static int rules(struct store *store, struct arena *arena, struct notify_rule **ret, size_t *ret_n,
                  struct err *err)
 {
-    CLEANUP(content_query_done) struct content_query query;
+    CLEANUP(content_query_done) struct content_query query = { 0 };
     struct content_array all = { .arena = arena, .size = sizeof(struct notify_rule) };
     int r = CONTENT_QUERY(&query, store, err,
                           "SELECT id,name,enabled,filter,channels,language,throttle_s,author,"

@@ -114,7 +114,7 @@ static int read_rows(struct content_query *query, uint32_t limit, struct arena *
 int sqlite_notify_due(struct store *store, int64_t channel, int64_t now_ms, uint32_t limit,
                       struct arena *arena, struct notify_deliveries *ret, struct err *err)
 {
-    CLEANUP(content_query_done) struct content_query query;
+    CLEANUP(content_query_done) struct content_query query = { 0 };
     int r =
         CONTENT_QUERY(&query, store, err,
                       COLUMNS "WHERE d.channel=?1 AND d.state='queued' AND d.led=1 AND "
@@ -126,7 +126,7 @@ int sqlite_notify_due(struct store *store, int64_t channel, int64_t now_ms, uint
 int sqlite_notify_tests(struct store *store, uint32_t limit, struct arena *arena,
                         struct notify_deliveries *ret, struct err *err)
 {
-    CLEANUP(content_query_done) struct content_query query;
+    CLEANUP(content_query_done) struct content_query query = { 0 };
     int r = CONTENT_QUERY(&query, store, err,
                           COLUMNS "WHERE d.state='queued' AND d.cause='test' ORDER BY d.id LIMIT ?",
                           "i", (int64_t)limit);
@@ -136,7 +136,7 @@ int sqlite_notify_tests(struct store *store, uint32_t limit, struct arena *arena
 int sqlite_notify_told_by(struct store *store, int64_t id, uint32_t limit, struct arena *arena,
                           struct notify_deliveries *ret, struct err *err)
 {
-    CLEANUP(content_query_done) struct content_query query;
+    CLEANUP(content_query_done) struct content_query query = { 0 };
     int r =
         CONTENT_QUERY(&query, store, err,
                       COLUMNS "WHERE d.told_by=? AND d.told_by<>0 ORDER BY d.severity DESC,d.id "
@@ -148,7 +148,7 @@ int sqlite_notify_told_by(struct store *store, int64_t id, uint32_t limit, struc
 int sqlite_notify_log(struct store *store, const struct notify_log_query *q, struct arena *arena,
                       struct notify_deliveries *ret, struct err *err)
 {
-    CLEANUP(content_query_done) struct content_query query;
+    CLEANUP(content_query_done) struct content_query query = { 0 };
     int r = CONTENT_QUERY(&query, store, err,
                           COLUMNS "WHERE d.id<?1 AND (?2=0 OR d.channel=?2) AND (?3=0 OR d.rule=?3)"
                                   " AND (?4 IS NULL OR d.state=?4) AND (?5 IS NULL OR d.finding=?5)"
@@ -162,7 +162,7 @@ int sqlite_notify_log(struct store *store, const struct notify_log_query *q, str
 int sqlite_notify_get(struct store *store, int64_t id, struct arena *arena,
                       struct notify_delivery *ret, struct err *err)
 {
-    CLEANUP(content_query_done) struct content_query query;
+    CLEANUP(content_query_done) struct content_query query = { 0 };
     int r = CONTENT_QUERY(&query, store, err, COLUMNS "WHERE d.id=?", "i", id);
     r = r == 0 ? sqlite_row(query.statement, err) : r;
     if (r == 0) {
@@ -174,7 +174,7 @@ int sqlite_notify_get(struct store *store, int64_t id, struct arena *arena,
 int sqlite_notify_waiting(struct store *store, struct arena *arena, struct notify_pace **ret,
                           size_t *ret_n, struct err *err)
 {
-    CLEANUP(content_query_done) struct content_query query;
+    CLEANUP(content_query_done) struct content_query query = { 0 };
     struct content_array all = { .arena = arena, .size = sizeof(struct notify_pace) };
     int r = CONTENT_QUERY(&query, store, err,
                           "SELECT d.rule,d.channel,coalesce(r.throttle_s,0),coalesce(p.led_ms,0) "

@@ -118,12 +118,14 @@ class Attacks(Case):
 
     def test_ssrf(self):
         """Nothing that anybody writes makes the server speak to somebody. What fetches by itself would be caught as it
-        asks the proxy; what AWS's client may reach is AWS, whatever an alert says of its task."""
+        asks the proxy; what AWS's client may reach is AWS, whatever an alert says of its task. The environment's proxies are
+        asked for nothing."""
         with socket.create_server(("127.0.0.1", 0)) as canary:
             port = canary.getsockname()[1]
             proxy = f"http://127.0.0.1:{port}"
-            server = Server(SERVER, **RATES, AWS_ACCESS_KEY_ID="id", AWS_SECRET_ACCESS_KEY="secret", AWS_SESSION_TOKEN="", **{
-                name: proxy for name in ("http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy")})
+            server = Server(SERVER, f"outbound: {{proxy: '{proxy}', allow_private: true}}\n", **RATES,
+                            AWS_ACCESS_KEY_ID="id", AWS_SECRET_ACCESS_KEY="secret", AWS_SESSION_TOKEN="", **{
+                name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy")})
             self.addCleanup(server.remove)
             admin = server.administrator()
             urls = [f"http://127.0.0.1:{port}/", f"http://[::ffff:127.0.0.1]:{port}/x",
