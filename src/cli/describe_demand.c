@@ -204,9 +204,9 @@ static void put_via(struct printer *p, unsigned bits)
 {
     uint32_t n = 0;
     list_begin(p, "via");
-    for (uint8_t via = 0; via < VIA_COUNT; via++) {
+    for (unsigned via = 0; via < VIA_COUNT; via++) {
         if (bits >> via & 1) {
-            list_item(p, n++, event_via_name(via));
+            list_item(p, n++, event_via_name((uint8_t)via));
         }
     }
     list_end(p, n);

@@ -127,8 +127,8 @@ static void need_of_failed(const struct check *check, bool negated, struct need 
 static void need_of_via(const struct check *check, bool negated, struct need *need)
 {
     unsigned bits = 0;
-    for (uint8_t via = 0; via < VIA_COUNT; via++) {
-        struct value name = { .type = TYPE_CHARBUF, .s = event_via_name(via) };
+    for (unsigned via = 0; via < VIA_COUNT; via++) {
+        struct value name = { .type = TYPE_CHARBUF, .s = event_via_name((uint8_t)via) };
         bits |= holds_for(check, name) != negated ? 1U << via : 0;
     }
     need->via = (uint8_t)bits;
