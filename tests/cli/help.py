@@ -37,7 +37,7 @@ def manual():
 
 class Help(unittest.TestCase):
     def test_verbs(self):
-        self.assertEqual(len(verbs()), 28)
+        self.assertEqual(len(verbs()), 29)
         self.assertIn(("replay",), verbs())
 
     def test_help_of_each(self):

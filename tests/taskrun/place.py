@@ -69,7 +69,8 @@ def agent_image(folder, build, content):
     put(shim, "usr/bin/hinomi-shim")
     for library in libraries(agent) + libraries("/bin/bash"):
         put(library, library.lstrip("/"))
-    shutil.copytree(os.path.join(content, "rules"), os.path.join(folder, "usr/share/hinomi/rules"))
+    for kind in ("rules", "policies"):
+        shutil.copytree(os.path.join(content, kind), os.path.join(folder, "usr/share/hinomi", kind))
     for name in ("tmp", "etc", "var/lib/hinomi-agent"):
         os.makedirs(os.path.join(folder, name), exist_ok=True)
     return folder
