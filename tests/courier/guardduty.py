@@ -20,7 +20,7 @@ MODEL = botocore.model.ServiceModel(botocore.loaders.Loader().load_service_model
 OWN = {".hinomi", ".service.runtimeDetails", ".resource.containerDetails.imageDigest",
        ".resource.ecsClusterDetails.taskDetails.containers[].imageDigest"}
 # What the model of the installed botocore is too old for: Runtime Monitoring came later.
-LATER = {".service.featureName"}
+LATER = {".service.featureName", ".resource.ecsClusterDetails.taskDetails.launchType"}
 
 TASK = "arn:aws:ecs:eu-central-1:123456789012:task/blue/0123456789abcdef0123456789abcdef"
 FINDING = {
