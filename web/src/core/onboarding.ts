@@ -86,12 +86,14 @@ function volume(readOnly: boolean) {
 function sidecar(task: Task, record: string) {
   const environment = [{ name: "HINOMI_METRICS_LISTEN", value: "127.0.0.1:9464" },
     { name: "HINOMI_SERVER_URL", value: task.url },
+    { name: "HINOMI_POLICIES", value: "/usr/share/hinomi/policies" },
     ...(task.ca ? [{ name: "HINOMI_SERVER_CA_SHA256", value: task.ca }] : [])];
   return [
     { name: "hinomi-init", image: task.image, essential: false, user: "0",
       entryPoint: ["/bin/cp", "/usr/bin/hinomi-shim", "/hinomi/hinomi-shim"], readonlyRootFilesystem: true,
       mountPoints: [volume(false)], logConfiguration: log(task, "hinomi-init") },
-    { name: "hinomi-agent", image: task.image, essential: false, user: "0", entryPoint: ["/usr/bin/hinomi-agent"], environment,
+    { name: "hinomi-agent", image: task.image, essential: false, user: "0", entryPoint: ["/usr/bin/hinomi-agent"],
+      command: ["--rules", "/usr/share/hinomi/rules"], environment,
       secrets: [{ name: "HINOMI_SERVER_TOKEN", valueFrom: task.secret }], memoryReservation: 128, readonlyRootFilesystem: true,
       linuxParameters: { capabilities: { add: ["SYS_PTRACE"] } },
       dependsOn: [{ containerName: "hinomi-init", condition: "SUCCESS" }],

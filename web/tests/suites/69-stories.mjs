@@ -95,13 +95,15 @@ export default async function stories(w) {
     }
     w.check(started.status === 0 && existsSync(join(folder, "console.json")), `the demo: ${started.said.slice(-3000)}`);
     const there = JSON.parse(readFileSync(join(folder, "console.json"), "utf8"));
-    const page = await w.newPage();
+    // Cookies are a host's, whatever the port: the other suites' log-in is to stay.
+    const context = await w.browser.newContext({ locale: "en-US", timezoneId: "UTC", reducedMotion: "reduce" });
+    const page = await w.newPage(context);
     await logIn(page, there);
     await miner(w, page, there);
     await told(w, page, there);
     await mails(w, folder);
     await append(w, page, there);
-    await page.close();
+    await context.close();
   } finally {
     await demo(build, "stop", folder);
     rmSync(base, { recursive: true, force: true });
