@@ -87,7 +87,7 @@ test("what is copied is what a shell and ECS take", () => {
   const of = { launch: "FARGATE" as const, url: "https://h:1", ca: null, secret: "x", image: 'a"b' };
   const task = JSON.parse(taskDefinition(of));
   assert.equal(task.containerDefinitions[1].image, 'a"b');
-  assert.equal(task.containerDefinitions[2].environment.length, 2);
+  assert.equal(task.containerDefinitions[2].environment.length, 3);
   assert.deepEqual(task.containerDefinitions[0].mountPoints, [
     { sourceVolume: "hinomi", containerPath: "/hinomi", readOnly: true }]);
   assert.equal(json({ a: ["x ]", "[ y"], b: { c: 1 } }), '{ "a": ["x ]", "[ y"], "b": { "c": 1 } }');
