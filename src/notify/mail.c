@@ -193,8 +193,12 @@ static void put_held(struct buf *buf, const struct notify_message *m)
 static void put_footer(struct buf *buf, const struct notify_message *m,
                        void (*put)(struct buf *buf, struct str text))
 {
-    const char *z = notify_word(m, m->finding ? WORD_SENT_BY : WORD_TEST_BY);
-    struct str rule = notify_clean(m->arena, m->rule_name, 200),
+    bool by_rule = m->rule_name.n > 0;
+    const char *z = notify_word(m, !m->finding ? WORD_TEST_BY
+                                   : by_rule   ? WORD_SENT_BY
+                                               : WORD_SENT_BY_POLICY);
+    struct str by = by_rule || !m->finding ? m->rule_name : m->finding->policy;
+    struct str rule = notify_clean(m->arena, by, 200),
                channel = notify_clean(m->arena, m->channel_name, 200);
     for (; *z; z++) {
         bool hole = z[0] == '{' && (z[1] == '1' || z[1] == '2') && z[2] == '}';

@@ -31,6 +31,39 @@ int64_t content_version(const struct server *server)
     return version;
 }
 
+static bool copy_channels(const struct policy *policy, struct arena *arena,
+                          struct content_told *ret)
+{
+    *ret = (struct content_told){ .policy = arena_str(arena, policy->name),
+                                  .channels = ARENA_ARRAY(arena, struct str, policy->nchannels) };
+    for (uint32_t i = 0; ret->channels && i < policy->nchannels; i++) {
+        ret->channels[ret->nchannels++] = arena_str(arena, policy->channels[i]);
+    }
+    return ret->policy.p && ret->channels;
+}
+
+int content_told_policies(const struct server *server, struct arena *arena,
+                          struct content_told **ret, size_t *ret_n)
+{
+    *ret = NULL;
+    *ret_n = 0;
+    struct content_set *set = server->content ? content_hold(server->content, NULL) : NULL;
+    if (!set) {
+        return 0;
+    }
+    uint32_t n = set->policies ? policies_count(set->policies) : 0;
+    bool good = (*ret = ARENA_ARRAY(arena, struct content_told, n)) != NULL;
+    for (uint32_t i = 0; good && i < n; i++) {
+        const struct policy *policy = policies_at(set->policies, i);
+        if (policy->enabled && policy->nchannels) {
+            good = copy_channels(policy, arena, &(*ret)[*ret_n]);
+            *ret_n += good;
+        }
+    }
+    set_drop(set);
+    return good ? 0 : -ENOMEM;
+}
+
 void content_sign_key(const struct server *server, struct buf *buf)
 {
     if (server->content) {

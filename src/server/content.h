@@ -15,6 +15,15 @@
 /* The newest version; 0: none. */
 int64_t content_version(const struct server *server);
 
+/* Enabled policies that name channels: in order, each with the names, which live in the arena. -ENOMEM. */
+struct content_told {
+    struct str policy;
+    struct str *channels;
+    uint32_t nchannels;
+};
+int content_told_policies(const struct server *server, struct arena *arena,
+                          struct content_told **ret, size_t *ret_n);
+
 /* The public key that bundles and orders are signed with, base64: for the answer to an enrolment. */
 void content_sign_key(const struct server *server, struct buf *buf);
 

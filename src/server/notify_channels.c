@@ -244,7 +244,8 @@ static enum http_result keep(struct server *server, struct request *request,
     struct err err = { 0 };
     bool fresh = c->id == 0;
     c->updated_ms = server->now_ms();
-    if (server->store->notify->channel_put(server->store, c, &c->id, &err) < 0) {
+    if (server->store->notify->channel_put(server->store, c, &c->id, &err) < 0 ||
+        notify_judge_renew(server->notify->judge, &err) < 0) { /* policies say its name */
         return reply_error(reply, &err);
     }
     c->created_ms = fresh ? c->updated_ms : c->created_ms;

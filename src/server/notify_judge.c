@@ -4,12 +4,16 @@
  * What is judged by is a set of compiled filters that is replaced as a whole: when a rule changes, and each minute, since
  * times in filters go back from now. A finding is told of when it is new, when it is new again, and when its severity
  * rises into what a rule selects or into a higher band. What would go beyond the queue's limit is counted.
+ *
+ * A policy that names channels is like a rule for all its findings, without a throttle; a channel that a rule has told
+ * of the finding already is left out. The set is made anew, too, when there is another version of the content.
  */
 #include "server/notify_internal.h"
 
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "server/arriving.h"
+#include "server/content.h"
 #include "server/ingest.h"
 
 #include <errno.h>
@@ -19,6 +23,7 @@
 #define RENEW_MS 60000
 
 struct judged_by {
+    struct str policy; /* .n: of this policy's own, id 0 and no filter */
     struct filter filter;
     int64_t id, channels[NOTIFY_OF_RULE_MAX];
     size_t nchannels;
@@ -37,8 +42,8 @@ struct notify_judge {
     pthread_rwlock_t lock; /* read while it judges */
     struct judge_set *set;
     struct filter_context *context; /* of the only one that judges at a time */
-    int64_t made_ms;
-    bool enqueued; /* the writer's: something, since kept() */
+    int64_t made_ms, version;       /* of the content */
+    bool enqueued;                  /* the writer's: something, since kept() */
 };
 
 /* ---- the set */
@@ -83,23 +88,60 @@ static void add_one(struct judge_set *set, const struct notify_rule *rule, int64
     set->n++;
 }
 
+static void add_policy(struct judge_set *set, const struct content_told *told,
+                       const struct notify_channel *channels, size_t n)
+{
+    struct judged_by *by = &set->v[set->n];
+    by->policy = told->policy;
+    by->language = STR("");
+    for (uint32_t i = 0; i < told->nchannels; i++) {
+        size_t k = 0;
+        while (k < n && !str_eq(channels[k].name, told->channels[i])) {
+            k++;
+        }
+        if (k < n && by->nchannels < NOTIFY_OF_RULE_MAX) {
+            by->channels[by->nchannels++] = channels[k].id;
+        }
+    }
+    set->n += by->nchannels > 0;
+}
+
+/* Behind the rules. */
+static int add_policies(struct server *server, struct judge_set *set,
+                        const struct content_told *told, size_t ntold, struct err *err)
+{
+    struct notify_channel *channels = NULL;
+    size_t n = 0;
+    int r = ntold ? server->store->notify->channels(server->store, false, &set->arena, &channels,
+                                                    &n, err)
+                  : 0;
+    for (size_t i = 0; r == 0 && i < ntold; i++) {
+        add_policy(set, &told[i], channels, n);
+    }
+    return r;
+}
+
 static int make_set(struct server *server, struct judge_set **ret, struct err *err)
 {
     struct judge_set *set = mem_zalloc(sizeof(*set));
     struct notify_rule *all = NULL;
-    size_t n = 0;
+    struct content_told *told = NULL;
+    size_t n = 0, ntold = 0;
     if (!set) {
         return err_set(err, -ENOMEM, "out of memory");
     }
     arena_init(&set->arena, SET_MAX);
     int r = server->store->notify->rules(server->store, &set->arena, &all, &n, err);
-    set->v = r == 0 ? ARENA_ARRAY(&set->arena, struct judged_by, n) : NULL;
+    if (r == 0 && content_told_policies(server, &set->arena, &told, &ntold) == 0) {
+        set->v = ARENA_ARRAY(&set->arena, struct judged_by, n + ntold);
+    }
     if (r == 0 && !set->v) {
         r = err_set(err, -ENOMEM, "out of memory");
     }
     for (size_t i = 0; r == 0 && i < n; i++) {
         add_one(set, &all[i], server->now_ms());
     }
+    r = r == 0 ? add_policies(server, set, told, ntold, err) : r;
     if (r < 0) {
         set_free(set);
         return r;
@@ -111,6 +153,7 @@ static int make_set(struct server *server, struct judge_set **ret, struct err *e
 int notify_judge_renew(struct notify_judge *j, struct err *err)
 {
     struct judge_set *set = NULL;
+    int64_t version = content_version(j->server);
     int r = make_set(j->server, &set, err);
     if (r < 0) {
         return r;
@@ -119,6 +162,7 @@ int notify_judge_renew(struct notify_judge *j, struct err *err)
     struct judge_set *old = j->set;
     j->set = set;
     j->made_ms = j->server->now_ms();
+    j->version = version;
     pthread_rwlock_unlock(&j->lock);
     set_free(old);
     return 0;
@@ -133,6 +177,8 @@ struct judging {
     struct arriving arriving;
     const char *cause;
     int64_t now_ms;
+    int64_t told[NOTIFY_CHANNELS_MAX]; /* of this finding, by rules */
+    size_t ntold;
 };
 
 /* NULL: nobody has to be told. */
@@ -158,21 +204,41 @@ static bool holds(struct judging *g, const struct judged_by *by, int64_t severit
 static bool is_chosen(struct judging *g, const struct judged_by *by)
 {
     const struct ingest_result *now = g->change->result;
+    bool band = filter_band_of(now->severity) != filter_band_of(now->severity_before);
+    if (by->policy.n) {
+        return str_eq(g->change->finding->policy, by->policy) &&
+               (strcmp(g->cause, "raised") != 0 || band);
+    }
     if (by->body) {
         arriving_open(&g->arriving);
     }
     if (!holds(g, by, now->severity)) {
         return false;
     }
-    return strcmp(g->cause, "raised") != 0 ||
-           filter_band_of(now->severity) != filter_band_of(now->severity_before) ||
-           !holds(g, by, now->severity_before);
+    return strcmp(g->cause, "raised") != 0 || band || !holds(g, by, now->severity_before);
+}
+
+/* Has a rule told this channel, or does one now? */
+static bool is_told(struct judging *g, const struct judged_by *by, int64_t channel)
+{
+    for (size_t i = 0; i < g->ntold; i++) {
+        if (g->told[i] == channel) {
+            return by->policy.n > 0;
+        }
+    }
+    if (g->ntold < NOTIFY_CHANNELS_MAX) {
+        g->told[g->ntold++] = channel;
+    }
+    return false;
 }
 
 static int enqueue(struct judging *g, const struct judged_by *by, struct err *err)
 {
     int r = 0;
     for (size_t i = 0; i < by->nchannels && r == 0; i++) {
+        if (is_told(g, by, by->channels[i])) {
+            continue;
+        }
         const struct notify_delivery delivery = { .channel = by->channels[i],
                                                   .rule = by->id,
                                                   .finding = str_of(g->change->finding->id),
@@ -202,6 +268,7 @@ static int judge_change(struct judging *g, struct err *err)
     g->arriving.count = c->result->count;
     g->arriving.first_seen_ms = c->result->first_seen_ms;
     g->arriving.last_seen_ms = c->result->last_seen_ms;
+    g->ntold = 0;
     for (size_t i = 0; i < set->n && r == 0; i++) {
         if (is_chosen(g, &set->v[i])) {
             r = enqueue(g, &set->v[i], err);
@@ -262,7 +329,8 @@ void notify_judge_tick(struct notify_judge *j)
 {
     struct err err = { 0 };
     int64_t age = j->server->now_ms() - j->made_ms;
-    if ((age >= RENEW_MS || age < 0) && notify_judge_renew(j, &err) < 0) {
+    bool stale = age >= RENEW_MS || age < 0 || content_version(j->server) != j->version;
+    if (stale && notify_judge_renew(j, &err) < 0) {
         log_warning("rules of notifications are not renewed: %s", err.message);
     }
 }

@@ -254,6 +254,32 @@ class Hooks(Case):
         self.assertEqual([told["cause"] for told in self.bodies("/again")], ["raised", "raised", "reopened"])
         self.assertEqual(len(self.log(finding=finding)), 3)
 
+    def test_a_policy_names_channels(self):
+        """Each of its findings, once at each channel, whatever rules say, and at once when the policy changes."""
+        def policy(names):
+            return {"text": f"- policy: Told\n  channels: [{names}]\n  rules: [{{name: Miner started}}]\n"}
+
+        def told(container, severity=5.0):
+            one = alert(container, severity=severity)
+            one["hinomi"]["policy"] = "Told"
+            return one
+        self.hook("/policy")
+        self.rule("container.id = c29", self.hook("/both"))
+        self.sure("POST", "/v1/policies", policy("/policy, /both, /nowhere"))
+        time.sleep(1.5)  # it is looked at each second
+        self.agent.send(told("c28"), told("c29"), alert("c27"))
+        until(lambda: len(self.post.seen("/policy")) == 2 and len(self.post.seen("/both")) == 2)
+        self.agent.send(told("c28", 5.5), told("c28", 7.5))
+        until(lambda: len(self.post.seen("/policy")) == 3)
+        self.assertEqual(sorted((body["finding"]["container_id"], body["cause"]) for body in self.bodies("/policy")),
+                         [("c28", "new"), ("c28", "raised"), ("c29", "new")])
+        self.assertEqual(sorted(body["finding"]["container_id"] for body in self.bodies("/both")), ["c28", "c28", "c29"])
+        self.sure("PUT", "/v1/policies/Told", policy("/both"))
+        time.sleep(1.5)
+        self.agent.send(told("c24"))
+        until(lambda: len(self.post.seen("/both")) == 4)
+        self.assertEqual(len(self.post.seen("/policy")), 3)
+
     def test_what_is_suppressed_is_not_told(self):
         channel = self.hook("/quiet")
         self.rule("container.id in (c25, c26)", channel)

@@ -175,10 +175,13 @@ class Stop(Suite):
                 run.process.kill()
                 run.process.wait()
                 told = run.told()
-            self.assertEqual(self.place.clean().returncode, 0)
             name = told.partition("run: task ")[2].partition(",")[0]
-            self.assertEqual(self.place.left(name or None), [])
+            self.wait(lambda: self.cleaned(name), "something is left")  # while its processes die it still counts as running
         self.assertEqual(subprocess.run(["pgrep", "-f", "^sleep 1004$"], check=False, stdout=subprocess.DEVNULL).returncode, 1)
+
+    def cleaned(self, name):
+        self.assertEqual(self.place.clean().returncode, 0)
+        return not self.place.left(name or None)
 
     def test_clean_leaves_what_runs(self):
         with self.place.task(task(container("web", "echo up; sleep 1; exit 3"))) as run:
