@@ -36,7 +36,7 @@ async function groups({ page, server, check, accessible }, w) {
   await list.getByRole("link", { name: "All 10 findings of this group" }).click();
   await page.waitForURL((url) => !url.search.includes("group=") && url.search.includes("container.name%3Dbox-1"));
   await rows(page).first().waitFor();
-  check(await rows(page).count() === 10, "a group's findings");
+  check(await w.until("the group's findings alone", async () => await rows(page).count() === 10), "a group's findings");
 }
 
 async function saved(w) {
