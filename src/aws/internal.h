@@ -21,6 +21,8 @@ struct aws {
     struct err error;                   /* of the last try; code 0: none */
 };
 
+/* names.c: letters, digits, and what `more` has; one at least, `most` at most. */
+bool aws_is_among(struct str s, const char *more, size_t most);
 /* aws_json.c. NULL: it is not JSON; json_object_put() it. */
 struct json_object *aws_json(struct str text);
 /* A member that is a text; else NULL. */

@@ -4,9 +4,9 @@
  * A region becomes a part of a host's name, and names of resources come from events and from people: each part has its own
  * letters, and nothing else.
  */
-#include "aws/aws.h"
+#include "aws/internal.h"
 
-static bool among(struct str s, const char *more, size_t most)
+bool aws_is_among(struct str s, const char *more, size_t most)
 {
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
@@ -20,7 +20,8 @@ static bool among(struct str s, const char *more, size_t most)
 
 bool aws_region_is_good(struct str region)
 {
-    bool lower = among(region, "-", 32) && region.p[0] != '-' && region.p[region.n - 1] != '-';
+    bool lower =
+        aws_is_among(region, "-", 32) && region.p[0] != '-' && region.p[region.n - 1] != '-';
     for (size_t i = 0; i < region.n; i++) {
         lower = lower && !(region.p[i] >= 'A' && region.p[i] <= 'Z');
     }
@@ -45,9 +46,9 @@ bool aws_arn_parse(struct str text, struct aws_arn *ret)
     arn.region = cut(&rest, ':');
     arn.account = cut(&rest, ':');
     arn.rest = rest;
-    if (!among(arn.partition, "-", 32) || !among(arn.service, "-", 64) ||
-        !aws_region_is_good(arn.region) || !among(arn.account, "", 12) ||
-        !among(arn.rest, "-_./:+=,@", 1024)) {
+    if (!aws_is_among(arn.partition, "-", 32) || !aws_is_among(arn.service, "-", 64) ||
+        !aws_region_is_good(arn.region) || !aws_is_among(arn.account, "", 12) ||
+        !aws_is_among(arn.rest, "-_./:+=,@", 1024)) {
         return false;
     }
     *ret = arn;
@@ -62,7 +63,7 @@ bool aws_task_is_good(struct str text, struct str *ret_region, struct str *ret_c
         return false;
     }
     struct str rest = arn.rest, first = cut(&rest, '/'); /* of the older form the id alone */
-    if (!among(first, "-_", 255) || (rest.n && !among(rest, "-_", 255))) {
+    if (!aws_is_among(first, "-_", 255) || (rest.n && !aws_is_among(rest, "-_", 255))) {
         return false;
     }
     *ret_region = arn.region;

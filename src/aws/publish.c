@@ -15,23 +15,11 @@
 
 /* ---- names */
 
-static bool among(struct str s, const char *more, size_t most)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (!plain && (c == '\0' || !strchr(more, c))) {
-            return false;
-        }
-    }
-    return s.n > 0 && s.n <= most;
-}
-
 bool aws_topic_is_good(struct str text)
 {
     struct aws_arn arn;
     return aws_arn_parse(text, &arn) && str_eqz(arn.service, "sns") &&
-           among(arn.rest, "-_.", NAME_MOST);
+           aws_is_among(arn.rest, "-_.", NAME_MOST);
 }
 
 bool aws_bus_is_good(struct str bus)
@@ -39,7 +27,7 @@ bool aws_bus_is_good(struct str bus)
     struct aws_arn arn;
     return aws_arn_parse(bus, &arn)
                ? str_eqz(arn.service, "events") && str_starts(arn.rest, STR("event-bus/"))
-               : among(bus, "-_./", NAME_MOST);
+               : aws_is_among(bus, "-_./", NAME_MOST);
 }
 
 /* ---- SNS */
@@ -48,7 +36,7 @@ static void put_encoded(struct buf *buf, struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         struct str one = { s.p + i, 1 };
-        if (among(one, "-_.~", 1)) {
+        if (aws_is_among(one, "-_.~", 1)) {
             buf_putc(buf, s.p[i]);
         } else {
             buf_printf(buf, "%%%02X", (unsigned char)s.p[i]);

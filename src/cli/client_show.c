@@ -143,6 +143,18 @@ size_t client_length(struct json_object *array)
     return json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
 }
 
+struct json_object *client_item(struct json_object *answer, int64_t id)
+{
+    struct json_object *items = client_member(answer, "items");
+    for (size_t i = 0; i < client_length(items); i++) {
+        struct json_object *item = json_object_array_get_idx(items, i);
+        if (client_int(item, "id") == id) {
+            return item;
+        }
+    }
+    return NULL;
+}
+
 const char *client_text(struct json_object *object, const char *key)
 {
     struct json_object *member = client_member(object, key);

@@ -48,6 +48,8 @@ int client_print_json(struct json_object *json);
 struct json_object *client_member(struct json_object *object, const char *key);
 /* 0 when it is no array. */
 size_t client_length(struct json_object *array);
+/* Of `items` of an answer the one with that id; NULL. */
+struct json_object *client_item(struct json_object *answer, int64_t id);
 const char *client_text(struct json_object *object, const char *key); /* "" when absent */
 int64_t client_int(struct json_object *object, const char *key);      /* 0 when absent */
 void client_time(struct buf *buf, int64_t ms);                        /* local, to the second */

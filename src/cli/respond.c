@@ -19,18 +19,6 @@ static const char *path_of(struct client_path *path, const char *id, const char 
     return client_path_end(path);
 }
 
-static struct json_object *find(struct json_object *answer, int64_t id)
-{
-    struct json_object *items = client_member(answer, "items");
-    for (size_t i = 0; i < client_length(items); i++) {
-        struct json_object *item = json_object_array_get_idx(items, i);
-        if (client_int(item, "id") == id) {
-            return item;
-        }
-    }
-    return NULL;
-}
-
 static bool is_under_way(struct json_object *response)
 {
     const char *state = client_text(response, "state");
@@ -44,7 +32,7 @@ static int wait_for(struct client *client, const char *finding, int64_t id, int6
     int64_t began = client_now_ms();
     for (;;) {
         int status = client_get(client, path_of(&path, finding, "/responses"));
-        struct json_object *response = find(client->json, id);
+        struct json_object *response = client_item(client->json, id);
         if (status != EXIT_OK || !response) {
             return status == EXIT_OK ? EXIT_NEGATIVE : status;
         }

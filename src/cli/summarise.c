@@ -123,18 +123,6 @@ static int preview(struct client *client, const struct client_args *args)
 
 /* ---- asking */
 
-static struct json_object *find(struct json_object *answer, int64_t id)
-{
-    struct json_object *items = client_member(answer, "items");
-    for (size_t i = 0; i < client_length(items); i++) {
-        struct json_object *item = json_object_array_get_idx(items, i);
-        if (client_int(item, "id") == id) {
-            return item;
-        }
-    }
-    return NULL;
-}
-
 /* Makes the summary, as it is then, the answer of the last call. */
 static int wait_for(struct client *client, const struct client_args *args, int64_t id,
                     int64_t seconds)
@@ -143,7 +131,7 @@ static int wait_for(struct client *client, const struct client_args *args, int64
     int64_t began = client_now_ms();
     for (;;) {
         int status = client_get(client, path_of(&path, args, "/summaries"));
-        struct json_object *summary = find(client->json, id);
+        struct json_object *summary = client_item(client->json, id);
         if (status != EXIT_OK || !summary) {
             return status == EXIT_OK ? EXIT_NEGATIVE : status;
         }

@@ -121,7 +121,7 @@ int notify_making_begin(struct notify_making *m, const struct notify_channel *ch
                                  .now_ms = m->server->now_ms(),
                                  .held = d->held,
                                  .cause = d->cause,
-                                 .rule_name = d->rule_name,
+                                 .rule_name = d->rule_name.n || !d->rule ? d->rule_name : STR("-"),
                                  .channel_name = channel->name,
                                  .japanese =
                                      str_eqz(d->language.n ? d->language : channel->language, "ja"),
